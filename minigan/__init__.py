@@ -1,0 +1,1 @@
+"""minigan: the GAN library you can read."""

@@ -1,0 +1,43 @@
+"""Every random number of a run as a function of (seed, step, stream).
+
+A counter-based generator (Philox, Salmon et al. 2011) has no hidden history: its numbers depend on a key and a counter
+alone. The key is (seed, name of the stream), the counter starts at (step, part of the step). So nothing about
+randomness needs saving: a run that goes on at step s draws what it would have drawn had it never stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+
+class Streams:
+    """The random generators of one run, by name: independent of each other, and all rewound together by `seek`."""
+
+    def __init__(self, seed: int) -> None:
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, got {seed}")
+        self.seed = seed
+        self._position = (0, 0)
+        self._given: dict[str, np.random.Generator] = {}
+
+    def __call__(self, name: str) -> np.random.Generator:
+        """The generator of one stream; the same object at every call, so that `seek` reaches it."""
+        if name not in self._given:
+            self._given[name] = self.at(name, *self._position)
+        return self._given[name]
+
+    def at(self, name: str, step: int, part: int = 0) -> np.random.Generator:
+        """A new generator for (seed, step, stream), whatever the others do."""
+        return np.random.Generator(np.random.Philox(key=self._key(name), counter=[0, 0, part, step]))
+
+    def seek(self, step: int, part: int = 0) -> None:
+        """Set every generator given out so far to the start of its numbers for this part of this step."""
+        self._position = (step, part)
+        for name, generator in self._given.items():
+            generator.bit_generator.state = self.at(name, step, part).bit_generator.state
+
+    def _key(self, name: str) -> list[int]:
+        digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+        return [self.seed, int.from_bytes(digest, "little")]
