@@ -1,0 +1,129 @@
+"""Finite differences: is every derivative that a page states the derivative of what the page computes?
+
+A gradient g of a scalar f is compared along random directions v: <g, v> against (f(x + h v) - f(x - h v)) / 2h, all in
+float64. Two evaluations test all numbers of an array at once: a wrong entry shows unless v is orthogonal to the error.
+The same check serves the second derivatives, with f = <ddx, input_grad(dy, ...)> as a function of dy, x and the
+parameters. The idea: Baydin et al. 2018, section 2.1; the directional form: Griewank & Walther 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minigan.layers import Layer
+from minigan.optim import flatten
+
+STEP = 1e-5  # truncation h² f''' and rounding 1e-16 / h meet near here, both around 1e-10
+TOLERANCE = 1e-6  # a wrong term is off by 1e-2 or more, a right one by about 1e-9
+
+
+def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, rng: np.random.Generator) -> float:
+    """Relative error of df/dx = gradient, along two random directions; f reads x, which is moved in place and restored.
+
+    The error is measured against the size that <gradient, v> has for a typical direction, ‖gradient‖.
+    """
+    if x.dtype != np.float64:
+        raise ValueError(f"gradient checks need float64, got {x.dtype}: differences of float32 lose all digits")
+    if x.shape != gradient.shape:
+        raise ValueError(f"the gradient has shape {gradient.shape}, its variable {x.shape}")
+    home, worst = x.copy(), 0.0
+    for _ in range(2):
+        v = rng.normal(size=x.shape)
+        x[...] = home + STEP * v
+        above = float(f())
+        x[...] = home - STEP * v
+        numeric = (above - float(f())) / (2 * STEP)
+        x[...] = home
+        stated = float((gradient * v).sum())
+        size = max(abs(numeric), abs(stated), float(np.linalg.norm(gradient)))
+        # Both zero up to rounding (a bias in front of batch norm): no scale to compare with but that of f itself.
+        rounding = 1e-13 * max(1.0, abs(above)) / STEP
+        worst = max(worst, abs(numeric - stated) / size if size > rounding else 0.0)
+    return worst
+
+
+def layer_errors(
+    layer: Layer,
+    x: np.ndarray,
+    rng: np.random.Generator,
+    train: bool = True,
+    rewind: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Relative errors of a layer's or network's first and second derivatives, by name.
+
+    First derivatives: "dx" and "d" + parameter; second ones: "ddy", "dx twice" and "d" + parameter + " twice".
+    `rewind` is called before each forward pass, to let a layer that draws random numbers draw the same ones again.
+    """
+
+    def forward() -> tuple[np.ndarray, Any]:
+        rewind()
+        return layer.forward(x, train)
+
+    y, cache = forward()
+    dy, ddx = rng.normal(size=y.shape), rng.normal(size=x.shape)
+    params = dict(layer.named_params())
+
+    def once() -> float:
+        return (dy * forward()[0]).sum()
+
+    def twice() -> float:
+        return (ddx * layer.input_grad(dy, forward()[1])).sum()
+
+    ddy, dx_twice, grads_twice = layer.double_backward(ddx, dy, cache)
+    first, second = flatten(layer.param_grads(dy, cache)), flatten(grads_twice)
+    errors = {"dx": derivative_error(once, x, layer.input_grad(dy, cache), rng)}
+    errors |= _param_errors(once, params, first, rng, "")
+    errors["ddy"] = derivative_error(twice, dy, ddy, rng)
+    errors["dx twice"] = derivative_error(twice, x, np.zeros_like(x) if dx_twice is None else dx_twice, rng)
+    return errors | _param_errors(twice, params, second, rng, " twice")
+
+
+def _param_errors(
+    f: Callable[[], Any],
+    params: Mapping[str, np.ndarray],
+    grads: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    suffix: str,
+) -> dict[str, float]:
+    unknown = set(grads) - set(params)
+    if unknown:
+        raise ValueError(f"gradients for unknown parameters {sorted(unknown)}; there are {sorted(params)}")
+    # A gradient left out claims that the scalar does not depend on the parameter: that is checked as a zero.
+    stated = {name: grads.get(name, np.zeros_like(param)) for name, param in params.items()}
+    return {f"d{name}{suffix}": derivative_error(f, params[name], stated[name], rng) for name in params}
+
+
+def objective_errors(objective: Any, a: np.ndarray, b: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    """Relative errors of an objective's gradients at D's outputs a (real) and b (fake)."""
+    _, da, db = objective.d_loss(a, b)
+    _, db_generator = objective.g_loss(b)
+    return {
+        "D da": derivative_error(lambda: objective.d_loss(a, b)[0], a, da, rng),
+        "D db": derivative_error(lambda: objective.d_loss(a, b)[0], b, db, rng),
+        "G db": derivative_error(lambda: objective.g_loss(b)[0], b, db_generator, rng),
+    }
+
+
+class Recorder:
+    """Takes an optimizer's place in a training step and keeps the gradients instead of using them."""
+
+    def __init__(self) -> None:
+        self.grads: dict[str, np.ndarray] = {}
+
+    def step(self, grads: dict[str, Any]) -> None:
+        self.grads = flatten(grads)
+
+
+def step_errors(
+    step: Callable[[Recorder], Any], params: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> dict[str, float]:
+    """Relative error of a whole training step's gradient for each of `params`.
+
+    `step(optimizer)` runs the step and returns its loss; it must compute the same at every call.
+    """
+    recorder = Recorder()
+    step(recorder)
+    return _param_errors(lambda: step(Recorder()), params, recorder.grads, rng, "")

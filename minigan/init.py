@@ -1,0 +1,31 @@
+"""Weight initialisers: functions of a generator, a shape and the number of inputs that each output adds up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], int], np.ndarray]
+
+
+def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+    """U(-1/√fan_in, 1/√fan_in): PyTorch's default for linear and convolutional weights."""
+    bound = 1 / math.sqrt(fan_in)
+    return rng.uniform(-bound, bound, shape)
+
+
+def he_normal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+    """N(0, 2 / fan_in): keeps the scale through ReLU layers (He et al. 2015)."""
+    return rng.normal(0, math.sqrt(2 / fan_in), shape)
+
+
+def normal(std: float = 0.02) -> Initializer:
+    """N(0, std²); 0.02 is the DCGAN paper's (Radford et al. 2015, section 3)."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+        return rng.normal(0, std, shape)
+
+    return draw

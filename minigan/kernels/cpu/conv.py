@@ -1,0 +1,80 @@
+"""`correlate` and `match` for NumPy: im2col as one strided copy, then one product, in blocks that stay in cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.geometry import Pair, conv_size
+
+BLOCK = 512 * 1024  # numbers of columns at a time: 2 MiB of float32, still in cache when the product reads them
+LEAST_ROWS = 1024  # rows per product of a weight gradient: below, adding up the partial results would show
+
+
+def blocks(N: int, per_image: int, least: int = 1) -> Iterator[slice]:
+    """Consecutive images whose columns fill about one block, at least `least` of them."""
+    step = max(least, BLOCK // per_image, 1)
+    for i in range(0, N, step):
+        yield slice(i, min(i + step, N))
+
+
+def frame(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
+    """The part of x, zero outside, that begins `corner` pixels above and left of it: (N, *size, C), in scratch."""
+    N, H, W, C = x.shape
+    (top, left), (FH, FW) = corner, size
+    if (top, left) == (0, 0) and (FH, FW) == (H, W):
+        return x
+    framed = scratch("frame", (N, FH, FW, C), x.dtype)
+    rows, columns = range(max(top, 0), min(top + H, FH)), range(max(left, 0), min(left + W, FW))
+    framed[:, : rows.start] = 0
+    framed[:, rows.stop :] = 0
+    framed[:, rows.start : rows.stop, : columns.start] = 0
+    framed[:, rows.start : rows.stop, columns.stop :] = 0
+    inside = x[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    framed[:, rows.start : rows.stop, columns.start : columns.stop] = inside
+    return framed
+
+
+def columns_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corner: Pair = (0, 0)) -> np.ndarray:
+    """im2col: row (n, i, j) is the window of output pixel (i, j); (N · OH · OW, KH · KW · C), in scratch.
+
+    The windows start at `corner` of the framed map. A row of a window is one run of KW · C numbers, so that the whole
+    is one copy between two strided views.
+    """
+    N, _, _, C = framed.shape
+    (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
+    start = framed[:, corner[0] :, corner[1] :]
+    a, b, c, d = start.strides
+    windows = as_strided(start, (N, OH, OW, KH, KW * C), (a, SH * b, SW * c, b, d), writeable=False)
+    columns = scratch("columns", windows.shape, framed.dtype)
+    np.copyto(columns, windows)
+    return columns.reshape(N * OH * OW, KH * KW * C)
+
+
+def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.ndarray:
+    N, H, W, C = x.shape
+    KH, KW, _, O = w.shape
+    OH, OW = conv_size((H, W), (KH, KW), stride, padding)
+    x, w = np.ascontiguousarray(x), w.reshape(-1, O)
+    y = np.empty((N, OH, OW, O), x.dtype)
+    for part in blocks(N, OH * OW * len(w)):
+        framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
+        columns = columns_of(framed, (OH, OW), (KH, KW), stride)
+        np.matmul(columns, w, out=y[part].reshape(-1, O))
+    return y
+
+
+def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    N, H, W, C = x.shape
+    _, OH, OW, O = y.shape
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    K = kernel[0] * kernel[1] * C
+    w = np.zeros((K, O), x.dtype)
+    for part in blocks(N, OH * OW * K, least=-(-LEAST_ROWS // (OH * OW))):
+        framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
+        columns = columns_of(framed, (OH, OW), kernel, stride)
+        w += np.matmul(columns.T, y[part].reshape(-1, O), out=scratch("product", w.shape, x.dtype))
+    return w.reshape(*kernel, C, O)

@@ -1,0 +1,104 @@
+"""`spread` for NumPy: a transposed convolution without a single addition into overlapping windows.
+
+With stride s the output pixels fall into s · s phases. Inside one phase (output rows i with (i + p) mod s = r) only
+the kernel rows k = r, r + s, ... ever meet, and they meet the input as an ordinary correlation of stride 1:
+
+    x[i] = Σ_t y[(i + p - r) / s - t] · w[r + s · t]
+
+So each phase is im2col and one product, and every output is written once. Where the output has few channels (an image
+has 1 or 3) those products are too thin; there one product makes all contributions and they are added tap by tap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigan.kernels.cpu.conv import blocks, columns_of, frame
+from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.geometry import Pair
+
+FEW_CHANNELS = 8  # up to here the products of the phases would be so thin that adding tap by tap is faster
+
+
+def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    y = np.ascontiguousarray(y)
+    few = w.shape[2] <= FEW_CHANNELS
+    return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One residue r along one axis: outputs first, first + s, ... (`count` of them), `taps` kernel rows, and the
+    input row `start` (it may lie outside) at which the window of the first output begins."""
+
+    residue: int
+    first: int
+    count: int
+    taps: int
+    start: int
+
+
+def _phases(H: int, K: int, s: int, p: int) -> list[Phase]:
+    found = []
+    for r in range(s):
+        first, taps = (r - p) % s, len(range(r, K, s))
+        found.append(Phase(r, first, len(range(first, H, s)), taps, (first + p - r) // s - (taps - 1)))
+    return [phase for phase in found if phase.count > 0]
+
+
+def _margin(phases: list[Phase], n: int) -> tuple[int, int]:
+    """Zeros needed before and in all (before + n + after) so that the windows of all phases lie inside."""
+    before = max(0, -min(q.start for q in phases))
+    end = max(q.start + q.count + q.taps - 1 for q in phases)
+    return before, before + max(n, end)
+
+
+def _spread_by_phases(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    N, OH, OW, O = y.shape
+    KH, KW, C, _ = w.shape
+    rows = _phases(size[0], KH, stride[0], padding[0])
+    cols = _phases(size[1], KW, stride[1], padding[1])
+    (top, FH), (left, FW) = _margin(rows, OH), _margin(cols, OW)
+    kernels = {(a, b): _phase_kernel(w, stride, a, b) for a in rows for b in cols}
+    x = np.empty((N, *size, C), y.dtype)
+    for part in blocks(N, OH * OW * max(len(k) for k in kernels.values()) + 1):
+        framed = frame(y[part], (top, left), (FH, FW))
+        for (a, b), kernel in kernels.items():
+            out = x[part, a.first :: stride[0], b.first :: stride[1]]
+            if len(kernel) == 0:
+                out[...] = 0
+                continue
+            corner = (top + a.start, left + b.start)
+            columns = columns_of(framed, (a.count, b.count), (a.taps, b.taps), (1, 1), corner)
+            product = np.matmul(columns, kernel, out=scratch("product", (len(columns), C), y.dtype))
+            out[...] = product.reshape(out.shape)
+    return x
+
+
+def _phase_kernel(w: np.ndarray, stride: Pair, a: Phase, b: Phase) -> np.ndarray:
+    """The kernel that phase (a, b) correlates with, (taps · taps · O, C): every s-th tap, in reverse order."""
+    C = w.shape[2]
+    taps = w[a.residue :: stride[0], b.residue :: stride[1]][::-1, ::-1]
+    # Copied with C first, in runs of O, and transposed as a view: BLAS takes either order, the copy is faster.
+    return np.ascontiguousarray(taps.transpose(2, 0, 1, 3)).reshape(C, -1).T
+
+
+def _spread_by_taps(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    N, OH, OW, O = y.shape
+    (KH, KW, C, _), (SH, SW), (PH, PW) = w.shape, stride, padding
+    FH, FW = max(size[0] + PH, SH * (OH - 1) + KH), max(size[1] + PW, SW * (OW - 1) + KW)
+    x = np.empty((N, *size, C), y.dtype)
+    kernel = w.reshape(-1, O).T
+    for part in blocks(N, OH * OW * KH * KW * C):
+        n = part.stop - part.start
+        product = scratch("product", (n * OH * OW, KH * KW * C), y.dtype)
+        taps = np.matmul(y[part].reshape(-1, O), kernel, out=product).reshape(n, OH, OW, KH, KW, C)
+        framed = scratch("frame", (n, FH, FW, C), y.dtype)
+        framed.fill(0)
+        for k in range(KH):
+            for l in range(KW):
+                framed[:, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW] += taps[:, :, :, k, l]
+        x[part] = framed[:, PH : PH + size[0], PW : PW + size[1]]
+    return x

@@ -1,0 +1,88 @@
+"""Every kernel as its formula, for any array that follows NumPy's protocols: CuPy's, and the reference in tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigan.device import Array, like
+from minigan.kernels.geometry import Pair, conv_size
+
+
+def matmul(a: Array, b: Array) -> Array:
+    return np.matmul(a, b)
+
+
+def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """im2col: row (n, i, j) holds the window of x that output pixel (i, j) looks at, (N, OH, OW, KH, KW, C)."""
+    (KH, KW), (SH, SW), (PH, PW) = kernel, stride, padding
+    N, H, W, C = x.shape
+    OH, OW = conv_size((H, W), kernel, stride, padding)
+    framed = np.zeros_like(x, shape=(N, H + 2 * PH, W + 2 * PW, C))
+    framed[:, PH : PH + H, PW : PW + W] = x
+    columns = np.empty_like(x, shape=(N, OH, OW, KH, KW, C))
+    for k in range(KH):
+        for l in range(KW):
+            columns[:, :, :, k, l] = framed[:, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW]
+    return columns
+
+
+def correlate(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
+    KH, KW, C, O = w.shape
+    columns = _columns(x, (KH, KW), stride, padding)
+    return matmul(columns.reshape(-1, KH * KW * C), w.reshape(-1, O)).reshape(*columns.shape[:3], O)
+
+
+def spread(y: Array, w: Array, size: Pair, stride: Pair, padding: Pair) -> Array:
+    (H, W), (SH, SW), (PH, PW) = size, stride, padding
+    N, OH, OW, O = y.shape
+    KH, KW, C, _ = w.shape
+    columns = matmul(y.reshape(-1, O), w.reshape(-1, O).T).reshape(N, OH, OW, KH, KW, C)
+    framed = np.zeros_like(y, shape=(N, H + 2 * PH, W + 2 * PW, C))
+    for k in range(KH):
+        for l in range(KW):
+            framed[:, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW] += columns[:, :, :, k, l]
+    return framed[:, PH : PH + H, PW : PW + W]
+
+
+def match(x: Array, y: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    columns = _columns(x, kernel, stride, padding)
+    C, O = x.shape[-1], y.shape[-1]
+    return matmul(columns.reshape(-1, kernel[0] * kernel[1] * C).T, y.reshape(-1, O)).reshape(*kernel, C, O)
+
+
+def channel_sum(x: Array) -> Array:
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    axes = tuple(range(x.ndim - 1))
+    mean = x.mean(axis=axes)
+    return mean, ((x - mean) ** 2).mean(axis=axes)
+
+
+def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array) -> Array:
+    return weight * ((x - mean) * rstd) + bias
+
+
+def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array, Array]:
+    axes = tuple(range(dy.ndim - 1))
+    return dy.sum(axis=axes), (dy * ((x - mean) * rstd)).sum(axis=axes)
+
+
+def batchnorm_grad(dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array) -> Array:
+    return weight * rstd * (dy - a - (x - mean) * rstd * b)
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    return np.maximum(x, slope * x)
+
+
+def leaky_relu_grad(dy: Array, x: Array, slope: float) -> Array:
+    return dy * np.maximum((x > 0).astype(x.dtype), slope)
+
+
+def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:
+    # Drawn on the host: one seed drops the same units on every machine.
+    threshold = round(p * 2**16)
+    kept = rng.integers(0, 2**16, size=x.shape, dtype=np.uint16) >= threshold
+    return like(kept * np.float32(1 / (1 - threshold / 2**16)), x)

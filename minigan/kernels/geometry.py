@@ -1,0 +1,28 @@
+"""Sizes of convolutions."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Pair: TypeAlias = tuple[int, int]  # (height, width)
+
+
+def pair(value: int | Pair, name: str, least: int) -> Pair:
+    """`value` for height and width; ValueError where one is no integer or below `least`."""
+    h, w = (value, value) if isinstance(value, int) else value
+    if not (isinstance(h, int) and isinstance(w, int) and h >= least and w >= least):
+        raise ValueError(f"{name} must be an integer of at least {least}, or two of them, got {value!r}")
+    return h, w
+
+
+def conv_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Pair:
+    """Output height and width of a convolution: ⌊(H + 2p - k) / s⌋ + 1. Not positive: the kernel does not fit."""
+    h, w = ((n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding, strict=True))
+    return h, w
+
+
+def conv_transpose_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, output_padding: Pair) -> Pair:
+    """Output height and width of a transposed convolution: (H - 1) s - 2p + k + output_padding."""
+    rows = zip(size, kernel, stride, padding, output_padding, strict=True)
+    h, w = ((n - 1) * s - 2 * p + k + o for n, k, s, p, o in rows)
+    return h, w

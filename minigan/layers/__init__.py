@@ -1,0 +1,31 @@
+"""The layers: each a page with its forward pass, its backward pass, and its backward pass's backward pass."""
+
+from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.batchnorm import BatchNorm
+from minigan.layers.conv import Conv2d, ConvTranspose2d
+from minigan.layers.dropout import Dropout
+from minigan.layers.layer import Layer, accumulate
+from minigan.layers.layernorm import LayerNorm
+from minigan.layers.linear import Linear
+from minigan.layers.network import Network
+from minigan.layers.shape import Flatten, Reshape
+
+__all__ = [
+    "ELU",
+    "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Network",
+    "ReLU",
+    "Reshape",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "accumulate",
+]

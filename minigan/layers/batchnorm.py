@@ -1,0 +1,112 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigan import kernels
+from minigan.device import Array
+from minigan.layers.layer import Cache, Grads, Layer, accumulate
+
+
+class BatchNorm(Layer):
+    """Give every channel zero mean and unit variance over the batch, then rescale.
+
+    Shapes      x, y, dx, dy, ddx, ddy (..., C), the batch and the pixels in front; all else (C,)
+                m = values per channel; means and sums run over those m values
+
+    Forward     x̂ = (x - mean) · rstd        rstd = 1 / √(var + ε)
+                y = weight · x̂ + bias
+
+    Backward    mean and rstd depend on x, so dy loses two of its components:
+                P(v) = v - mean(v) - x̂ · mean(v · x̂)
+                dx = weight · rstd · P(dy)
+                dweight = Σ dy · x̂           dbias = Σ dy
+
+    Twice       P is symmetric, so the third sweep meets the same P:
+                ddy     = weight · rstd · P(ddx)
+                dweight = rstd · S            S = Σ ddx · P(dy)
+                dx      = rstd · P(h) - weight · rstd² / m · x̂ · S
+                h       = -weight · rstd · (ddx · mean(dy · x̂) + dy · mean(ddx · x̂))
+
+    Eval mode   mean and var are the running ones, constants: dx = weight · rstd · dy, ddy = weight · rstd · ddx.
+
+    Running     running += momentum · (batch - running): momentum is the weight of the new batch, as in PyTorch;
+                the running variance is unbiased (m - 1), the one that normalises is not.
+
+    Cache       x, mean, rstd, and the mode that the forward pass ran in.
+    Source      Ioffe & Szegedy 2015, section 3, for forward and backward; "Twice" derived here.
+    """
+
+    params = ("weight", "bias")
+    buffers = ("running_mean", "running_var")
+    shown = ("num_features",)
+
+    def __init__(
+        self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: DTypeLike = np.float32
+    ) -> None:
+        if num_features < 1 or eps <= 0 or not 0 <= momentum <= 1:
+            raise ValueError(
+                "BatchNorm needs num_features >= 1, eps > 0 and momentum (the weight of the new batch) in [0, 1], "
+                f"got {num_features}, {eps} and {momentum}"
+            )
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight, self.bias = np.ones(num_features, dtype), np.zeros(num_features, dtype)
+        self.running_mean, self.running_var = np.zeros(num_features, dtype), np.ones(num_features, dtype)
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        C = self.num_features
+        self.check(x, lambda shape: len(shape) >= 2 and shape[-1] == C, f"(N, {C}) or (N, H, W, {C})")
+        if train:
+            mean, var = kernels.moments(x)
+            self._update_running(mean, var, x.size // C)
+        else:
+            mean, var = self.running_mean, self.running_var
+        rstd = 1 / np.sqrt(var + self.eps)
+        return kernels.batchnorm(x, mean, rstd, self.weight, self.bias), (x, mean, rstd, train)
+
+    def _update_running(self, mean: Array, var: Array, m: int) -> None:
+        if m < 2:
+            raise ValueError(
+                f"{self}: a batch of one value per channel has no variance; use more samples or train=False"
+            )
+        self.running_mean += self.momentum * (mean - self.running_mean)
+        self.running_var += self.momentum * (var * (m / (m - 1)) - self.running_var)
+
+    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+        """As in Layer; the two sums are taken once and serve both questions."""
+        sums = self.param_grads(dy, cache)
+        dx = self._input_grad(dy, cache, sums) if need_dx else None
+        if grads is not None:
+            accumulate(grads, sums)
+        return dx
+
+    def input_grad(self, dy: Array, cache: Cache) -> Array:
+        return self._input_grad(dy, cache, self.param_grads(dy, cache))
+
+    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+        x, mean, rstd, _ = cache
+        dbias, dweight = kernels.batchnorm_sums(dy, x, mean, rstd)
+        return {"weight": dweight, "bias": dbias}
+
+    def _input_grad(self, dy: Array, cache: Cache, sums: Grads) -> Array:
+        x, mean, rstd, train = cache
+        m = x.size // self.num_features if train else float("inf")  # eval mode: nothing depends on the batch
+        return kernels.batchnorm_grad(dy, x, mean, rstd, self.weight, sums["bias"] / m, sums["weight"] / m)
+
+    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:
+        x, mean, rstd, train = cache
+        batch = tuple(range(x.ndim - 1))
+        scale = self.weight * rstd
+        if not train:
+            return scale * ddx, None, {"weight": rstd * (ddx * dy).sum(axis=batch)}
+        x_hat, m = (x - mean) * rstd, x.size // self.num_features
+
+        def P(v: Array) -> Array:
+            return v - v.mean(axis=batch) - x_hat * (v * x_hat).mean(axis=batch)
+
+        S = (ddx * P(dy)).sum(axis=batch)
+        h = -scale * (ddx * (dy * x_hat).mean(axis=batch) + dy * (ddx * x_hat).mean(axis=batch))
+        dx = rstd * P(h) - scale * rstd / m * x_hat * S
+        return scale * P(ddx), dx, {"weight": rstd * S}

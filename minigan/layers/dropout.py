@@ -1,0 +1,45 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigan import kernels
+from minigan.device import Array
+from minigan.layers.layer import Cache, Grads, Layer, any_shape
+
+
+class Dropout(Layer):
+    """Silence a random part of the numbers in training, and scale up the rest so that the mean stays.
+
+    Shapes      x, y and mask the same, any
+    Forward     y = mask · x        mask = 0 with probability p, else 1 / (1 - p)
+    Backward    dx = mask · dy
+    Twice       ddy = mask · ddx
+    Eval mode   y = x.
+    Cache       mask; None in eval mode, and for p = 0.
+    Source      Srivastava et al. 2014, scaled at training time as everybody does now.
+
+    The mask comes from `rng`. Whoever owns that generator decides what a pass draws: a trainer rewinds it to the
+    start of each step, so that a resumed run drops what the uninterrupted one would have dropped.
+    """
+
+    shown = ("p",)
+
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"p of Dropout is the share that is dropped, in [0, 1), got {p}")
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        self.check(x, any_shape, "any shape")
+        if not train or self.p == 0:
+            return x, None
+        mask = kernels.dropout_mask(x, self.p, self.rng)
+        return mask * x, mask
+
+    def input_grad(self, dy: Array, mask: Cache) -> Array:
+        return dy if mask is None else mask * dy
+
+    def double_backward(self, ddx: Array, dy: Array, mask: Cache) -> tuple[Array, None, Grads]:
+        return ddx if mask is None else mask * ddx, None, {}

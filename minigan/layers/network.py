@@ -1,0 +1,95 @@
+"""Network: layers in a row, and the three sweeps of backprop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from minigan.device import Array
+from minigan.layers.layer import Cache, Grads, Layer
+
+
+class Network(Layer):
+    """The layers' functions one after the other: y = f_n(... f_2(f_1(x))). Itself a layer, so that networks nest.
+
+    Forward     x ──► ──► ──► y             leaves the caches
+    Backward    dx ◄── ◄── ◄── dy           the chain rule, layer by layer
+    Twice       ddx ──► ──► ──► ddy         goes up through what the backward sweep was made of; what each layer
+                    ◄── ◄── ◄──             owes its own input then goes home the ordinary way (a sweep that is
+                                            skipped where every layer is piecewise linear)
+
+    Names       A parameter's name is its layer's place and its own name: "3.weight". The same names are the
+                optimizer's keys and the checkpoint's. `grads` nests as the layers nest: {"3": {"weight": ...}}.
+    Cache       The layers' caches, in order.
+    Source      Rumelhart, Hinton & Williams 1986; "Twice": Drucker & Le Cun 1992, and derived here.
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise ValueError("a Network needs at least one layer")
+        self.layers = layers
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        caches = []
+        for layer in self.layers:
+            x, cache = layer.forward(x, train)
+            caches.append(cache)
+        return x, caches
+
+    def input_grad(self, dy: Array, caches: Cache) -> Array:
+        return self.backward(dy, caches)
+
+    def param_grads(self, dy: Array, caches: Cache) -> Grads:
+        grads: Grads = {}
+        self.backward(dy, caches, grads, need_dx=False)
+        return grads
+
+    def backward(self, dy: Array, caches: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+        for i, layer, cache in self._downwards(caches):
+            dy = layer.backward(dy, cache, _of(i, grads), need_dx or i > 0)
+        return dy
+
+    def traced_backward(self, dy: Array, caches: Cache) -> tuple[Array, Any]:
+        """dx, and the trace: what reached each layer, in the layers' order."""
+        trace = []
+        for _, layer, cache in self._downwards(caches):
+            dy, seen = layer.traced_backward(dy, cache)
+            trace.append(seen)
+        return dy, trace[::-1]
+
+    def double_backward(self, ddx: Array, dy: Any, caches: Cache) -> tuple[Array, Array | None, Grads]:
+        """As in Layer; `dy` is the trace of a traced backward, or dy itself, which is then traced here."""
+        trace = dy if isinstance(dy, list) else self.traced_backward(dy, caches)[1]
+        grads: Grads = {}
+        owed = []
+        for i, (layer, seen, cache) in enumerate(zip(self.layers, trace, caches, strict=True)):
+            ddx, dx, grads[str(i)] = layer.double_backward(ddx, seen, cache)
+            owed.append(dx)
+        home = None
+        for i, layer, cache in self._downwards(caches):
+            if home is not None:
+                home = layer.backward(home, cache, grads[str(i)])
+            if owed[i] is not None:
+                home = owed[i] if home is None else home + owed[i]
+        return ddx, home, grads
+
+    def _downwards(self, caches: Cache) -> Iterator[tuple[int, Layer, Cache]]:
+        rows = list(zip(range(len(self.layers)), self.layers, caches, strict=True))
+        return reversed(rows)
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        for layer in self.layers:
+            layer.convert(change)
+
+    def __repr__(self) -> str:
+        return f"Network({', '.join(map(repr, self.layers))})"
+
+
+def _of(i: int, grads: Grads | None) -> Grads | None:
+    return None if grads is None else grads.setdefault(str(i), {})
