@@ -1,0 +1,41 @@
+"""Networks by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from minigan.models.dcgan import dcgan, dcgan64, infogan
+from minigan.models.mlp import mlp, points
+from minigan.models.model import Model, count
+from minigan.random import Streams
+
+__all__ = ["Model", "count", "dcgan", "dcgan64", "get", "infogan", "mlp", "names", "options", "points"]
+
+_BUILDERS: tuple[Callable[..., Model], ...] = (mlp, dcgan, infogan, dcgan64, points)
+
+
+def names() -> list[str]:
+    """The names that `get` knows."""
+    return [build.__name__ for build in _BUILDERS]
+
+
+def _find(name: str) -> Callable[..., Model]:
+    for build in _BUILDERS:
+        if build.__name__ == name:
+            return build
+    raise ValueError(f"unknown model {name!r}; known are {', '.join(names())}")
+
+
+def options(name: str) -> list[str]:
+    """What can be chosen about the model called `name`: the keyword arguments of `get`."""
+    return [option for option in inspect.signature(_find(name)).parameters if option != "streams"]
+
+
+def get(name: str, streams: Streams, **choices: Any) -> Model:
+    """The model called `name`, with weights and dropout drawn from `streams`; ValueError for what it does not know."""
+    unknown = choices.keys() - set(options(name))
+    if unknown:
+        raise ValueError(f"model {name!r} has no {sorted(unknown)}; it has {', '.join(options(name))}")
+    return _find(name)(streams, **choices)

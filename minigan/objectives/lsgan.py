@@ -1,0 +1,42 @@
+"""Least squares GAN."""
+
+from __future__ import annotations
+
+from minigan.device import Array
+from minigan.objectives.objective import Defaults, Objective
+
+
+class LSGAN(Objective):
+    """Least squares in the place of cross entropy: a fake far on the right side of D still feels a pull.
+
+    Targets     fake 0, real 1, gen 1. With fake -1, real 1, gen 0 the generator minimises a Pearson χ² between
+                p + q and 2q.
+
+    D           L = ½ mean (a - real)² + ½ mean (b - fake)²
+                da = (a - real) / m        db = (b - fake) / n
+
+    G           L = ½ mean (b - gen)²
+                db = (b - gen) / n
+
+    Optimum     D = (real p + fake q) / (p + q).
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64, one D step.
+    Healthy     L of D 0.1 to 0.25, L of G 0.1 to 0.35; a D that knows nothing gives 0.25 and 0.125.
+    Fails       A strong D sits at its targets and L of G at 0.5: lower D's learning rate.
+    Source      Mao et al. 2016, equations 2 and 9 (their code sums over the batch; here the mean).
+    """
+
+    name = "lsgan"
+    defaults = Defaults()
+
+    def __init__(self, *, fake: float = 0.0, real: float = 1.0, gen: float = 1.0) -> None:
+        if fake == real:
+            raise ValueError(f"the targets of fake and real samples must differ, got {fake} for both")
+        self.fake, self.real, self.gen = fake, real, gen
+
+    def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
+        u, v = a - self.real, b - self.fake
+        return 0.5 * (u * u).mean() + 0.5 * (v * v).mean(), u / len(a), v / len(b)
+
+    def g_loss(self, b: Array) -> tuple[Array, Array]:
+        v = b - self.gen
+        return 0.5 * (v * v).mean(), v / len(b)
