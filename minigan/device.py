@@ -70,8 +70,8 @@ def like(x: np.ndarray, reference: Array) -> Array:
     x = x.astype(reference.dtype, copy=False)
     if isinstance(reference, np.ndarray):
         return x
-    moved = np.empty_like(reference, shape=x.shape)
-    moved.set(x)
+    moved = np.empty_like(reference, shape=x.shape, order="C")  # `set` wants contiguous memory, whatever the view
+    moved.set(np.ascontiguousarray(x))
     return moved
 
 

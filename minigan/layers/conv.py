@@ -24,7 +24,7 @@ from minigan.layers.layer import Cache, Grads, Layer
 class _Convolution(Layer):
     """What both layers share: their numbers, their weights, and the sums of the bias."""
 
-    shown: tuple[str, ...] = ("in_channels", "out_channels", "kernel_size", "stride", "padding")
+    windows: tuple[str, ...] = ("kernel_size", "stride", "padding")  # the pairs that tell two layers apart
 
     def __init__(
         self,
@@ -51,6 +51,11 @@ class _Convolution(Layer):
     def output_size(self, size: Pair) -> Pair:
         """Height and width of y for height and width of x."""
         raise NotImplementedError(f"{self} has no output size")
+
+    def __repr__(self) -> str:
+        pairs = ((name, getattr(self, name)) for name in self.windows)
+        tail = (f"{name}={h if h == w else (h, w)}" for name, (h, w) in pairs)
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, {', '.join(tail)})"
 
     def _check_image(self, x: Array) -> None:
         C = self.in_channels
@@ -140,7 +145,7 @@ class ConvTranspose2d(_Convolution):
     Source      Zeiler et al. 2010; the three functions and "Twice" derived here.
     """
 
-    shown = (*_Convolution.shown, "output_padding")
+    windows = ("kernel_size", "stride", "padding", "output_padding")
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ class Layer:
             raise ValueError(f"{self}: x has shape {tuple(x.shape)}, expected {expected}")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in self.shown)})"
+        return f"{type(self).__name__}({', '.join(str(getattr(self, name)) for name in self.shown)})"
 
 
 def any_shape(shape: tuple[int, ...]) -> bool:

@@ -19,8 +19,6 @@ class Reshape(Layer):
     Source      linear, and its own inverse's transpose.
     """
 
-    shown = ("shape",)
-
     def __init__(self, *shape: int) -> None:
         if not shape or min(shape) < 1:
             raise ValueError(f"Reshape needs positive sizes, without the batch's, got {shape}")
@@ -37,6 +35,9 @@ class Reshape(Layer):
 
     def double_backward(self, ddx: Array, dy: Array, shape: Cache) -> tuple[Array, None, Grads]:
         return ddx.reshape(dy.shape), None, {}
+
+    def __repr__(self) -> str:
+        return f"Reshape({', '.join(map(str, self.shape))})"
 
 
 class Flatten(Layer):

@@ -7,6 +7,8 @@ norm is forbidden under a penalty per sample.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from minigan.init import normal
 from minigan.layers import (
     BatchNorm,
@@ -122,7 +124,7 @@ def dcgan64(
     rng, C = streams("init"), sample_shape[-1]
     c = [_scaled(channels, width) for channels in (512, 256, 128, 64)]
     up: list[Layer] = []
-    for wide, narrow in zip(c[:-1], c[1:], strict=True):
+    for wide, narrow in pairwise(c):
         up += [ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False, rng=rng, init=N02), BatchNorm(narrow), ReLU()]
     G = Network(
         Linear(z_dim, 4 * 4 * c[0], bias=False, rng=rng, init=N02),

@@ -1,0 +1,107 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minigan.data import folder, mixtures, mnist
+from minigan.data.dataset import Dataset
+
+SPLITS = ("train", "test")
+MIXTURES = ("ring", "grid")
+NAMES = ("mnist-10k", *mnist.COLLECTIONS, *MIXTURES)
+POINTS = 100_000  # drawn from a mixture, as in Lin et al. 2018
+FOLDER_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the catalogue: a data set that `load` knows by name.
+
+    name, what   its name and a description for people
+    samples      how many samples the training split has
+    shape        the shape of one sample
+    where        where it is, or where it would come from
+    present      whether it can be loaded now without a download
+    """
+
+    name: str
+    what: str
+    samples: int
+    shape: tuple[int, ...]
+    where: str
+    present: bool
+
+
+def load(
+    name: str | os.PathLike[str],
+    *,
+    size: int | None = None,
+    rng: np.random.Generator | None = None,
+    split: str = "train",
+) -> Dataset:
+    """The data set of this name, or a folder of pictures by its path.
+
+    name    `mnist-10k` (in the package), `mnist`, `fashion-mnist` (found on this machine, else downloaded), `ring`,
+            `grid` (100,000 points drawn from a mixture), or a path: anything with a separator in it, and any folder
+    size    pixels along the side to which a folder's pictures are resized, default 64; for folders only
+    rng     where the points of a mixture are drawn from; mixtures need it, the others do not look at it
+    split   `train`; `mnist` and `fashion-mnist` have `test` too
+
+    Raises ValueError for an unknown name, a split that the set lacks, a size where none applies or a missing rng; the
+    errors of damaged or missing files are those of `minigan.data.mnist.load` and `minigan.data.folder.load`.
+    """
+    name = os.fspath(name)
+    if name not in NAMES and not _is_path(name):
+        raise ValueError(f"unknown data set {name!r}: expected {', '.join(NAMES)}, or the path of a folder of pictures")
+    if split not in SPLITS or (split == "test" and name not in mnist.COLLECTIONS):
+        has = "train and test" if name in mnist.COLLECTIONS else "train only"
+        raise ValueError(f"{name} has no split {split!r}: it has {has}")
+    if name not in NAMES:
+        return folder.load(name, FOLDER_SIZE if size is None else size)
+    if size is not None:
+        raise ValueError(f"size={size} does not apply to {name}: only the pictures of a folder are resized")
+    if name in MIXTURES:
+        return _draw(name, rng)
+    return mnist.load(name, split) if name in mnist.COLLECTIONS else _embedded()
+
+
+def available() -> list[Entry]:
+    """The data sets that `load` knows by name, and where each one is; downloads nothing, reads no data."""
+    return [
+        Entry("mnist-10k", "MNIST digits, 1,000 of each class", 10_000, (28, 28, 1), "in the package", True),
+        _published("mnist", "MNIST, handwritten digits"),
+        _published("fashion-mnist", "Fashion-MNIST, pictures of clothes"),
+        Entry("ring", "8 Gaussians on a circle", POINTS, (2,), "drawn when loaded", True),
+        Entry("grid", "25 Gaussians on a square grid", POINTS, (2,), "drawn when loaded", True),
+    ]
+
+
+def _is_path(name: str) -> bool:
+    separators = [separator for separator in ("/", os.sep, os.altsep) if separator]
+    return any(separator in name for separator in separators) or Path(name).is_dir()
+
+
+def _embedded() -> Dataset:
+    from minigan.data import embedded  # here, not above: `python -m minigan.data.embedded` must be its first import
+
+    return embedded.load()
+
+
+def _draw(name: str, rng: np.random.Generator | None) -> Dataset:
+    if rng is None:
+        raise ValueError(f"the points of {name} are drawn at random: pass rng=numpy.random.default_rng(seed)")
+    mixture = mixtures.ring() if name == "ring" else mixtures.grid()
+    source = f"{POINTS:,} points drawn from {len(mixture.centres)} Gaussians of sigma {mixture.sigma}"
+    return Dataset(name, mixture.sample(POINTS, rng), None, source)
+
+
+def _published(name: str, what: str) -> Entry:
+    paths = [mnist.find(name, file) for file in mnist.FILES["train"]]
+    present = None not in paths
+    where = str(paths[0].parent) if present and paths[0] else f"would be downloaded to {mnist.cache(name)}"
+    return Entry(name, what, 60_000, (28, 28, 1), where, present)

@@ -1,0 +1,70 @@
+"""A data set in memory, and the scale on which networks see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigan.device import Array, to_host
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples that a generator is to imitate.
+
+    name    what the set is called
+    images  uint8 (N, H, W, C), pixels as they were stored; or float32 (N, 2), points of the plane
+    labels  uint8 or int64 (N,), the class of each sample; None where there are no classes
+    source  where the samples came from, a sentence for people
+
+    Raises ValueError for arrays of another type or shape.
+    """
+
+    name: str
+    images: np.ndarray = field(repr=False)
+    labels: np.ndarray | None = field(repr=False)
+    source: str
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        points = images.dtype == np.float32 and images.ndim == 2 and images.shape[1] == 2
+        if not (points or (images.dtype == np.uint8 and images.ndim == 4)):
+            raise ValueError(
+                f"{self.name}: expected images uint8 (N, H, W, C) or points float32 (N, 2), "
+                f"got {images.dtype} of shape {images.shape}"
+            )
+        if labels is not None and (labels.shape != images.shape[:1] or labels.dtype not in (np.uint8, np.int64)):
+            raise ValueError(
+                f"{self.name}: expected uint8 or int64 labels of shape ({len(images)},), "
+                f"got {labels.dtype} of shape {labels.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (H, W, C) or (2,)."""
+        return self.images.shape[1:]
+
+    @property
+    def is_image(self) -> bool:
+        """True for images, False for points of the plane."""
+        return self.images.ndim == 4
+
+    def batch(self, indices: np.ndarray) -> np.ndarray:
+        """The samples at these indices as a network sees them, float32: pixels in [-1, 1], points as they are."""
+        x = self.images[indices].astype(np.float32)
+        return x / 127.5 - 1 if self.is_image else x
+
+
+def to_pixels(x: Array) -> np.ndarray:
+    """Samples in [-1, 1] as uint8 pixels on the host: the inverse of `Dataset.batch`, rounded, clipped to 0..255.
+
+    Raises ValueError for a NaN or an infinity: no pixel means that.
+    """
+    x = to_host(x)
+    if not np.isfinite(x).all():
+        raise ValueError("samples hold NaN or infinite values and cannot be shown as pixels")
+    return np.clip(np.rint((x + 1) * 127.5), 0, 255).astype(np.uint8)

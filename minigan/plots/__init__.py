@@ -1,0 +1,11 @@
+"""Pictures: plain arrays in, files out. Grids of images, animations, curves of a log, densities of 2-D points.
+
+No display is ever asked for, and matplotlib is imported only by the functions that draw with it.
+"""
+
+from minigan.plots.animation import save_animation
+from minigan.plots.curves import save_curves
+from minigan.plots.density import density_frame, save_density_strip
+from minigan.plots.grids import grid, save_grid
+
+__all__ = ["density_frame", "grid", "save_animation", "save_curves", "save_density_strip", "save_grid"]
