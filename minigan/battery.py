@@ -44,19 +44,19 @@ class LayerCase:
     make: Callable[[np.random.Generator], Layer]
     shape: tuple[int, ...]
     train: bool = True
-    seed: int = 0
+    name: str = ""  # where the layer's own would be too long for a table
     streams: Streams = field(init=False)
     layer: Layer = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", Streams(self.seed))
+        object.__setattr__(self, "streams", Streams(0))
         layer = self.make(self.streams("layer"))
         layer.convert(lambda array: array.astype(np.float64))
         randomise(layer, self.streams("weights"))
         object.__setattr__(self, "layer", layer)
 
     def __str__(self) -> str:
-        return f"{self.layer}{'' if self.train else ', eval mode'}"
+        return f"{self.name or self.layer}{'' if self.train else ', eval mode'}"
 
     def rewind(self) -> None:
         """Let the layer draw the same random numbers again (dropout)."""
@@ -81,13 +81,17 @@ def layer_cases() -> list[LayerCase]:
     flat, image, case = (4, 6), (3, 5, 4, 2), LayerCase
     return [
         case(lambda rng: Linear(6, 5, rng=rng), flat),
-        case(lambda rng: Linear(6, 5, bias=False, rng=rng), flat),
+        case(lambda rng: Linear(6, 5, bias=False, rng=rng), flat, name="Linear(6, 5) without bias"),
         case(lambda rng: Conv2d(2, 3, 3, 1, 1, rng=rng), image),
-        case(lambda rng: Conv2d(2, 3, (4, 3), (2, 1), (1, 2), rng=rng), (3, 7, 6, 2)),
-        case(lambda rng: Conv2d(2, 3, 2, 3, bias=False, rng=rng), (3, 8, 6, 2)),
-        case(lambda rng: ConvTranspose2d(2, 3, 4, 2, 1, rng=rng), image),
-        case(lambda rng: ConvTranspose2d(2, 9, 4, 2, 1, rng=rng), image),
-        case(lambda rng: ConvTranspose2d(2, 9, (2, 3), (3, 2), (0, 1), (2, 1), bias=False, rng=rng), image),
+        case(
+            lambda rng: Conv2d(2, 3, (4, 3), (2, 1), (1, 2), rng=rng), (3, 7, 6, 2), name="Conv2d, 4 x 3, stride (2, 1)"
+        ),
+        case(
+            lambda rng: Conv2d(2, 3, 2, 3, bias=False, rng=rng), (3, 8, 6, 2), name="Conv2d, windows with gaps, no bias"
+        ),
+        case(lambda rng: ConvTranspose2d(2, 3, 4, 2, 1, rng=rng), image, name="ConvTranspose2d, few channels"),
+        case(lambda rng: ConvTranspose2d(2, 9, 4, 2, 1, rng=rng), image, name="ConvTranspose2d, many channels"),
+        case(_odd_transpose, image, name="ConvTranspose2d, 2 x 3, stride (3, 2), no bias"),
         case(lambda rng: BatchNorm(2), image),
         case(lambda rng: BatchNorm(6), flat),
         case(lambda rng: BatchNorm(2), image, train=False),
@@ -97,14 +101,18 @@ def layer_cases() -> list[LayerCase]:
         case(lambda rng: Reshape(4, 10), image),
         case(lambda rng: Dropout(0.3, rng=rng), image),
         case(lambda rng: Dropout(0.3, rng=rng), image, train=False),
-        case(_curved_critic, (4, 6, 5, 2)),
-        case(_curved_critic, (4, 6, 5, 2), train=False),
-        case(_nested, flat),
+        case(_curved_critic, (4, 6, 5, 2), name="Network: conv, batch norm, tanh, linear"),
+        case(_curved_critic, (4, 6, 5, 2), train=False, name="Network: conv, batch norm, tanh, linear"),
+        case(_nested, flat, name="Network in a Network: linear, layer norm, softplus"),
     ]
 
 
 def _plain(page: type[Layer], shape: tuple[int, ...]) -> LayerCase:
     return LayerCase(lambda rng: page(), shape)
+
+
+def _odd_transpose(rng: np.random.Generator) -> Layer:
+    return ConvTranspose2d(2, 9, (2, 3), (3, 2), (0, 1), (2, 1), bias=False, rng=rng)
 
 
 def _curved_critic(rng: np.random.Generator) -> Network:
@@ -211,7 +219,9 @@ def all_errors() -> Iterator[tuple[str, str, dict[str, float]]]:
     for i, objective in enumerate(objective_cases()):
         rng = np.random.default_rng(i)
         a, b = rng.normal(size=(5, 1)), rng.normal(size=(7, 1))
-        options = "" if i < len(objectives.names()) else f" {vars(objective)}"
+        options = (
+            "" if i < len(objectives.names()) else f", {', '.join(f'{k} {v}' for k, v in vars(objective).items())}"
+        )
         yield "objective", objective.name + options, gradcheck.objective_errors(objective, a, b, rng)
     for step in step_cases():
         yield "step", f"{step.name}, {step.critic_norm} norm in D", step.errors()

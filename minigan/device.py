@@ -35,6 +35,11 @@ class Device:
         with self.active():
             return _cupy().asarray(x)
 
+    def use(self) -> None:
+        """From here on, this thread's new GPU arrays are made on this device."""
+        if self.kind == "cuda":
+            _cupy().cuda.Device(self.index).use()
+
     def active(self) -> AbstractContextManager[Any]:
         """Inside this context new GPU arrays are made on this device."""
         return nullcontext() if self.kind == "cpu" else _cupy().cuda.Device(self.index)

@@ -8,7 +8,7 @@ parameters. The idea: Baydin et al. 2018, section 2.1; the directional form: Gri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -127,3 +127,37 @@ def step_errors(
     recorder = Recorder()
     step(recorder)
     return _param_errors(lambda: step(Recorder()), params, recorder.grads, rng, "")
+
+
+def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[str, bool]]:
+    """Lines for people: (kind, name, errors) in, (line, is it good?) out, with a heading per kind and a last line.
+
+    A row shows its worst relative error per derivative: "exact" for 0, "-" where there is nothing to derive by.
+    """
+    kind, columns, checked, wrong = "", [""], 0, 0
+    for row_kind, name, errors in rows:
+        shown = _by_column(errors)
+        if row_kind != kind:
+            kind, columns = row_kind, _COLUMNS.get(row_kind, list(shown))
+            yield "", True
+            yield f"{kind:<52}" + "".join(f"{column:>15}" for column in columns), True
+        good = max(errors.values()) < TOLERANCE
+        checked, wrong = checked + len(errors), wrong + (not good)
+        cells = ["-" if c not in shown else "exact" if shown[c] == 0 else f"{shown[c]:.0e}" for c in columns]
+        yield f"{'  ' if good else '! '}{name:<50}" + "".join(f"{cell:>15}" for cell in cells), good
+    verdict = f"all below {TOLERANCE:.0e}" if wrong == 0 else f"WRONG in {wrong} rows (marked !)"
+    yield "", True
+    yield f"{checked} derivatives checked: {verdict}", wrong == 0
+
+
+_COLUMNS = {"layer": ["dx", "dparams", "ddy", "dx twice", "dparams twice"]}
+
+
+def _by_column(errors: Mapping[str, float]) -> dict[str, float]:
+    """The worst error per column; all parameters of a layer share one."""
+    shown: dict[str, float] = {}
+    for label, error in errors.items():
+        parameter = label[0] == "d" and label not in ("dx", "ddy", "dx twice")
+        column = f"dparams{' twice' if label.endswith(' twice') else ''}" if parameter else label
+        shown[column] = max(error, shown.get(column, 0.0))
+    return shown

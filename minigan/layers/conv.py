@@ -53,8 +53,9 @@ class _Convolution(Layer):
         raise NotImplementedError(f"{self} has no output size")
 
     def __repr__(self) -> str:
-        pairs = ((name, getattr(self, name)) for name in self.windows)
-        tail = (f"{name}={h if h == w else (h, w)}" for name, (h, w) in pairs)
+        pairs = {name: getattr(self, name) for name in self.windows}
+        usual = {"padding": (0, 0), "output_padding": (0, 0)}
+        tail = (f"{name}={h if h == w else (h, w)}" for name, (h, w) in pairs.items() if usual.get(name) != (h, w))
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, {', '.join(tail)})"
 
     def _check_image(self, x: Array) -> None:

@@ -1,0 +1,5 @@
+"""`python -m minigan`: the `minigan` command."""
+
+from minigan.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,145 @@
+"""The `minigan` command: train, sample, gradcheck, data."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minigan import __version__, battery, data, gradcheck, plots
+from minigan.atomic import replacing
+from minigan.training import checkpoint
+from minigan.training.command import mended
+from minigan.training.config import RECIPE, add_flags
+from minigan.training.run import Run
+from minigan.training.state import State
+from minigan.training.trainer import Trainer
+
+RAW = argparse.RawDescriptionHelpFormatter
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
+    parser.add_argument("--version", action="version", version=f"minigan {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for add in (_add_train, _add_sample, _add_gradcheck, _add_data):
+        add(commands)
+    flags = parser.parse_args(arguments)
+    with mended(f"minigan {flags.command}"):
+        return flags.act(flags)
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    text = """Train a GAN into a run folder: log, pictures, checkpoints.
+
+example: minigan train --model dcgan --objective wgan-gp --data fashion-mnist --epochs 5"""
+    parser = commands.add_parser("train", help="train a GAN", description=text, formatter_class=RAW)
+    add_flags(parser)
+    parser.set_defaults(act=_train)
+
+
+def _train(flags: argparse.Namespace) -> int:
+    trainer = Trainer.from_flags(flags, RECIPE)
+    trainer.introduce()
+    trainer.train()
+    print(trainer.finish())
+    return 0
+
+
+def _add_sample(commands: argparse._SubParsersAction) -> None:
+    text = """Draw samples from the newest checkpoint of a run.
+
+A .png shows them as a grid; .npy and .npz (array "samples") hold uint8 (n, 28, 28), or (n, H, W, C) for colour; the
+points of a mixture are float32 (n, 2).
+
+example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out grid.png"""
+    parser = commands.add_parser("sample", help="samples of a trained GAN", description=text, formatter_class=RAW)
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    parser.add_argument("--out", type=Path, required=True, help="file to write: .png, .npy or .npz")
+    parser.add_argument("--seed", type=int, default=0, help="another seed, other samples (default 0)")
+    parser.set_defaults(act=_sample)
+
+
+def _sample(flags: argparse.Namespace) -> int:
+    if flags.n < 1:
+        raise ValueError(f"-n must be at least 1, got {flags.n}")
+    suffix = flags.out.suffix.lower()
+    if suffix not in (".png", ".npy", ".npz"):
+        raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
+    run = Run.open(flags.run)
+    path, arrays, _ = run.latest()
+    dataset_shape = _sample_shape(run)
+    state = State(run.config, dataset_shape)
+    checkpoint.restore(path, arrays, state.arrays())
+    samples = state.sample(state.noise(flags.n, state.streams.at("more samples", flags.seed)))
+    if suffix == ".png":
+        _save_picture(flags.out, samples)
+    else:
+        _save_arrays(flags.out, samples[..., 0] if samples.shape[-1] == 1 else samples)
+    print(f"{flags.out}: {flags.n} samples from {path}")
+    return 0
+
+
+def _sample_shape(run: Run) -> tuple[int, ...]:
+    """The shape of one sample, which the run's config leaves to its data."""
+    config = run.config
+    known = {entry.name: entry.shape for entry in data.available()}
+    if config.data in known:
+        return known[config.data]
+    return data.load(config.data, size=config.size).shape
+
+
+def _save_picture(path: Path, samples: np.ndarray) -> None:
+    if samples.ndim == 4:
+        plots.save_grid(path, samples)
+    else:
+        plots.save_density_strip(path, [samples], [f"{len(samples):,} samples"])
+
+
+def _save_arrays(path: Path, samples: np.ndarray) -> None:
+    with replacing(path) as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, samples)
+        else:
+            np.savez_compressed(file, samples=samples)
+
+
+def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
+    text = """Compare every derivative in the library with finite differences, in float64.
+
+One line per layer, objective and training step with the worst relative error of its first derivatives and, for
+layers, of its second ones. Exit code 1 if any is 1e-6 or more.
+
+example: minigan gradcheck"""
+    parser = commands.add_parser("gradcheck", help="check every gradient", description=text, formatter_class=RAW)
+    parser.set_defaults(act=_gradcheck)
+
+
+def _gradcheck(flags: argparse.Namespace) -> int:
+    failed = False
+    for line, good in gradcheck.table(battery.all_errors()):
+        failed |= not good
+        print(line if good or not sys.stdout.isatty() else f"\033[31m{line}\033[0m", flush=True)
+    return 1 if failed else 0
+
+
+def _add_data(commands: argparse._SubParsersAction) -> None:
+    text = """What --data can be: each data set with its size and where it is, or where it would come from.
+
+example: minigan data"""
+    parser = commands.add_parser("data", help="the data sets", description=text, formatter_class=RAW)
+    parser.set_defaults(act=_data)
+
+
+def _data(flags: argparse.Namespace) -> int:
+    for entry in data.available():
+        mark = "here" if entry.present else "away"
+        shape = " x ".join(map(str, entry.shape))
+        print(f"{entry.name:<14} {mark}  {entry.samples:>7,} x ({shape})  {entry.what}: {entry.where}")
+    print(f"{'a folder':<14}       its images, cropped and resized: --data path/to/folder --size 64")
+    return 0

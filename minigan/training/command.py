@@ -1,0 +1,29 @@
+"""What commands and examples share: errors that a person can mend are one line, not a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from minigan.training.trainer import Interrupted
+
+
+@contextmanager
+def mended(name: str) -> Iterator[None]:
+    """Turn wrong input, missing files and broken runs into a message and an exit code; Ctrl-C exits with 130.
+
+    MINIGAN_TRACEBACK=1 shows where the error came from.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        words = str(error) if isinstance(error, Interrupted) else "stopped"
+        print(f"\n{name}: {words}", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
+        if os.environ.get("MINIGAN_TRACEBACK") == "1":
+            raise
+        print(f"{name}: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

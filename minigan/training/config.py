@@ -1,0 +1,128 @@
+"""Config: everything that the numbers of a run depend on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from minigan import data, models, objectives
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run's choices, as its config.json keeps them. None: the model's own default, or not applicable."""
+
+    model: str = "infogan"
+    objective: str = "nonsaturating"
+    data: str = "mnist-10k"
+    size: int | None = None  # pixels along a side; for folders of images only
+    epochs: float = 20.0  # passes of D over the data
+    batch_size: int = 64
+    optimizer: str = "adam"
+    d_lr: float = 2e-4
+    g_lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    decay: float = 0.0  # share of the run, at its end, in which the learning rates fall to zero
+    n_critic: int = 1  # D steps per G step
+    real_label: float | None = None  # label smoothing, for the objectives that have it
+    z_dim: int | None = None
+    width: float | None = None
+    hidden: int | None = None
+    average: float = 0.0  # decay of the moving average of G's weights that paints the samples; 0: none
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = (
+        1  # of the BLAS library; more reorder its sums, so that a run repeats bit for bit with its own number
+    )
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
+            raise ValueError(
+                "epochs, batch size, D steps per G step and threads must be positive, "
+                f"got {self.epochs}, {self.batch_size}, {self.n_critic} and {self.threads}"
+            )
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
+        objectives.find(self.objective)
+        models.options(self.model)
+
+    @classmethod
+    def paper(cls, **choices: Any) -> Config:
+        """The defaults of the objective's paper, with `choices` in their place."""
+        own = objectives.find(choices.get("objective", cls.objective)).defaults
+        numbers: dict[str, Any] = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
+        return cls(**numbers | {"n_critic": own.n_critic, "batch_size": own.batch_size} | choices)
+
+    def but(self, **choices: Any) -> Config:
+        """This recipe with `choices` in place. Its training numbers hold for its own pair of model and objective
+        only: another pair starts from its paper's."""
+        pair = choices.get("model", self.model), choices.get("objective", self.objective)
+        if pair == (self.model, self.objective):
+            return replace(self, **choices)
+        kept = {name: getattr(self, name) for name in ("data", "size", "epochs", "seed", "device", "threads")}
+        return Config.paper(**kept | {"model": pair[0], "objective": pair[1]} | choices)
+
+    def model_choices(self) -> dict[str, Any]:
+        """What `models.get` is told: the chosen options; D's normalisation suits the objective."""
+        chosen = {name: getattr(self, name) for name in ("z_dim", "width", "hidden")}
+        known = models.options(self.model)
+        norm = {"critic_norm": objectives.find(self.objective).critic_norm} if "critic_norm" in known else {}
+        return {name: value for name, value in chosen.items() if value is not None} | norm
+
+    def dump(self) -> str:
+        """The text of config.json."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def load(cls, text: str, source: Path) -> Config:
+        """The config of `dump`; ValueError names `source` and what is wrong."""
+        try:
+            values = json.loads(text)
+            values["betas"] = tuple(values["betas"])
+            known = {field.name for field in fields(cls)}
+            if values.keys() != known:
+                raise ValueError(f"its keys differ from the known ones in {sorted(values.keys() ^ known)}")
+            return cls(**values)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error
+
+
+# The recipe of examples/mnist_gan.py: the best of examples/compare_recipes.py, at equal time on two CPU cores.
+RECIPE = Config(width=0.5, d_lr=1e-3, g_lr=1e-3)
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of a training run. What is not given stays out of the namespace: the recipe decides."""
+    rest = argparse.SUPPRESS
+    known = f"{', '.join(data.NAMES)} or a folder of images"
+    parser.add_argument("--model", default=rest, choices=models.names(), help="the two networks")
+    parser.add_argument("--objective", default=rest, choices=objectives.names(), help="what they play for")
+    parser.add_argument("--data", default=rest, help=known)
+    parser.add_argument("--size", type=int, default=rest, help="pixels along a side, for a folder of images")
+    parser.add_argument("--epochs", type=float, default=rest, help="passes over the data")
+    parser.add_argument("--batch-size", type=int, default=rest, help="samples per step")
+    parser.add_argument("--lr", type=float, default=rest, help="learning rate of both players")
+    parser.add_argument("--n-critic", type=int, default=rest, help="D steps per G step")
+    parser.add_argument("--width", type=float, default=rest, help="factor on the models' channels")
+    parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
+    parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
+    parser.add_argument("--threads", type=int, default=rest, help="threads of the BLAS library")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
+    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
+
+
+def chosen(flags: argparse.Namespace) -> dict[str, Any]:
+    """The choices that were given on the command line."""
+    known = {field.name for field in fields(Config)} | {"lr"}
+    return {name: value for name, value in vars(flags).items() if name in known}
+
+
+def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
+    """The config that the flags ask for, starting from `recipe`."""
+    choices = chosen(flags)
+    if "lr" in choices:
+        choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
+    return recipe.but(**choices)

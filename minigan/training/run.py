@@ -1,0 +1,123 @@
+"""Run: the folder of one training run."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigan.atomic import replacing
+from minigan.device import Array
+from minigan.training import checkpoint
+from minigan.training.config import Config
+
+KEEP = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+
+
+class Run:
+    """A folder with
+
+    config.json                     the choices
+    log.jsonl                       one JSON object per log point
+    samples/step-000500.png         what G painted from the fixed noise
+    checkpoints/step-000500.npz     all that is needed to go on
+    samples.png losses.png ...      the pictures of a finished run
+    """
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config = folder, config
+
+    @classmethod
+    def create(cls, folder: Path | None, config: Config) -> Run:
+        """A new run; ValueError where `folder` holds something already. None: runs/<time>-<model>-<objective>."""
+        if folder is None:
+            folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
+        for part in ("samples", "checkpoints"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "config.json") as file:
+            file.write(config.dump().encode())
+        return cls(folder, config)
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in `folder`; FileNotFoundError where there is none."""
+        path = folder / "config.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
+        return cls(folder, Config.load(path.read_text(), path))
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a log point."""
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def log(self) -> list[dict[str, Any]]:
+        """All log points. A last line that a crash cut short is left out."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        entries = []
+        for number, line in enumerate(lines, 1):
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if number < len(lines):
+                    raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
+        return entries
+
+    def forget_after(self, step: int) -> None:
+        """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew."""
+        kept = [entry for entry in self.log() if entry["step"] <= step]
+        with replacing(self.folder / "log.jsonl") as file:
+            file.writelines(json.dumps(entry).encode() + b"\n" for entry in kept)
+        for path in self.pictures():
+            if _step(path) > step:
+                path.unlink()
+
+    def picture(self, step: int) -> Path:
+        """Where the picture of the samples at `step` belongs."""
+        return self.folder / "samples" / f"step-{step:06d}.png"
+
+    def pictures(self) -> list[Path]:
+        """The pictures of samples, in order."""
+        return sorted((self.folder / "samples").glob("step-*.png"), key=_step)
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints, oldest first."""
+        return sorted((self.folder / "checkpoints").glob("step-*.npz"), key=_step)
+
+    def save(self, step: int, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Path:
+        """Write the checkpoint of `step`; older ones than the last few go once it is whole."""
+        path = self.folder / "checkpoints" / f"step-{step:06d}.npz"
+        checkpoint.save(path, arrays, {"step": step, **numbers})
+        for old in self.checkpoints()[:-KEEP]:
+            old.unlink()
+        return path
+
+    def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
+        """Path, arrays and numbers of the newest checkpoint that can be read; a damaged one is named in a warning."""
+        for path in reversed(self.checkpoints()):
+            try:
+                return path, *checkpoint.load(path)
+            except ValueError as error:
+                warnings.warn(f"{error}; falling back to the checkpoint before", RuntimeWarning, stacklevel=2)
+        raise FileNotFoundError(f"{self.folder} has no readable checkpoint")
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _unused(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
+    count, candidate = 1, folder
+    while candidate.exists():
+        count += 1
+        candidate = folder.with_name(f"{folder.name}-{count}")
+    return candidate

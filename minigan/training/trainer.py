@@ -1,0 +1,230 @@
+"""Trainer: the loop around the two steps, and what a run keeps of it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from minigan import data
+from minigan.device import Array
+from minigan.layers import Layer
+from minigan.objectives import Objective
+from minigan.objectives.objective import sigmoid
+from minigan.random import Streams
+from minigan.training import checkpoint
+from minigan.training.album import Album
+from minigan.training.config import Config, chosen, from_flags
+from minigan.training.interrupt import stop_on_signals
+from minigan.training.run import Run
+from minigan.training.state import State
+from minigan.training.steps import discriminator_step, generator_step
+
+LOG_EVERY = 10  # steps between log points
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked the run to stop, and it has saved itself; the message says how to go on."""
+
+
+class Observed(Objective):
+    """An objective that remembers D's last outputs, for the log; in all else the objective itself."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.inner, self.penalty = objective, objective.penalty
+        self.a: Array = None
+        self.b: Array = None
+
+    def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
+        self.a, self.b = a, b
+        return self.inner.d_loss(a, b)
+
+    def g_loss(self, b: Array) -> tuple[Array, Array]:
+        return self.inner.g_loss(b)
+
+    def after_d_update(self, D: Layer) -> None:
+        self.inner.after_d_update(D)
+
+    def critic_steps(self, step: int, n_critic: int) -> int:
+        return self.inner.critic_steps(step, n_critic)
+
+    def means(self) -> tuple[float, float]:
+        """Mean D(x) and mean D(G(z)): probabilities where the outputs are logits, else the scores themselves."""
+        shown = sigmoid if self.inner.logit else (lambda t: t)
+        return float(shown(self.a).mean()), float(shown(self.b).mean())
+
+
+class Trainer:
+    """Runs a config into a folder: batches, noise, progress bar, log, pictures, checkpoints, Ctrl-C.
+
+    The loop itself is two lines of `training.steps` and may be written outside (examples/mnist_gan.py):
+
+        for _ in trainer.steps():
+            for real, z in trainer.critic_batches():
+                d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
+            g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
+            trainer.record(d_loss, g_loss)
+
+    `hooks` are called with the trainer after every step.
+    """
+
+    def __init__(self, run: Run, *, hooks: Sequence[Callable[[Trainer], None]] = (), quiet: bool = False) -> None:
+        self.run, self.config, self.hooks, self.quiet = run, run.config, list(hooks), quiet
+        config = run.config
+        dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+        self.batches = data.Batches(dataset, config.batch_size, config.seed)
+        self.state = State(config, dataset.shape)
+        self.objective = Observed(self.state.objective)
+        self.album = Album(run, self.state, dataset.images)
+        self.step, self.d_updates, self.seconds = 0, 0, 0.0
+        self.total = self._count_steps()
+        self.last: dict[str, float] = {}
+
+    @classmethod
+    def start(cls, config: Config, out: Path | None = None, **options: Any) -> Trainer:
+        """A new run in the folder `out` (None: one is named after the time)."""
+        run = Run.create(out, config)
+        trainer = cls(run, **options)
+        trainer.album.add(0)
+        return trainer
+
+    @classmethod
+    def resume(cls, folder: Path, **options: Any) -> Trainer:
+        """The run in `folder`, at its newest checkpoint, as if it had never stopped."""
+        trainer = cls(Run.open(folder), **options)
+        if not trainer.run.checkpoints():  # stopped before the first one: the beginning is the newest state
+            trainer.run.forget_after(-1)
+            trainer.album.add(0)
+            return trainer
+        path, arrays, numbers = trainer.run.latest()
+        checkpoint.restore(path, arrays, trainer.state.arrays())
+        trainer.state.set_counts(numbers["counts"])
+        trainer.step, trainer.d_updates, trainer.seconds = numbers["step"], numbers["d_updates"], numbers["seconds"]
+        trainer.run.forget_after(trainer.step)
+        return trainer
+
+    @classmethod
+    def from_flags(cls, flags: argparse.Namespace, recipe: Config, **options: Any) -> Trainer:
+        """A new run, or the one that --resume names; its own choices hold then, and other flags are refused."""
+        if flags.resume is None:
+            return cls.start(from_flags(flags, recipe), flags.out, **options)
+        given = chosen(flags)
+        if given or flags.out is not None:
+            extra = ", ".join([*given, *(["out"] if flags.out is not None else [])])
+            raise ValueError(f"--resume goes on with the choices of {flags.resume}; leave out: {extra}")
+        return cls.resume(flags.resume, **options)
+
+    def introduce(self) -> None:
+        """Print the networks, and where the run goes."""
+        print(f"{self.state.model.table()}\n\n{self.config.objective} on {self.batches.dataset.source}")
+        print(f"{self.total:,} steps of {self.config.batch_size} into {self.run.folder}")
+
+    def train(self) -> None:
+        """The whole run, with the objective's steps."""
+        state = self.state
+        for _ in self.steps():
+            for real, z in self.critic_batches():
+                d_loss = discriminator_step(state.D, state.G, self.objective, state.d_optimizer, real, z)
+            g_loss = generator_step(state.D, state.G, self.objective, state.g_optimizer, self.noise())
+            self.record(d_loss, g_loss)
+
+    def steps(self) -> Iterator[int]:
+        """The numbers of the steps still to do; around each, all that is not mathematics."""
+        tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
+        bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
+        with threadpool_limits(self.config.threads, user_api="blas"), stop_on_signals() as stop, bar:
+            while self.step < self.total:
+                started, epoch = time.perf_counter(), self._epoch()
+                self._set_learning_rates()
+                yield self.step
+                self.step += 1
+                if self.state.average is not None:
+                    self.state.average.update()
+                self.seconds += time.perf_counter() - started
+                self._after_step(bar, epoch_ended=self._epoch() > epoch)
+                if stop.requested and self.step < self.total:
+                    self.save()
+                    raise Interrupted(f"stopped after step {self.step}; go on with --resume {self.run.folder}")
+
+    def critic_batches(self) -> Iterator[tuple[Array, Array]]:
+        """A real batch and noise for each D update of this step."""
+        for part in range(self.objective.critic_steps(self.step, self.config.n_critic)):
+            self.state.streams.seek(self.step, part + 1)
+            yield self.state.device.asarray(self.batches(self.d_updates)), self._draw_noise()
+            self.d_updates += 1
+
+    def noise(self) -> Array:
+        """Noise for G's update of this step."""
+        self.state.streams.seek(self.step, 0)
+        return self._draw_noise()
+
+    def _draw_noise(self) -> Array:
+        return self.state.noise(self.config.batch_size, self.state.streams("noise"))
+
+    def record(self, d_loss: Array, g_loss: Array) -> None:
+        """Take the losses of this step; FloatingPointError where one is not finite."""
+        self.last = {"d_loss": float(d_loss), "g_loss": float(g_loss)}
+        broken = [name for name, value in self.last.items() if not math.isfinite(value)]
+        if broken:
+            kept = self.run.checkpoints()
+            rest = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+            raise FloatingPointError(
+                f"step {self.step}: {' and '.join(broken)} is not finite ({self.last}); {rest}. "
+                "A smaller learning rate is the usual cure."
+            )
+
+    def save(self) -> Path:
+        """Write a checkpoint of the state after the last step."""
+        numbers = {"d_updates": self.d_updates, "seconds": self.seconds, "counts": self.state.counts()}
+        return self.run.save(self.step, self.state.arrays(), numbers)
+
+    def finish(self) -> str:
+        """Draw the closing pictures; returns the closing words."""
+        minutes, seconds = divmod(round(self.seconds), 60)
+        lines = [
+            f"{self.step:,} steps ({self._progress():.4g} epochs) in {minutes}:{seconds:02d} minutes, "
+            f"{self.step / max(self.seconds, 1e-9):.1f} steps per second. In {self.run.folder}:"
+        ]
+        lines += [f"  {name:<14}{what}" for name, what in self.album.finish().items()]
+        return "\n".join([*lines, f"More samples: minigan sample {self.run.folder} -n 64 --out more.png"])
+
+    def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
+        if self.step % LOG_EVERY == 0 or self.step == self.total:
+            self.last["d_real"], self.last["d_fake"] = self.objective.means()
+            point = {"step": self.step, "epoch": round(self._progress(), 4), **self.last}
+            self.run.append({**point, "seconds": round(self.seconds, 3)})
+            names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+            bar.set_postfix_str("  ".join(f"{names[k]} {v:.3f}" for k, v in self.last.items()), refresh=False)
+        if epoch_ended or self.step == self.total:
+            self.album.add(self.step)
+            self.save()
+        for hook in self.hooks:
+            hook(self)
+        bar.update()
+
+    def _set_learning_rates(self) -> None:
+        """Both rates, which fall linearly to zero over the last `decay` of the run."""
+        left = (self.total - self.step) / self.total
+        factor = min(1.0, left / self.config.decay) if self.config.decay > 0 else 1.0
+        self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.config.d_lr * factor, self.config.g_lr * factor
+
+    def _progress(self) -> float:
+        return self.d_updates / self.batches.per_epoch
+
+    def _epoch(self) -> int:
+        return int(self._progress())
+
+    def _count_steps(self) -> int:
+        """Steps until D has seen the data `epochs` times."""
+        steps, updates, needed = 0, 0, self.config.epochs * self.batches.per_epoch
+        while updates < needed:
+            updates += self.objective.critic_steps(steps, self.config.n_critic)
+            steps += 1
+        return steps
