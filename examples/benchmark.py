@@ -150,7 +150,9 @@ def line(row: dict[str, Any]) -> str:
     """A row as text."""
     t = {key: 1e3 * value for key, value in row["seconds_per_step"].items()}
     text = f"{row['model']:8s} {row['batch']:5d}  {row['side']:13s}  {t['median']:8.2f}  "
-    text += f"{'[{min:.2f} .. {max:.2f}]'.format(**t):20s} {row['steps_per_second']:8.1f} {row['images_per_second']:9.0f}"
+    text += (
+        f"{'[{min:.2f} .. {max:.2f}]'.format(**t):20s} {row['steps_per_second']:8.1f} {row['images_per_second']:9.0f}"
+    )
     return text + ("   {median:.2f} [{min:.2f} .. {max:.2f}]".format(**row["ratio"]) if "ratio" in row else "")
 
 

@@ -22,6 +22,9 @@ def mended(name: str) -> Iterator[None]:
         words = str(error) if isinstance(error, Interrupted) else "stopped"
         print(f"\n{name}: {words}", file=sys.stderr)
         raise SystemExit(130) from None
+    except BrokenPipeError:  # whoever read our output has seen enough: `minigan gradcheck | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         if os.environ.get("MINIGAN_TRACEBACK") == "1":
             raise

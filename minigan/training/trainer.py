@@ -15,14 +15,12 @@ from tqdm import tqdm
 
 from minigan import data
 from minigan.device import Array
-from minigan.layers import Layer
-from minigan.objectives import Objective
-from minigan.objectives.objective import sigmoid
 from minigan.random import Streams
 from minigan.training import checkpoint
 from minigan.training.album import Album
 from minigan.training.config import Config, chosen, from_flags
 from minigan.training.interrupt import stop_on_signals
+from minigan.training.observed import Observed
 from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step, generator_step
@@ -32,33 +30,6 @@ LOG_EVERY = 10  # steps between log points
 
 class Interrupted(KeyboardInterrupt):
     """Somebody asked the run to stop, and it has saved itself; the message says how to go on."""
-
-
-class Observed(Objective):
-    """An objective that remembers D's last outputs, for the log; in all else the objective itself."""
-
-    def __init__(self, objective: Objective) -> None:
-        self.inner, self.penalty = objective, objective.penalty
-        self.a: Array = None
-        self.b: Array = None
-
-    def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        self.a, self.b = a, b
-        return self.inner.d_loss(a, b)
-
-    def g_loss(self, b: Array) -> tuple[Array, Array]:
-        return self.inner.g_loss(b)
-
-    def after_d_update(self, D: Layer) -> None:
-        self.inner.after_d_update(D)
-
-    def critic_steps(self, step: int, n_critic: int) -> int:
-        return self.inner.critic_steps(step, n_critic)
-
-    def means(self) -> tuple[float, float]:
-        """Mean D(x) and mean D(G(z)): probabilities where the outputs are logits, else the scores themselves."""
-        shown = sigmoid if self.inner.logit else (lambda t: t)
-        return float(shown(self.a).mean()), float(shown(self.b).mean())
 
 
 class Trainer:
