@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from minigan import __version__, battery, data, gradcheck, plots
+from minigan import __version__, battery, data, device, gradcheck, plots
 from minigan.atomic import replacing
 from minigan.training import checkpoint
 from minigan.training.command import mended
@@ -62,6 +63,7 @@ example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out g
     parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
     parser.add_argument("--out", type=Path, required=True, help="file to write: .png, .npy or .npz")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other samples (default 0)")
+    parser.add_argument("--device", default=None, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     parser.set_defaults(act=_sample)
 
 
@@ -73,8 +75,8 @@ def _sample(flags: argparse.Namespace) -> int:
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
     run = Run.open(flags.run)
     path, arrays, _ = run.latest()
-    dataset_shape = _sample_shape(run)
-    state = State(run.config, dataset_shape)
+    config = replace(run.config, device=str(device.choose(flags.device)))  # not the one that it was trained on
+    state = State(config, _sample_shape(run))
     checkpoint.restore(path, arrays, state.arrays())
     samples = state.sample(state.noise(flags.n, state.streams.at("more samples", flags.seed)))
     if suffix == ".png":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.data import folder, mixtures, mnist
+from minigan.data import mixtures, mnist
 from minigan.data.dataset import Dataset
 
 SPLITS = ("train", "test")
@@ -62,7 +62,7 @@ def load(
         has = "train and test" if name in mnist.COLLECTIONS else "train only"
         raise ValueError(f"{name} has no split {split!r}: it has {has}")
     if name not in NAMES:
-        return folder.load(name, FOLDER_SIZE if size is None else size)
+        return _folder(name, FOLDER_SIZE if size is None else size)
     if size is not None:
         raise ValueError(f"size={size} does not apply to {name}: only the pictures of a folder are resized")
     if name in MIXTURES:
@@ -84,6 +84,12 @@ def available() -> list[Entry]:
 def _is_path(name: str) -> bool:
     separators = [separator for separator in ("/", os.sep, os.altsep) if separator]
     return any(separator in name for separator in separators) or Path(name).is_dir()
+
+
+def _folder(path: str, size: int) -> Dataset:
+    from minigan.data import folder  # here, not above: Pillow is slow to import, and most runs read no pictures
+
+    return folder.load(path, size)
 
 
 def _embedded() -> Dataset:

@@ -51,7 +51,7 @@ def _figure(curves: dict[str, np.ndarray], title: str | None) -> Figure:
     _panel(above, curves["step"], {"discriminator": curves["d_loss"], "generator": curves["g_loss"]})
     above.set_ylabel("loss")
     d_real, d_fake = curves["d_real"], curves["d_fake"]
-    _panel(below, curves["step"], {"real images, $D(x)$": d_real, "generated, $D(G(z))$": d_fake})
+    _panel(below, curves["step"], {"real, $D(x)$": d_real, "generated, $D(G(z))$": d_fake})
     _name_scores(below, np.concatenate([d_real, d_fake]))
     below.set_xlabel("step")
     if title is not None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from minigan import data, models, objectives
+from minigan import data, device, models, objectives
 
 
 @dataclass(frozen=True)
@@ -125,4 +125,5 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     choices = chosen(flags)
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
+    choices["device"] = str(device.choose(choices.get("device")))
     return recipe.but(**choices)

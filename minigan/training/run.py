@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from minigan.device import Array
 from minigan.training import checkpoint
 from minigan.training.config import Config
 
+CHANGEABLE = ("epochs", "device")  # what does not rewrite the past of a run
 KEEP = 2  # checkpoints: the newest, and the one before in case the newest is damaged
 
 
@@ -41,9 +43,9 @@ class Run:
             raise ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
         for part in ("samples", "checkpoints"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "config.json") as file:
-            file.write(config.dump().encode())
-        return cls(folder, config)
+        run = cls(folder, config)
+        run._write_config()
+        return run
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -52,6 +54,21 @@ class Run:
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
         return cls(folder, Config.load(path.read_text(), path))
+
+    def change(self, choices: Mapping[str, Any]) -> None:
+        """Change what may change about a run that has begun, and keep it; ValueError for anything else."""
+        fixed = sorted(choices.keys() - CHANGEABLE)
+        if fixed:
+            may = " and ".join(CHANGEABLE)
+            raise ValueError(
+                f"{self.folder} goes on with its own choices; only {may} may change, not {', '.join(fixed)}"
+            )
+        self.config = replace(self.config, **choices)
+        self._write_config()
+
+    def _write_config(self) -> None:
+        with replacing(self.folder / "config.json") as file:
+            file.write(self.config.dump().encode())
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a log point."""

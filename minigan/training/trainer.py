@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,30 +67,35 @@ class Trainer:
         return trainer
 
     @classmethod
-    def resume(cls, folder: Path, **options: Any) -> Trainer:
-        """The run in `folder`, at its newest checkpoint, as if it had never stopped."""
-        trainer = cls(Run.open(folder), **options)
-        if not trainer.run.checkpoints():  # stopped before the first one: the beginning is the newest state
-            trainer.run.forget_after(-1)
+    def resume(cls, folder: Path, changes: Mapping[str, Any] | None = None, **options: Any) -> Trainer:
+        """The run in `folder`, at its newest checkpoint, as if it had never stopped.
+
+        `changes` may name another number of epochs, to go further than first intended, or another device; other
+        choices are what the run is, and ValueError refuses them.
+        """
+        run = Run.open(folder)
+        if changes:
+            run.change(changes)
+        trainer = cls(run, **options)
+        if not run.checkpoints():  # stopped before the first one: the beginning is the newest state
+            run.forget_after(-1)
             trainer.album.add(0)
             return trainer
-        path, arrays, numbers = trainer.run.latest()
+        path, arrays, numbers = run.latest()
         checkpoint.restore(path, arrays, trainer.state.arrays())
         trainer.state.set_counts(numbers["counts"])
         trainer.step, trainer.d_updates, trainer.seconds = numbers["step"], numbers["d_updates"], numbers["seconds"]
-        trainer.run.forget_after(trainer.step)
+        run.forget_after(trainer.step)
         return trainer
 
     @classmethod
     def from_flags(cls, flags: argparse.Namespace, recipe: Config, **options: Any) -> Trainer:
-        """A new run, or the one that --resume names; its own choices hold then, and other flags are refused."""
+        """A new run, or the one that --resume names."""
         if flags.resume is None:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
-        given = chosen(flags)
-        if given or flags.out is not None:
-            extra = ", ".join([*given, *(["out"] if flags.out is not None else [])])
-            raise ValueError(f"--resume goes on with the choices of {flags.resume}; leave out: {extra}")
-        return cls.resume(flags.resume, **options)
+        if flags.out is not None:
+            raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
+        return cls.resume(flags.resume, chosen(flags), **options)
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""

@@ -86,19 +86,21 @@ def _phase_kernel(w: np.ndarray, stride: Pair, a: Phase, b: Phase) -> np.ndarray
 
 
 def _spread_by_taps(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
+    # Channels come first here, and rows of pixels are the inner loops: a loop over 3 channels is none.
     N, OH, OW, O = y.shape
-    (KH, KW, C, _), (SH, SW), (PH, PW) = w.shape, stride, padding
-    FH, FW = max(size[0] + PH, SH * (OH - 1) + KH), max(size[1] + PW, SW * (OW - 1) + KW)
-    x = np.empty((N, *size, C), y.dtype)
-    kernel = w.reshape(-1, O).T
-    for part in blocks(N, OH * OW * KH * KW * C):
+    (KH, KW, C, _), (SH, SW), (PH, PW), (H, W) = w.shape, stride, padding, size
+    FH, FW = max(H + PH, SH * (OH - 1) + KH), max(W + PW, SW * (OW - 1) + KW)
+    x = np.empty((N, H, W, C), y.dtype)
+    kernel = w.reshape(-1, O)
+    for part in blocks(N, OH * OW * len(kernel)):
         n = part.stop - part.start
-        product = scratch("product", (n * OH * OW, KH * KW * C), y.dtype)
-        taps = np.matmul(y[part].reshape(-1, O), kernel, out=product).reshape(n, OH, OW, KH, KW, C)
-        framed = scratch("frame", (n, FH, FW, C), y.dtype)
+        product = scratch("product", (len(kernel), n * OH * OW), y.dtype)
+        taps = np.matmul(kernel, y[part].reshape(-1, O).T, out=product).reshape(KH, KW, C, n, OH, OW)
+        framed = scratch("frame", (C, n, FH, FW), y.dtype)
         framed.fill(0)
         for k in range(KH):
             for l in range(KW):
-                framed[:, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW] += taps[:, :, :, k, l]
-        x[part] = framed[:, PH : PH + size[0], PW : PW + size[1]]
+                framed[:, :, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW] += taps[k, l]
+        for c in range(C):
+            x[part, :, :, c] = framed[c, :, PH : PH + H, PW : PW + W]
     return x

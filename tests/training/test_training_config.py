@@ -1,0 +1,182 @@
+"""The choices of a run: written, read, refused, and changed by flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minigan.training.config import RECIPE, Config, add_flags, chosen, from_flags
+
+SOURCE = Path("somewhere/config.json")
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    return parser.parse_args(arguments)
+
+
+def test_what_is_dumped_is_loaded_with_every_type_kept() -> None:
+    config = Config(
+        model="dcgan",
+        objective="wgan-gp",
+        data="some/folder",
+        size=32,
+        epochs=0.25,
+        betas=(0.0, 0.9),
+        decay=0.5,
+        n_critic=5,
+        z_dim=7,
+        width=0.1,
+        average=0.99,
+        seed=2**64 - 1,
+        threads=2,
+    )
+    again = Config.load(config.dump(), SOURCE)
+    assert again == config
+    assert [type(value) for value in vars(again).values()] == [type(value) for value in vars(config).values()]
+
+
+def test_the_dumped_text_is_json_with_one_key_per_field() -> None:
+    assert json.loads(Config().dump()).keys() == {field.name for field in dataclasses.fields(Config)}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", '"words"', "{}", '{"betas": 3}', '{"betas": [0, 1]}'])
+def test_a_text_that_is_no_config_is_refused_with_its_path(text: str) -> None:
+    with pytest.raises(ValueError, match=r"somewhere/config\.json: not a configuration"):
+        Config.load(text, SOURCE)
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> str:
+    values = json.loads(Config().dump())
+    change(values)
+    return json.dumps(values)
+
+
+def test_unknown_and_missing_keys_are_listed() -> None:
+    def change(values: dict[str, Any]) -> None:
+        values["colour"] = values.pop("seed")
+
+    with pytest.raises(ValueError, match=r"config\.json: .*\['colour', 'seed'\]"):
+        Config.load(changed(change), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("model", "biggan", "unknown model 'biggan'; known are mlp"),
+        ("objective", "wgangp", "unknown objective 'wgangp'; known are minimax"),
+        ("batch_size", 0, "must be positive"),
+        ("epochs", "many", "config"),
+        ("decay", 2, "share of the run"),
+    ],
+)
+def test_a_wrong_value_in_a_file_is_refused_with_the_path_and_what_is_known(name: str, value: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        Config.load(changed(lambda values: values.update({name: value})), SOURCE)
+    assert str(SOURCE) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "n_critic", "threads"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_counts_that_are_not_positive_are_refused(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize("epochs", [float("nan"), float("inf")])
+def test_epochs_that_are_no_number_are_refused(epochs: float) -> None:
+    with pytest.raises(ValueError, match="epochs"):
+        Config(epochs=epochs)
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.1, float("nan")])
+def test_a_decay_that_is_no_share_is_refused(decay: float) -> None:
+    with pytest.raises(ValueError, match="decay is a share"):
+        Config(decay=decay)
+
+
+@pytest.mark.parametrize(
+    ("objective", "numbers"),
+    [
+        ("nonsaturating", ("adam", 2e-4, 2e-4, (0.5, 0.999), 1, 64)),
+        ("wgan", ("rmsprop", 5e-5, 5e-5, (0.5, 0.999), 5, 64)),
+        ("wgan-gp", ("adam", 1e-4, 1e-4, (0.5, 0.9), 5, 64)),
+        ("hinge", ("adam", 2e-4, 2e-4, (0.0, 0.9), 5, 64)),
+        ("dragan", ("adam", 1e-4, 1e-4, (0.5, 0.9), 1, 128)),
+    ],
+)
+def test_paper_takes_the_numbers_of_the_objectives_paper(objective: str, numbers: tuple[Any, ...]) -> None:
+    c = Config.paper(objective=objective)
+    assert (c.optimizer, c.d_lr, c.g_lr, c.betas, c.n_critic, c.batch_size) == numbers
+
+
+def test_choices_go_before_the_papers_numbers() -> None:
+    config = Config.paper(objective="wgan-gp", n_critic=2, d_lr=1.0)
+    assert (config.n_critic, config.d_lr, config.g_lr) == (2, 1.0, 1e-4)
+
+
+def test_the_recipe_stays_where_the_pair_stays() -> None:
+    recipe = Config(width=0.5, d_lr=1e-3, batch_size=32, average=0.9)
+    assert recipe.but(epochs=3) == dataclasses.replace(recipe, epochs=3)
+    assert recipe.but(model="infogan", objective="nonsaturating") == recipe
+
+
+@pytest.mark.parametrize("pair", [{"model": "dcgan"}, {"objective": "wgan-gp"}, {"model": "mlp", "objective": "lsgan"}])
+def test_another_pair_starts_from_its_paper_and_keeps_what_is_no_training_number(pair: dict[str, str]) -> None:
+    kept: dict[str, Any] = {"data": "some/folder", "size": 32, "epochs": 3.0, "seed": 5, "device": "auto", "threads": 2}
+    recipe = Config(width=0.5, d_lr=1e-3, g_lr=1e-3, batch_size=32, average=0.9, decay=0.5, **kept)
+    assert recipe.but(**pair) == Config.paper(**kept, **pair)
+
+
+def test_choices_beside_another_pair_are_taken() -> None:
+    config = RECIPE.but(objective="wgan", width=0.25, d_lr=1.0)
+    assert (config.width, config.d_lr, config.g_lr, config.optimizer) == (0.25, 1.0, 5e-5, "rmsprop")
+
+
+def test_without_flags_there_are_no_choices_and_the_recipe_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINIGAN_DEVICE", raising=False)
+    flags = parse()
+    assert chosen(flags) == {}
+    assert from_flags(flags, RECIPE) == RECIPE
+
+
+def test_every_flag_reaches_the_config() -> None:
+    given = "--model dcgan --objective hinge --data ring --size 16 --epochs 0.5 --batch-size 7 --n-critic 3 --width 0.1"
+    config = from_flags(parse(*given.split(), "--seed", "9", "--device", "auto", "--threads", "2"), RECIPE)
+    assert config == Config.paper(
+        model="dcgan",
+        objective="hinge",
+        data="ring",
+        size=16,
+        epochs=0.5,
+        batch_size=7,
+        n_critic=3,
+        width=0.1,
+        seed=9,
+        device="auto",
+        threads=2,
+    )
+
+
+def test_one_learning_rate_is_that_of_both_players() -> None:
+    config = from_flags(parse("--lr", "0.125"), RECIPE)
+    assert (config.d_lr, config.g_lr) == (0.125, 0.125)
+
+
+def test_the_environment_chooses_the_device_and_the_flag_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIGAN_DEVICE", "auto")
+    assert from_flags(parse(), RECIPE).device == "auto"
+    assert from_flags(parse("--device", "cpu"), RECIPE).device == "cpu"
+
+
+def test_the_critics_normalisation_follows_the_objective_where_the_model_has_one() -> None:
+    assert Config(model="dcgan", objective="wgan-gp", width=0.5).model_choices() == {"width": 0.5, "critic_norm": "layer"}
+    assert Config(model="dcgan").model_choices() == {"critic_norm": "batch"}
+    assert Config(model="points", objective="wgan-gp", hidden=8).model_choices() == {"hidden": 8}

@@ -1,0 +1,208 @@
+"""The folder of a run: laid out, never overwritten, and sound after a crash."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minigan.training import checkpoint
+from minigan.training.config import Config
+from minigan.training.run import Run
+
+ARRAYS = {"w": np.arange(4, dtype=np.float32)}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run.create(tmp_path / "run", Config(seed=3))
+
+
+def save(run: Run, *steps: int) -> None:
+    for step in steps:
+        run.save(step, {"w": ARRAYS["w"] + step}, {"seconds": 0.5})
+
+
+def test_a_new_run_has_its_config_and_two_empty_folders(run: Run) -> None:
+    assert sorted(path.name for path in run.folder.iterdir()) == ["checkpoints", "config.json", "samples"]
+    assert not any((run.folder / "samples").iterdir()) and not any((run.folder / "checkpoints").iterdir())
+    assert (run.folder / "config.json").read_text() == Config(seed=3).dump()
+
+
+def test_what_is_created_is_opened(run: Run) -> None:
+    assert Run.open(run.folder).config == Config(seed=3)
+
+
+def test_folders_above_the_run_are_made(tmp_path: Path) -> None:
+    assert Run.create(tmp_path / "a" / "b" / "run", Config()).folder.is_dir()
+
+
+def test_an_empty_folder_may_become_a_run(tmp_path: Path) -> None:
+    Run.create(tmp_path, Config())
+    assert Run.open(tmp_path).config == Config()
+
+
+def test_a_run_is_never_overwritten(run: Run) -> None:
+    before = (run.folder / "config.json").read_bytes()
+    with pytest.raises(ValueError, match=r"run exists already: choose another --out, or .* --resume .*run"):
+        Run.create(run.folder, Config())
+    assert (run.folder / "config.json").read_bytes() == before
+
+
+def test_a_folder_with_anything_in_it_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("all my work")
+    with pytest.raises(ValueError, match="exists already"):
+        Run.create(tmp_path, Config())
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(ValueError, match="exists already"):
+        Run.create(tmp_path / "run", Config())
+    assert (tmp_path / "run").read_text() == "a file"
+
+
+def test_without_a_folder_a_run_is_named_after_time_model_and_objective(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda form: "20260102-120000")
+    folders = [Run.create(None, Config(model="dcgan", objective="wgan-gp")).folder for _ in range(3)]
+    name = "20260102-120000-dcgan-wgan-gp"
+    assert folders == [Path("runs") / name, Path("runs") / f"{name}-2", Path("runs") / f"{name}-3"]
+
+
+def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} is not the folder of a run: it has no config.json"):
+        Run.open(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nowhere is not the folder of a run"):
+        Run.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe\x00"])
+def test_a_damaged_config_is_refused_with_its_path(run: Run, content: bytes) -> None:
+    (run.folder / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"config\.json: not a configuration"):
+        Run.open(run.folder)
+
+
+def test_the_log_gives_back_what_was_added(run: Run) -> None:
+    assert run.log() == []
+    entries = [{"step": 10, "d_loss": 0.1}, {"step": 20, "d_loss": 1e-30}]
+    for entry in entries:
+        run.append(entry)
+    assert run.log() == entries
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_last_line_that_was_cut_short_is_left_out(run: Run, cut: int) -> None:
+    run.append({"step": 10})
+    run.append({"step": 20})
+    path = run.folder / "log.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    assert run.log() == [{"step": 10}] + ([{"step": 20}] if cut == 1 else [])
+    run.forget_after(20)
+    run.append({"step": 30})
+    assert [entry["step"] for entry in run.log()] == ([10, 20, 30] if cut == 1 else [10, 30])
+
+
+def test_a_broken_line_in_the_middle_of_the_log_is_refused_with_its_place(run: Run) -> None:
+    (run.folder / "log.jsonl").write_text('{"step": 10}\n{"ste\n{"step": 30}\n')
+    with pytest.raises(ValueError, match=r"log\.jsonl, line 2: not JSON"):
+        run.log()
+
+
+def test_forgetting_drops_log_points_and_pictures_behind_the_step(run: Run) -> None:
+    for step in (0, 10, 20, 30):
+        run.append({"step": step})
+        run.picture(step).write_bytes(b"picture")
+    run.forget_after(20)
+    assert [entry["step"] for entry in run.log()] == [0, 10, 20]
+    assert run.pictures() == [run.picture(step) for step in (0, 10, 20)]
+
+
+def test_forgetting_drops_checkpoints_behind_the_step(run: Run) -> None:
+    """They could not be read, or the run would go on from there; left lying they would count as the newest."""
+    save(run, 6, 12)
+    run.forget_after(6)
+    assert [path.name for path in run.checkpoints()] == ["step-000006.npz"]
+
+
+def test_forgetting_sweeps_up_files_that_a_killed_process_left_unfinished(run: Run) -> None:
+    save(run, 6)
+    debris = run.folder / "checkpoints" / ".step-000012.npz.0123abcd.part"
+    debris.write_bytes(b"half a checkpoint")
+    run.forget_after(6)
+    assert not debris.exists()
+
+
+def test_pictures_and_checkpoints_are_in_the_order_of_their_steps(run: Run) -> None:
+    for step in (1_000_000, 20, 999_999):
+        run.picture(step).touch()
+    assert run.pictures() == [run.picture(step) for step in (20, 999_999, 1_000_000)]
+    save(run, 999_999, 1_000_000)
+    assert [path.name for path in run.checkpoints()] == ["step-999999.npz", "step-1000000.npz"]
+
+
+def test_a_file_of_the_users_beside_the_checkpoints_is_no_checkpoint(run: Run) -> None:
+    save(run, 6)
+    (run.folder / "checkpoints" / "step-best.npz").write_bytes(b"mine")
+    (run.folder / "samples" / "step-000006 copy.png").write_bytes(b"mine")
+    assert [path.name for path in run.checkpoints()] == ["step-000006.npz"]
+    assert run.pictures() == []
+
+
+def test_the_newest_two_checkpoints_are_kept(run: Run) -> None:
+    save(run, 6, 12, 18, 24)
+    assert [path.name for path in (run.folder / "checkpoints").iterdir()] == ["step-000018.npz", "step-000024.npz"] or [
+        path.name for path in run.checkpoints()
+    ] == ["step-000018.npz", "step-000024.npz"]
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_no_older_one(run: Run) -> None:
+    save(run, 6, 12)
+    with pytest.raises(FloatingPointError):
+        run.save(18, {"w": np.array([np.nan])}, {})
+    assert [path.name for path in run.checkpoints()] == ["step-000006.npz", "step-000012.npz"]
+
+
+def test_the_latest_checkpoint_is_the_newest(run: Run) -> None:
+    save(run, 6, 12)
+    path, arrays, numbers = run.latest()
+    assert path.name == "step-000012.npz"
+    np.testing.assert_array_equal(arrays["w"], ARRAYS["w"] + 12)
+    assert numbers == {"step": 12, "seconds": 0.5}
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_taken(run: Run) -> None:
+    save(run, 6, 12)
+    newest = run.checkpoints()[-1]
+    newest.write_bytes(newest.read_bytes()[:-40])
+    with pytest.warns(RuntimeWarning, match=r"step-000012\.npz: .*falling back"):
+        path, arrays, _ = run.latest()
+    assert path.name == "step-000006.npz"
+    np.testing.assert_array_equal(arrays["w"], ARRAYS["w"] + 6)
+
+
+@pytest.mark.filterwarnings("ignore:.*falling back:RuntimeWarning")
+def test_a_run_without_a_readable_checkpoint_is_told_so(run: Run) -> None:
+    with pytest.raises(FileNotFoundError, match="run has no readable checkpoint"):
+        run.latest()
+    save(run, 6, 12)
+    for path in run.checkpoints():
+        path.write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="run has no readable checkpoint"):
+        run.latest()
+
+
+def test_saving_never_deletes_what_it_has_just_written(run: Run) -> None:
+    """As when two newer checkpoints turned out damaged and the run goes on from before them."""
+    save(run, 12, 18)
+    for path in run.checkpoints():
+        path.write_bytes(b"damaged")
+    assert run.save(8, ARRAYS, {}).exists()
+    assert checkpoint.load(run.folder / "checkpoints" / "step-000008.npz")[1] == {"step": 8}

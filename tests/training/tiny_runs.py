@@ -1,0 +1,86 @@
+"""Runs small enough for a test: 48 pictures of 8 x 8 pixels in batches of 8 make six steps an epoch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import minigan
+from minigan.training import checkpoint
+from minigan.training.config import Config
+from minigan.training.run import Run
+from minigan.training.trainer import Trainer
+
+PICTURES, SIZE, PER_EPOCH = 48, 8, 6
+HOME = Path(minigan.__file__).parents[1]
+
+
+def paint(folder: Path) -> Path:
+    """Write the data set: bright squares on a dark ground, each somewhere else."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for i in range(PICTURES):
+        picture = rng.integers(0, 60, (SIZE, SIZE), dtype=np.uint8)
+        y, x = rng.integers(0, 5, 2)
+        picture[y : y + 4, x : x + 4] = 220
+        Image.fromarray(picture).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def tiny(data: Path, **choices: Any) -> Config:
+    """Two epochs, that is twelve steps, of a very thin DCGAN unless `choices` say otherwise."""
+    own: dict[str, Any] = {"model": "dcgan", "data": str(data), "size": SIZE, "epochs": 2, "batch_size": 8, "width": 0.05}
+    if choices.get("model", "dcgan") in ("mlp", "points"):
+        del own["width"]
+    return Config(**own | choices)
+
+
+def trained(config: Config, out: Path, **options: Any) -> Trainer:
+    """A run from its first step to its last, without closing pictures."""
+    trainer = Trainer.start(config, out, quiet=True, **options)
+    trainer.train()
+    return trainer
+
+
+def last_arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of the newest checkpoint."""
+    return checkpoint.load(Run.open(folder).checkpoints()[-1])[0]
+
+
+def assert_same_arrays(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> None:
+    """The same names, data types, shapes and bits."""
+    assert a.keys() == b.keys()
+    for name, array in a.items():
+        assert array.dtype == b[name].dtype and array.shape == b[name].shape, name
+        assert array.tobytes() == b[name].tobytes(), name
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """The newest checkpoints, the logs without their seconds and the pictures of samples agree bit for bit."""
+    assert Run.open(a).checkpoints()[-1].name == Run.open(b).checkpoints()[-1].name
+    assert_same_arrays(last_arrays(a), last_arrays(b))
+    numbers_a, numbers_b = (checkpoint.load(Run.open(folder).checkpoints()[-1])[1] for folder in (a, b))
+    assert numbers_a | {"seconds": 0} == numbers_b | {"seconds": 0}
+    assert timeless_log(a) == timeless_log(b)
+    pictures_a, pictures_b = Run.open(a).pictures(), Run.open(b).pictures()
+    assert [path.name for path in pictures_a] == [path.name for path in pictures_b]
+    assert [path.read_bytes() for path in pictures_a] == [path.read_bytes() for path in pictures_b]
+
+
+def timeless_log(folder: Path) -> list[dict[str, Any]]:
+    """The log without `seconds`."""
+    return [{name: value for name, value in entry.items() if name != "seconds"} for entry in Run.open(folder).log()]
+
+
+def spawn(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Python in a process of its own that finds this minigan, with one BLAS thread."""
+    path = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
+    surroundings = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"} | environment
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, *arguments], env=surroundings, stdout=pipe, stderr=pipe, text=True)
