@@ -102,7 +102,8 @@ class Worker:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the worker of {self.side} ended with code {self.process.wait()}; its error is above")
+            self.close()
+            raise RuntimeError(f"worker of {self.side} ended with code {self.process.returncode}; its error is above")
         return line
 
     def close(self) -> None:

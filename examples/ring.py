@@ -21,8 +21,8 @@ RECIPE = Config(
     data="ring",
     epochs=8,  # of 100,000 points: 3,125 steps
     batch_size=256,
-    d_lr=1e-3,
-    g_lr=1e-3,
+    d_lr=2e-3,
+    g_lr=2e-3,
     decay=0.5,  # a constant rate keeps the points dancing around their Gaussians
 )
 MOMENTS = 6  # pictures in ring.png

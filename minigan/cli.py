@@ -70,6 +70,8 @@ example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out g
 def _sample(flags: argparse.Namespace) -> int:
     if flags.n < 1:
         raise ValueError(f"-n must be at least 1, got {flags.n}")
+    if not 0 <= flags.seed < 2**64:
+        raise ValueError(f"--seed must be an integer from 0 to 2^64 - 1, got {flags.seed}")
     suffix = flags.out.suffix.lower()
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")

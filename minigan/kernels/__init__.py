@@ -81,7 +81,7 @@ def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array
 
 
 def batchnorm_grad(dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array) -> Array:
-    """dx = weight · rstd · (dy - a - x̂ · b); a = mean(dy), b = mean(dy · x̂), or zeros where mean and rstd are fixed."""
+    """dx = weight · rstd · (dy - a - x̂ · b); a = mean(dy) and b = mean(dy · x̂) are (C,)."""
     return _for(dy).batchnorm_grad(dy, x, mean, rstd, weight, a, b)
 
 

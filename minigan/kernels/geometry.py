@@ -9,9 +9,11 @@ Pair: TypeAlias = tuple[int, int]  # (height, width)
 
 def pair(value: int | Pair, name: str, least: int) -> Pair:
     """`value` for height and width; ValueError where one is no integer or below `least`."""
-    h, w = (value, value) if isinstance(value, int) else value
-    if not (isinstance(h, int) and isinstance(w, int) and h >= least and w >= least):
+    both = (value, value) if isinstance(value, int) else value
+    right = isinstance(both, tuple | list) and len(both) == 2 and all(isinstance(v, int) and v >= least for v in both)
+    if not right:
         raise ValueError(f"{name} must be an integer of at least {least}, or two of them, got {value!r}")
+    h, w = both
     return h, w
 
 

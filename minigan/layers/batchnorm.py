@@ -46,7 +46,7 @@ class BatchNorm(Layer):
     def __init__(
         self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: DTypeLike = np.float32
     ) -> None:
-        if num_features < 1 or eps <= 0 or not 0 <= momentum <= 1:
+        if num_features < 1 or not eps > 0 or not 0 <= momentum <= 1:
             raise ValueError(
                 "BatchNorm needs num_features >= 1, eps > 0 and momentum (the weight of the new batch) in [0, 1], "
                 f"got {num_features}, {eps} and {momentum}"
@@ -62,7 +62,7 @@ class BatchNorm(Layer):
             mean, var = kernels.moments(x)
             self._update_running(mean, var, x.size // C)
         else:
-            mean, var = self.running_mean, self.running_var
+            mean, var = self.running_mean.copy(), self.running_var  # the cache outlives the next update of the buffer
         rstd = 1 / np.sqrt(var + self.eps)
         return kernels.batchnorm(x, mean, rstd, self.weight, self.bias), (x, mean, rstd, train)
 
@@ -92,7 +92,9 @@ class BatchNorm(Layer):
 
     def _input_grad(self, dy: Array, cache: Cache, sums: Grads) -> Array:
         x, mean, rstd, train = cache
-        m = x.size // self.num_features if train else float("inf")  # eval mode: nothing depends on the batch
+        if not train:
+            return self.weight * rstd * dy
+        m = x.size // self.num_features
         return kernels.batchnorm_grad(dy, x, mean, rstd, self.weight, sums["bias"] / m, sums["weight"] / m)
 
     def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:

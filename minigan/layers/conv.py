@@ -61,7 +61,7 @@ class _Convolution(Layer):
     def _check_image(self, x: Array) -> None:
         C = self.in_channels
         self.check(x, lambda shape: len(shape) == 4 and shape[3] == C, f"(N, H, W, {C})")
-        if min(self.output_size(x.shape[1:3])) < 1:
+        if min(*x.shape[1:3], *self.output_size(x.shape[1:3])) < 1:
             raise ValueError(f"{self}: x of shape {x.shape} is too small, the output would be empty")
 
     def _with_bias(self, y: Array) -> Array:

@@ -87,7 +87,8 @@ class Layer:
         """ValueError unless x is an array of the layer's data type whose shape `fits`; `expected` tells which do."""
         came = getattr(x, "dtype", type(x).__name__)
         dtype = next((param.dtype for _, param in self.named_params()), None)
-        if getattr(came, "kind", None) != "f" or dtype not in (None, came):
+        other = dtype is not None and dtype != came  # not `in (None, came)`: NumPy takes None for float64
+        if getattr(came, "kind", None) != "f" or other:
             raise ValueError(
                 f"{self}: x is {came}, expected {dtype or 'floating point'}; convert it with x.astype(...)"
             )

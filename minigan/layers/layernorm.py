@@ -42,7 +42,7 @@ class LayerNorm(Layer):
         self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5, dtype: DTypeLike = np.float32
     ) -> None:
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        if not shape or min(shape) < 1 or eps <= 0:
+        if not shape or min(shape) < 1 or not eps > 0:
             raise ValueError(f"LayerNorm needs a shape of positive sizes and eps > 0, got {normalized_shape} and {eps}")
         self.normalized_shape, self.eps = shape, eps
         self.weight, self.bias = np.ones(shape, dtype), np.zeros(shape, dtype)

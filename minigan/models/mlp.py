@@ -41,7 +41,7 @@ def mlp(
     return Model("mlp", G, D, z_dim, sample_shape)
 
 
-def points(streams: Streams, *, sample_shape: tuple[int, ...] = (2,), z_dim: int = 16, hidden: int = 128) -> Model:
+def points(streams: Streams, *, sample_shape: tuple[int, ...] = (2,), z_dim: int = 2, hidden: int = 128) -> Model:
     """G z-hidden-hidden-2, ReLU; D 2-hidden-hidden-1, LeakyReLU: enough for a ring of Gaussians, in seconds."""
     rng, (d,) = streams("init"), sample_shape
     G = Network(

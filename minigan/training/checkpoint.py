@@ -16,32 +16,41 @@ from minigan.device import Array, to_host
 
 VERSION = 1
 _META = "minigan"  # the array that holds the numbers, as JSON text
+# What reading a damaged or foreign file may end in; zipfile raises RuntimeError for features that no checkpoint uses.
+_DAMAGED = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, RuntimeError)
 
 
 def save(path: Path, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> None:
     """Write arrays and JSON numbers. An array with a NaN or infinity raises FloatingPointError and writes nothing."""
     host = {name: to_host(array) for name, array in arrays.items()}
-    broken = [name for name, array in host.items() if not np.isfinite(array).all()]
+    broken = not_finite(host)
     if broken:
         raise FloatingPointError(f"{', '.join(broken)} hold NaN or infinite values; {path.name} is not written")
-    meta = np.array(json.dumps({"version": VERSION, **numbers}))
+    meta = np.array(json.dumps({"version": VERSION, "arrays": len(host), **numbers}))
     with replacing(path) as file:
         np.savez(file, **{_META: meta}, **host)  # type: ignore[arg-type]
+
+
+def not_finite(arrays: Mapping[str, Array]) -> list[str]:
+    """The names of the arrays that hold a NaN or an infinity."""
+    return [name for name, array in arrays.items() if not np.isfinite(array).all()]
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `save` wrote. ValueError names the file and what is wrong with it."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         numbers = json.loads(str(arrays.pop(_META)))
         version = numbers.pop("version")
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path}: not a checkpoint of minigan, or a damaged one ({error})") from error
     if version != VERSION:
         raise ValueError(f"{path}: checkpoint of version {version}; this minigan reads version {VERSION}")
+    if numbers.pop("arrays", None) != len(arrays):
+        raise ValueError(f"{path}: not a checkpoint of minigan, or a damaged one (it has lost arrays)")
     return arrays, numbers
 
 

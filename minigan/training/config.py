@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
+        if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
             raise ValueError(
-                "epochs, batch size, D steps per G step and threads must be positive, "
+                "epochs, batch size, D steps per G step and threads must be positive and finite, "
                 f"got {self.epochs}, {self.batch_size}, {self.n_critic} and {self.threads}"
             )
         if not 0 <= self.decay <= 1:

@@ -36,16 +36,15 @@ class Run:
 
     @classmethod
     def create(cls, folder: Path | None, config: Config) -> Run:
-        """A new run; ValueError where `folder` holds something already. None: runs/<time>-<model>-<objective>."""
+        """A new run, on disk from `write` on; ValueError where `folder` holds something already.
+
+        None: runs/<time>-<model>-<objective>.
+        """
         if folder is None:
             folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
-        for part in ("samples", "checkpoints"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        run = cls(folder, config)
-        run._write_config()
-        return run
+        return cls(folder, config)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -53,10 +52,10 @@ class Run:
         path = folder / "config.json"
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
-        return cls(folder, Config.load(path.read_text(), path))
+        return cls(folder, Config.load(path.read_text(errors="replace"), path))
 
     def change(self, choices: Mapping[str, Any]) -> None:
-        """Change what may change about a run that has begun, and keep it; ValueError for anything else."""
+        """Change what may change about a run that has begun, on disk from `write` on; ValueError for anything else."""
         fixed = sorted(choices.keys() - CHANGEABLE)
         if fixed:
             may = " and ".join(CHANGEABLE)
@@ -64,9 +63,11 @@ class Run:
                 f"{self.folder} goes on with its own choices; only {may} may change, not {', '.join(fixed)}"
             )
         self.config = replace(self.config, **choices)
-        self._write_config()
 
-    def _write_config(self) -> None:
+    def write(self) -> None:
+        """Make the folder where there is none, and write the config."""
+        for part in ("samples", "checkpoints"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "config.json") as file:
             file.write(self.config.dump().encode())
 
@@ -89,13 +90,22 @@ class Run:
         return entries
 
     def forget_after(self, step: int) -> None:
-        """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew."""
+        """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew.
+
+        Checkpoints from behind it are damaged ones, or `step` would be theirs: they are renamed to .damaged. What a
+        killed process left unfinished goes.
+        """
         kept = [entry for entry in self.log() if entry["step"] <= step]
         with replacing(self.folder / "log.jsonl") as file:
             file.writelines(json.dumps(entry).encode() + b"\n" for entry in kept)
         for path in self.pictures():
             if _step(path) > step:
                 path.unlink()
+        for path in self.checkpoints():
+            if _step(path) > step:
+                path.replace(path.with_suffix(".damaged"))
+        for path in self.folder.rglob(".*.part"):
+            path.unlink()
 
     def picture(self, step: int) -> Path:
         """Where the picture of the samples at `step` belongs."""
@@ -103,11 +113,11 @@ class Run:
 
     def pictures(self) -> list[Path]:
         """The pictures of samples, in order."""
-        return sorted((self.folder / "samples").glob("step-*.png"), key=_step)
+        return _numbered(self.folder / "samples", ".png")
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints, oldest first."""
-        return sorted((self.folder / "checkpoints").glob("step-*.npz"), key=_step)
+        return _numbered(self.folder / "checkpoints", ".npz")
 
     def save(self, step: int, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Path:
         """Write the checkpoint of `step`; older ones than the last few go once it is whole."""
@@ -125,6 +135,11 @@ class Run:
             except ValueError as error:
                 warnings.warn(f"{error}; falling back to the checkpoint before", RuntimeWarning, stacklevel=2)
         raise FileNotFoundError(f"{self.folder} has no readable checkpoint")
+
+
+def _numbered(folder: Path, suffix: str) -> list[Path]:
+    """The files step-<number><suffix> in the order of their numbers; not what else somebody keeps there."""
+    return sorted((path for path in folder.glob(f"step-*{suffix}") if path.stem[5:].isdecimal()), key=_step)
 
 
 def _step(path: Path) -> int:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -62,7 +62,8 @@ class Trainer:
     def start(cls, config: Config, out: Path | None = None, **options: Any) -> Trainer:
         """A new run in the folder `out` (None: one is named after the time)."""
         run = Run.create(out, config)
-        trainer = cls(run, **options)
+        trainer = cls(run, **options)  # what is wrong with the choices shows here, before there is a folder
+        run.write()
         trainer.album.add(0)
         return trainer
 
@@ -77,6 +78,7 @@ class Trainer:
         if changes:
             run.change(changes)
         trainer = cls(run, **options)
+        run.write()
         if not run.checkpoints():  # stopped before the first one: the beginning is the newest state
             run.forget_after(-1)
             trainer.album.add(0)
@@ -149,12 +151,7 @@ class Trainer:
         self.last = {"d_loss": float(d_loss), "g_loss": float(g_loss)}
         broken = [name for name, value in self.last.items() if not math.isfinite(value)]
         if broken:
-            kept = self.run.checkpoints()
-            rest = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-            raise FloatingPointError(
-                f"step {self.step}: {' and '.join(broken)} is not finite ({self.last}); {rest}. "
-                "A smaller learning rate is the usual cure."
-            )
+            self._give_up(f"{' and '.join(broken)} is not finite ({self.last})")
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
@@ -179,11 +176,19 @@ class Trainer:
             names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
             bar.set_postfix_str("  ".join(f"{names[k]} {v:.3f}" for k, v in self.last.items()), refresh=False)
         if epoch_ended or self.step == self.total:
+            broken = checkpoint.not_finite(self.state.arrays())
+            if broken:
+                self._give_up(f"{len(broken)} arrays hold NaN or infinite values, {broken[0]} for one")
             self.album.add(self.step)
             self.save()
         for hook in self.hooks:
             hook(self)
         bar.update()
+
+    def _give_up(self, reason: str) -> NoReturn:
+        kept = self.run.checkpoints()
+        rest = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
+        raise FloatingPointError(f"step {self.step}: {reason}; {rest}. A smaller learning rate is the usual cure.")
 
     def _set_learning_rates(self) -> None:
         """Both rates, which fall linearly to zero over the last `decay` of the run."""

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
+from minigan.kernels.cpu.pieces import pieces
 from minigan.kernels.cpu.scratch import scratch
-
-CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-level cache of 1 MiB
-
-
-def pieces(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """The same piece of each contiguous array, flat, from the first to the last."""
-    flat = [a.reshape(-1) for a in arrays]
-    for i in range(0, flat[0].size, CHUNK):
-        yield [a[i : i + CHUNK] for a in flat]
 
 
 def leaky_relu(x: np.ndarray, slope: float) -> np.ndarray:

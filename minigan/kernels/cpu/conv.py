@@ -11,12 +11,12 @@ from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair, conv_size
 
 BLOCK = 512 * 1024  # numbers of columns at a time: 2 MiB of float32, still in cache when the product reads them
-LEAST_ROWS = 1024  # rows per product of a weight gradient: below, adding up the partial results would show
+LEAST_ROWS = 1024  # rows per product: below, BLAS's reordering of the weights and the sum of partial results show
 
 
-def blocks(N: int, per_image: int, least: int = 1) -> Iterator[slice]:
-    """Consecutive images whose columns fill about one block, at least `least` of them."""
-    step = max(least, BLOCK // per_image, 1)
+def blocks(N: int, rows: int, width: int) -> Iterator[slice]:
+    """Consecutive images whose columns, `rows` per image and `width` wide, fill about one block."""
+    step = max(BLOCK // (rows * width), -(-LEAST_ROWS // rows))
     for i in range(0, N, step):
         yield slice(i, min(i + step, N))
 
@@ -47,7 +47,8 @@ def columns_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corne
     N, _, _, C = framed.shape
     (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
     start = framed[:, corner[0] :, corner[1] :]
-    a, b, c, d = start.strides
+    a, b, c, _ = start.strides
+    d = framed.itemsize  # the stride of an axis of length one may say anything
     windows = as_strided(start, (N, OH, OW, KH, KW * C), (a, SH * b, SW * c, b, d), writeable=False)
     columns = scratch("columns", windows.shape, framed.dtype)
     np.copyto(columns, windows)
@@ -60,7 +61,7 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
     OH, OW = conv_size((H, W), (KH, KW), stride, padding)
     x, w = np.ascontiguousarray(x), w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
-    for part in blocks(N, OH * OW * len(w)):
+    for part in blocks(N, OH * OW, len(w)):
         framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
         columns = columns_of(framed, (OH, OW), (KH, KW), stride)
         np.matmul(columns, w, out=y[part].reshape(-1, O))
@@ -73,7 +74,7 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)
-    for part in blocks(N, OH * OW * K, least=-(-LEAST_ROWS // (OH * OW))):
+    for part in blocks(N, OH * OW, K):
         framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
         columns = columns_of(framed, (OH, OW), kernel, stride)
         w += np.matmul(columns.T, y[part].reshape(-1, O), out=scratch("product", w.shape, x.dtype))

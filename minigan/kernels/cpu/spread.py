@@ -63,7 +63,7 @@ def _spread_by_phases(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, pa
     (top, FH), (left, FW) = _margin(rows, OH), _margin(cols, OW)
     kernels = {(a, b): _phase_kernel(w, stride, a, b) for a in rows for b in cols}
     x = np.empty((N, *size, C), y.dtype)
-    for part in blocks(N, OH * OW * max(len(k) for k in kernels.values()) + 1):
+    for part in blocks(N, OH * OW, max(len(k) for k in kernels.values()) + 1):
         framed = frame(y[part], (top, left), (FH, FW))
         for (a, b), kernel in kernels.items():
             out = x[part, a.first :: stride[0], b.first :: stride[1]]
@@ -81,8 +81,8 @@ def _phase_kernel(w: np.ndarray, stride: Pair, a: Phase, b: Phase) -> np.ndarray
     """The kernel that phase (a, b) correlates with, (taps · taps · O, C): every s-th tap, in reverse order."""
     C = w.shape[2]
     taps = w[a.residue :: stride[0], b.residue :: stride[1]][::-1, ::-1]
-    # Copied with C first, in runs of O, and transposed as a view: BLAS takes either order, the copy is faster.
-    return np.ascontiguousarray(taps.transpose(2, 0, 1, 3)).reshape(C, -1).T
+    # In the order in which the product reads it: as a transposed view the copy is cheaper, the product 4 % slower.
+    return np.ascontiguousarray(taps.transpose(0, 1, 3, 2)).reshape(-1, C)
 
 
 def _spread_by_taps(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
@@ -91,11 +91,11 @@ def _spread_by_taps(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padd
     (KH, KW, C, _), (SH, SW), (PH, PW), (H, W) = w.shape, stride, padding, size
     FH, FW = max(H + PH, SH * (OH - 1) + KH), max(W + PW, SW * (OW - 1) + KW)
     x = np.empty((N, H, W, C), y.dtype)
-    kernel = w.reshape(-1, O)
-    for part in blocks(N, OH * OW * len(kernel)):
+    kernel = w.reshape(-1, O).T
+    for part in blocks(N, OH * OW, KH * KW * C):
         n = part.stop - part.start
-        product = scratch("product", (len(kernel), n * OH * OW), y.dtype)
-        taps = np.matmul(kernel, y[part].reshape(-1, O).T, out=product).reshape(KH, KW, C, n, OH, OW)
+        product = scratch("product", (n * OH * OW, KH * KW * C), y.dtype)
+        taps = np.matmul(y[part].reshape(-1, O), kernel, out=product).T.reshape(KH, KW, C, n, OH, OW)
         framed = scratch("frame", (C, n, FH, FW), y.dtype)
         framed.fill(0)
         for k in range(KH):
