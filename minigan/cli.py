@@ -76,9 +76,9 @@ def _sample(flags: argparse.Namespace) -> int:
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
     run = Run.open(flags.run)
-    path, arrays, _ = run.latest()
+    path, arrays, numbers = run.latest()
     config = replace(run.config, device=str(device.choose(flags.device)))  # not the one that it was trained on
-    state = State(config, _sample_shape(run))
+    state = State(config, tuple(numbers["sample_shape"]))
     checkpoint.restore(path, arrays, state.arrays())
     samples = state.sample(state.noise(flags.n, state.streams.at("more samples", flags.seed)))
     if suffix == ".png":
@@ -87,15 +87,6 @@ def _sample(flags: argparse.Namespace) -> int:
         _save_arrays(flags.out, samples[..., 0] if samples.shape[-1] == 1 else samples)
     print(f"{flags.out}: {flags.n} samples from {path}")
     return 0
-
-
-def _sample_shape(run: Run) -> tuple[int, ...]:
-    """The shape of one sample, which the run's config leaves to its data."""
-    config = run.config
-    known = {entry.name: entry.shape for entry in data.available()}
-    if config.data in known:
-        return known[config.data]
-    return data.load(config.data, size=config.size).shape
 
 
 def _save_picture(path: Path, samples: np.ndarray) -> None:

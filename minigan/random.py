@@ -30,7 +30,8 @@ class Streams:
 
     def at(self, name: str, step: int, part: int = 0) -> np.random.Generator:
         """A new generator for (seed, step, stream), whatever the others do."""
-        return np.random.Generator(np.random.Philox(key=self._key(name), counter=[0, 0, part, step]))
+        counter = np.array([0, 0, part, step], np.uint64)
+        return np.random.Generator(np.random.Philox(key=self._key(name), counter=counter))
 
     def seek(self, step: int, part: int = 0) -> None:
         """Set every generator given out so far to the start of its numbers for this part of this step."""
@@ -38,6 +39,7 @@ class Streams:
         for name, generator in self._given.items():
             generator.bit_generator.state = self.at(name, step, part).bit_generator.state
 
-    def _key(self, name: str) -> list[int]:
+    def _key(self, name: str) -> np.ndarray:
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        return [self.seed, int.from_bytes(digest, "little")]
+        # uint64 from the start: out of a list with one number of 2^63 or more, NumPy would make rounded floats.
+        return np.array([self.seed, int.from_bytes(digest, "little")], np.uint64)

@@ -39,8 +39,12 @@ def not_finite(arrays: Mapping[str, Array]) -> list[str]:
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `save` wrote. ValueError names the file and what is wrong with it."""
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as stream:
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is no .npz archive")  # NumPy would take it for a pickle and say so
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
         numbers = json.loads(str(arrays.pop(_META)))
         version = numbers.pop("version")
     except FileNotFoundError:

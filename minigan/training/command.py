@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,9 @@ def mended(name: str) -> Iterator[None]:
     MINIGAN_TRACEBACK=1 shows where the error came from.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest: print(f"{name}: warning: {message}", file=sys.stderr)
+            yield
     except KeyboardInterrupt as error:
         words = str(error) if isinstance(error, Interrupted) else "stopped"
         print(f"\n{name}: {words}", file=sys.stderr)
@@ -25,7 +28,7 @@ def mended(name: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read our output has seen enough: `minigan gradcheck | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
+    except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError) as error:
         if os.environ.get("MINIGAN_TRACEBACK") == "1":
             raise
         print(f"{name}: error: {error}", file=sys.stderr)

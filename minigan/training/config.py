@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from minigan import data, device, models, objectives
 
@@ -86,9 +86,23 @@ class Config:
             known = {field.name for field in fields(cls)}
             if values.keys() != known:
                 raise ValueError(f"its keys differ from the known ones in {sorted(values.keys() ^ known)}")
+            for name, value in values.items():
+                _check_type(name, value)
             return cls(**values)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error
+
+
+def _check_type(name: str, value: Any) -> None:
+    """TypeError where a value read from a file is not what the field of Config holds."""
+    kind = get_type_hints(Config)[name]
+    if kind == tuple[float, float]:
+        right = len(value) == 2 and all(isinstance(number, int | float) for number in value)
+    else:
+        kinds = get_args(kind) or (kind,)
+        right = isinstance(value, kinds + ((int,) if float in kinds else ())) and not isinstance(value, bool)
+    if not right:
+        raise TypeError(f"{name} is {value!r}, expected {getattr(kind, '__name__', kind)}")
 
 
 # The recipe of examples/mnist_gan.py: the best of examples/compare_recipes.py, at equal time on two CPU cores.
@@ -127,4 +141,6 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
     choices["device"] = str(device.choose(choices.get("device")))
+    if Path(choices.get("data", "")).is_dir() and "data" in choices:
+        choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
     return recipe.but(**choices)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minigan import data
+from minigan import data, device
 from minigan.device import Array
 from minigan.random import Streams
 from minigan.training import checkpoint
@@ -22,6 +24,7 @@ from minigan.training.config import Config, chosen, from_flags
 from minigan.training.interrupt import stop_on_signals
 from minigan.training.observed import Observed
 from minigan.training.run import Run
+from minigan.training.schedule import Schedule
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step, generator_step
 
@@ -55,7 +58,10 @@ class Trainer:
         self.objective = Observed(self.state.objective)
         self.album = Album(run, self.state, dataset.images)
         self.step, self.d_updates, self.seconds = 0, 0, 0.0
-        self.total = self._count_steps()
+        self.schedule = Schedule(
+            config, lambda step: self.objective.critic_steps(step, config.n_critic), self.batches.per_epoch
+        )
+        self.total = self.schedule.total
         self.last: dict[str, float] = {}
 
     @classmethod
@@ -97,12 +103,17 @@ class Trainer:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
         if flags.out is not None:
             raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
-        return cls.resume(flags.resume, chosen(flags), **options)
+        changes = chosen(flags)
+        if "device" in changes or os.environ.get("MINIGAN_DEVICE"):
+            changes["device"] = str(device.choose(changes.get("device")))
+        return cls.resume(flags.resume, changes, **options)
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
         print(f"{self.state.model.table()}\n\n{self.config.objective} on {self.batches.dataset.source}")
         print(f"{self.total:,} steps of {self.config.batch_size} into {self.run.folder}")
+        if self.step >= self.total:
+            print(f"All of them are done; --resume {self.run.folder} --epochs N goes further.")
 
     def train(self) -> None:
         """The whole run, with the objective's steps."""
@@ -113,27 +124,34 @@ class Trainer:
             g_loss = generator_step(state.D, state.G, self.objective, state.g_optimizer, self.noise())
             self.record(d_loss, g_loss)
 
+    @property
+    def epochs(self) -> float:
+        """How often D has seen the data."""
+        return self.schedule.epochs(self.d_updates)
+
     def steps(self) -> Iterator[int]:
         """The numbers of the steps still to do; around each, all that is not mathematics."""
         tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
-        with threadpool_limits(self.config.threads, user_api="blas"), stop_on_signals() as stop, bar:
+        # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
+        quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.config.threads, "blas")
+        with quiet, blas, stop_on_signals() as stop, bar:
             while self.step < self.total:
-                started, epoch = time.perf_counter(), self._epoch()
-                self._set_learning_rates()
+                started, epoch = time.perf_counter(), int(self.epochs)
+                self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)
                 yield self.step
                 self.step += 1
                 if self.state.average is not None:
                     self.state.average.update()
                 self.seconds += time.perf_counter() - started
-                self._after_step(bar, epoch_ended=self._epoch() > epoch)
+                self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
                 if stop.requested and self.step < self.total:
                     self.save()
                     raise Interrupted(f"stopped after step {self.step}; go on with --resume {self.run.folder}")
 
     def critic_batches(self) -> Iterator[tuple[Array, Array]]:
         """A real batch and noise for each D update of this step."""
-        for part in range(self.objective.critic_steps(self.step, self.config.n_critic)):
+        for part in range(self.schedule.critic_steps(self.step)):
             self.state.streams.seek(self.step, part + 1)
             yield self.state.device.asarray(self.batches(self.d_updates)), self._draw_noise()
             self.d_updates += 1
@@ -151,18 +169,19 @@ class Trainer:
         self.last = {"d_loss": float(d_loss), "g_loss": float(g_loss)}
         broken = [name for name, value in self.last.items() if not math.isfinite(value)]
         if broken:
-            self._give_up(f"{' and '.join(broken)} is not finite ({self.last})")
+            self._give_up(f"not finite: {', '.join(f'{name} = {self.last[name]}' for name in broken)}")
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
         numbers = {"d_updates": self.d_updates, "seconds": self.seconds, "counts": self.state.counts()}
-        return self.run.save(self.step, self.state.arrays(), numbers)
+        shape = {"sample_shape": self.state.model.sample_shape}  # so that sampling needs no data
+        return self.run.save(self.step, self.state.arrays(), numbers | shape)
 
     def finish(self) -> str:
         """Draw the closing pictures; returns the closing words."""
         minutes, seconds = divmod(round(self.seconds), 60)
         lines = [
-            f"{self.step:,} steps ({self._progress():.4g} epochs) in {minutes}:{seconds:02d} minutes, "
+            f"{self.step:,} steps ({self.epochs:.4g} epochs) in {minutes}:{seconds:02d} minutes, "
             f"{self.step / max(self.seconds, 1e-9):.1f} steps per second. In {self.run.folder}:"
         ]
         lines += [f"  {name:<14}{what}" for name, what in self.album.finish().items()]
@@ -171,7 +190,7 @@ class Trainer:
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
         if self.step % LOG_EVERY == 0 or self.step == self.total:
             self.last["d_real"], self.last["d_fake"] = self.objective.means()
-            point = {"step": self.step, "epoch": round(self._progress(), 4), **self.last}
+            point = {"step": self.step, "epoch": round(self.epochs, 4), **self.last}
             self.run.append({**point, "seconds": round(self.seconds, 3)})
             names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
             bar.set_postfix_str("  ".join(f"{names[k]} {v:.3f}" for k, v in self.last.items()), refresh=False)
@@ -189,23 +208,3 @@ class Trainer:
         kept = self.run.checkpoints()
         rest = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
         raise FloatingPointError(f"step {self.step}: {reason}; {rest}. A smaller learning rate is the usual cure.")
-
-    def _set_learning_rates(self) -> None:
-        """Both rates, which fall linearly to zero over the last `decay` of the run."""
-        left = (self.total - self.step) / self.total
-        factor = min(1.0, left / self.config.decay) if self.config.decay > 0 else 1.0
-        self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.config.d_lr * factor, self.config.g_lr * factor
-
-    def _progress(self) -> float:
-        return self.d_updates / self.batches.per_epoch
-
-    def _epoch(self) -> int:
-        return int(self._progress())
-
-    def _count_steps(self) -> int:
-        """Steps until D has seen the data `epochs` times."""
-        steps, updates, needed = 0, 0, self.config.epochs * self.batches.per_epoch
-        while updates < needed:
-            updates += self.objective.critic_steps(steps, self.config.n_critic)
-            steps += 1
-        return steps

@@ -162,7 +162,12 @@ def test_restore_writes_into_the_live_arrays(tmp_path: Path) -> None:
 
 
 def test_restore_lists_every_mismatch_at_once_and_changes_nothing(tmp_path: Path) -> None:
-    live = {"a": np.zeros(3), "b": np.zeros((2, 2)), "c": np.zeros(4, np.float32), "e": np.zeros(1)}
+    live: dict[str, np.ndarray] = {
+        "a": np.zeros(3),
+        "b": np.zeros((2, 2)),
+        "c": np.zeros(4, np.float32),
+        "e": np.zeros(1),
+    }
     saved = {"a": np.ones(3), "b": np.ones(4), "c": np.ones(4), "d": np.ones(1)}
     with pytest.raises(ValueError, match=r"c\.npz: does not fit this run") as caught:
         checkpoint.restore(tmp_path / "c.npz", saved, live)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from minigan import device
 from minigan.training.config import RECIPE, Config, add_flags, chosen, from_flags
 
 SOURCE = Path("somewhere/config.json")
@@ -85,7 +86,7 @@ def test_a_wrong_value_in_a_file_is_refused_with_the_path_and_what_is_known(name
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "n_critic", "threads"])
 @pytest.mark.parametrize("value", [0, -1])
-def test_counts_that_are_not_positive_are_refused(name: str, value: int) -> None:
+def test_counts_that_are_not_positive_are_refused(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         Config(**{name: value})
 
@@ -149,7 +150,7 @@ def test_without_flags_there_are_no_choices_and_the_recipe_holds(monkeypatch: py
 
 def test_every_flag_reaches_the_config() -> None:
     given = "--model dcgan --objective hinge --data ring --size 16 --epochs 0.5 --batch-size 7 --n-critic 3 --width 0.1"
-    config = from_flags(parse(*given.split(), "--seed", "9", "--device", "auto", "--threads", "2"), RECIPE)
+    config = from_flags(parse(*given.split(), "--seed", "9", "--device", "cpu", "--threads", "2"), RECIPE)
     assert config == Config.paper(
         model="dcgan",
         objective="hinge",
@@ -160,7 +161,7 @@ def test_every_flag_reaches_the_config() -> None:
         n_critic=3,
         width=0.1,
         seed=9,
-        device="auto",
+        device="cpu",
         threads=2,
     )
 
@@ -171,12 +172,21 @@ def test_one_learning_rate_is_that_of_both_players() -> None:
 
 
 def test_the_environment_chooses_the_device_and_the_flag_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MINIGAN_DEVICE", "auto")
-    assert from_flags(parse(), RECIPE).device == "auto"
+    monkeypatch.setenv("MINIGAN_DEVICE", "nonsense")
+    with pytest.raises(ValueError, match="unknown device 'nonsense': expected cpu, cuda, cuda:N or auto"):
+        from_flags(parse(), RECIPE)
     assert from_flags(parse("--device", "cpu"), RECIPE).device == "cpu"
 
 
+def test_the_config_keeps_the_device_that_auto_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_gpu_count", lambda: 0)
+    assert from_flags(parse("--device", "auto"), RECIPE).device == "cpu"
+
+
 def test_the_critics_normalisation_follows_the_objective_where_the_model_has_one() -> None:
-    assert Config(model="dcgan", objective="wgan-gp", width=0.5).model_choices() == {"width": 0.5, "critic_norm": "layer"}
+    assert Config(model="dcgan", objective="wgan-gp", width=0.5).model_choices() == {
+        "width": 0.5,
+        "critic_norm": "layer",
+    }
     assert Config(model="dcgan").model_choices() == {"critic_norm": "batch"}
     assert Config(model="points", objective="wgan-gp", hidden=8).model_choices() == {"hidden": 8}

@@ -20,6 +20,17 @@ from minigan.training.trainer import Trainer
 PICTURES, SIZE, PER_EPOCH = 48, 8, 6
 HOME = Path(minigan.__file__).parents[1]
 
+KINDS: dict[str, dict[str, Any]] = {
+    "mlp with dropout": {"model": "mlp", "epochs": 1.5},
+    "infogan": {"model": "infogan"},
+    "dcgan, wgan-gp": {"objective": "wgan-gp", "n_critic": 2, "epochs": 4},
+    "infogan, dragan, smoothed labels": {"model": "infogan", "objective": "dragan", "real_label": 0.9},
+    "average and falling rates": {"average": 0.9, "decay": 0.5},
+    "rmsprop": {"optimizer": "rmsprop", "objective": "lsgan"},
+    "sgd, batches across epochs": {"optimizer": "sgd", "batch_size": 7},
+    "points": {"model": "points", "data": "ring", "size": None, "hidden": 8, "batch_size": 9000, "epochs": 1},
+}
+
 
 def paint(folder: Path) -> Path:
     """Write the data set: bright squares on a dark ground, each somewhere else."""
@@ -33,9 +44,16 @@ def paint(folder: Path) -> Path:
     return folder
 
 
-def tiny(data: Path, **choices: Any) -> Config:
+def tiny(data: Path, /, **choices: Any) -> Config:
     """Two epochs, that is twelve steps, of a very thin DCGAN unless `choices` say otherwise."""
-    own: dict[str, Any] = {"model": "dcgan", "data": str(data), "size": SIZE, "epochs": 2, "batch_size": 8, "width": 0.05}
+    own: dict[str, Any] = {
+        "model": "dcgan",
+        "data": str(data),
+        "size": SIZE,
+        "epochs": 2,
+        "batch_size": 8,
+        "width": 0.05,
+    }
     if choices.get("model", "dcgan") in ("mlp", "points"):
         del own["width"]
     return Config(**own | choices)
@@ -44,6 +62,13 @@ def tiny(data: Path, **choices: Any) -> Config:
 def trained(config: Config, out: Path, **options: Any) -> Trainer:
     """A run from its first step to its last, without closing pictures."""
     trainer = Trainer.start(config, out, quiet=True, **options)
+    trainer.train()
+    return trainer
+
+
+def resumed(folder: Path, **options: Any) -> Trainer:
+    """The run in the folder, to its end."""
+    trainer = Trainer.resume(folder, quiet=True, **options)
     trainer.train()
     return trainer
 

@@ -1,0 +1,99 @@
+"""Runs that cannot begin, and runs that break: what is said, and what is left on the disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_runs import PER_EPOCH, tiny, trained
+
+from minigan.training.run import Run
+from minigan.training.trainer import Trainer
+
+
+def test_a_huge_learning_rate_stops_the_run_and_leaves_the_last_good_checkpoint(pictures: Path, tmp_path: Path) -> None:
+    config = tiny(pictures, model="mlp", epochs=20)
+    before: dict[Path, bytes] = {}
+
+    def explode(t: Trainer) -> None:
+        if t.step == 2 * PER_EPOCH:
+            before.update({path: path.read_bytes() for path in t.run.checkpoints()})
+            t.schedule.config = tiny(pictures, model="mlp", epochs=20, d_lr=1e30, g_lr=1e30)
+
+    with pytest.raises(FloatingPointError, match=r"step \d+: .*last good checkpoint is .*step-000012\.npz") as caught:
+        trained(config, tmp_path / "run", hooks=[explode])
+    assert "A smaller learning rate" in str(caught.value)
+    assert len(before) == 2
+    assert {path: path.read_bytes() for path in Run.open(tmp_path / "run").checkpoints()} == before
+
+
+def poison(player: str, step: int) -> Any:
+    def hook(t: Trainer) -> None:
+        if t.step == step:
+            next(getattr(t.state, player).named_params())[1][...] = np.nan
+
+    return hook
+
+
+@pytest.mark.parametrize("player", ["D", "G"])
+def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(pictures: Path, tmp_path: Path, player: str) -> None:
+    with pytest.raises(FloatingPointError, match=r"step 8: not finite: d_loss = nan, g_loss = nan; .*step-000006\.npz"):
+        trained(tiny(pictures), tmp_path / "run", hooks=[poison(player, 8)])
+    assert [path.name for path in Run.open(tmp_path / "run").checkpoints()] == ["step-000006.npz"]
+    resumed = Trainer.resume(tmp_path / "run", quiet=True)
+    resumed.train()
+    assert resumed.step == 12
+
+
+def test_without_a_checkpoint_a_stopped_run_says_so(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match=r"step 1: .*there is no checkpoint yet"):
+        trained(tiny(pictures), tmp_path / "run", hooks=[poison("D", 1)])
+
+
+def test_weights_broken_by_the_last_update_of_an_epoch_are_not_kept(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(pictures), tmp_path / "run", quiet=True)
+
+    def loop() -> None:
+        for step in trainer.steps():
+            list(trainer.critic_batches())
+            trainer.objective.d_loss(np.zeros((8, 1)), np.zeros((8, 1)))
+            trainer.record(np.zeros(()), np.zeros(()))
+            if step == 11:
+                dict(trainer.state.G.named_params())["0.weight"][0, 0] = np.inf
+
+    with pytest.raises(FloatingPointError, match=r"step 12: .*G/0\.weight.*last good checkpoint is .*step-000006\.npz"):
+        loop()
+    assert [path.name for path in trainer.run.checkpoints()] == ["step-000006.npz"]
+    assert not trainer.run.picture(12).exists()
+
+
+def test_label_smoothing_where_there_are_no_labels_is_refused_and_leaves_no_folder(
+    pictures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"'wgan' does not take these hyper-parameters: .*real_label"):
+        Trainer.start(tiny(pictures, objective="wgan", real_label=0.9), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"data": "nowhere", "size": None}, "unknown data set 'nowhere'"),
+        ({"d_lr": -1.0}, "learning rate must be positive"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
+        ({"batch_size": 49}, "has 48 samples, too few for one batch of 49"),
+        ({"seed": -1}, "seed must be an integer from 0"),
+        ({"hidden": 3}, "model 'dcgan' has no \\['hidden'\\]"),
+        ({"average": 1.0}, "decay of the average"),
+        ({"device": "gpu"}, "unknown device 'gpu'"),
+    ],
+)
+def test_wrong_choices_are_refused_before_there_is_a_folder(
+    pictures: Path, tmp_path: Path, choices: dict[str, Any], words: str
+) -> None:
+    config = tiny(pictures, **choices)
+    with pytest.raises(ValueError, match=words):
+        Trainer.start(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

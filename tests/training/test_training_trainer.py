@@ -1,0 +1,224 @@
+"""A tiny run from its first step to its last: what it leaves behind, and what happened on the way."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, timeless_log, tiny, trained
+
+from minigan import objectives
+from minigan.layers import BatchNorm, LayerNorm
+from minigan.objectives.objective import sigmoid
+from minigan.training import checkpoint
+from minigan.training.config import Config
+from minigan.training.observed import Observed
+from minigan.training.run import Run
+from minigan.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def finished(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A run of two epochs, closing pictures and all."""
+    trainer = trained(tiny(pictures), tmp_path_factory.mktemp("runs") / "run")
+    trainer.finish()
+    return trainer
+
+
+def test_a_finished_run_has_all_its_files(finished: Trainer) -> None:
+    folder = finished.run.folder
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert found == [
+        "checkpoints/step-000006.npz",
+        "checkpoints/step-000012.npz",
+        "config.json",
+        "log.jsonl",
+        "losses.png",
+        "samples.png",
+        "samples/step-000000.png",
+        "samples/step-000006.png",
+        "samples/step-000012.png",
+        "training.gif",
+    ]
+
+
+def test_the_config_in_the_folder_is_the_one_that_was_trained(finished: Trainer, pictures: Path) -> None:
+    assert Run.open(finished.run.folder).config == tiny(pictures)
+
+
+def test_the_log_has_one_object_per_log_point_and_one_for_the_last_step(finished: Trainer) -> None:
+    log = finished.run.log()
+    assert [entry["step"] for entry in log] == [10, 12]
+    assert [entry["epoch"] for entry in log] == [round(10 / PER_EPOCH, 4), 2]
+    for entry in log:
+        assert list(entry) == ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "seconds"]
+        assert all(math.isfinite(value) for value in entry.values())
+    assert 0 < log[0]["seconds"] <= log[1]["seconds"]
+
+
+def test_the_scores_of_logits_are_logged_as_probabilities(finished: Trainer) -> None:
+    assert all(0 < entry[name] < 1 for entry in finished.run.log() for name in ("d_real", "d_fake"))
+
+
+@pytest.mark.parametrize("name", objectives.names())
+def test_observed_means_are_probabilities_for_logits_and_scores_otherwise(name: str) -> None:
+    observed = Observed(objectives.get(name))
+    a, b = np.array([[-3.0], [5.0]]), np.array([[7.0], [-2.0]])
+    observed.d_loss(a, b)
+    if name in ("minimax", "nonsaturating", "dragan"):
+        assert observed.means() == pytest.approx((sigmoid(a).mean(), sigmoid(b).mean()))
+    else:
+        assert observed.means() == (1.0, 2.5)
+
+
+def test_the_last_picture_is_that_of_the_trained_generator(finished: Trainer) -> None:
+    with Image.open(finished.run.folder / "samples.png") as last, Image.open(finished.run.picture(12)) as step:
+        np.testing.assert_array_equal(np.asarray(last), np.asarray(step))
+    assert finished.run.picture(0).read_bytes() != finished.run.picture(12).read_bytes()
+
+
+def test_the_animation_has_a_frame_per_picture(finished: Trainer) -> None:
+    with Image.open(finished.run.folder / "training.gif") as film:
+        assert getattr(film, "n_frames", 1) == 3
+
+
+def test_the_closing_words_name_folder_files_and_what_to_do_next(finished: Trainer) -> None:
+    words = finished.finish()
+    assert words.startswith("12 steps (2 epochs) in 0:0")
+    for name in ("samples.png", "losses.png", "training.gif", f"minigan sample {finished.run.folder}"):
+        assert name in words
+
+
+def test_a_checkpoint_holds_players_optimizers_and_counts(finished: Trainer) -> None:
+    arrays, numbers = checkpoint.load(finished.run.checkpoints()[-1])
+    assert {name.split("/")[0] for name in arrays} == {"D", "G", "d_optimizer", "g_optimizer"}
+    assert "d_optimizer/m/0.weight" in arrays and "G/2.running_mean" in arrays
+    assert (numbers["step"], numbers["d_updates"]) == (12, 12)
+    assert numbers["counts"] == {"d_optimizer": 12, "g_optimizer": 12}
+    assert_same_arrays(arrays, finished.state.arrays())
+
+
+def test_one_seed_gives_one_result_to_the_last_bit(finished: Trainer, pictures: Path, tmp_path: Path) -> None:
+    again = trained(tiny(pictures), tmp_path / "run")
+    assert_same_arrays(last_arrays(again.run.folder), last_arrays(finished.run.folder))
+    assert timeless_log(again.run.folder) == timeless_log(finished.run.folder)
+
+
+def test_another_seed_gives_another_result(finished: Trainer, pictures: Path, tmp_path: Path) -> None:
+    other = last_arrays(trained(tiny(pictures, seed=1), tmp_path / "run").run.folder)
+    same = [name for name, array in last_arrays(finished.run.folder).items() if np.array_equal(array, other[name])]
+    assert same == []
+
+
+def test_a_run_of_points_draws_their_density(tmp_path: Path) -> None:
+    config = Config(model="points", data="ring", hidden=8, batch_size=1000, epochs=0.05, objective="wgan-gp")
+    trainer = trained(config, tmp_path / "run")
+    assert "the density of 2,000 samples" in trainer.finish()
+    assert [path.name for path in trainer.run.pictures()] == ["step-000000.png", "step-000005.png"]
+
+
+def test_the_discriminator_is_updated_n_critic_times_per_step(pictures: Path, tmp_path: Path) -> None:
+    trainer = trained(tiny(pictures, objective="hinge", n_critic=3), tmp_path / "run")
+    assert (trainer.total, trainer.d_updates) == (2 * PER_EPOCH / 3, 2 * PER_EPOCH)
+    assert trainer.state.counts() == {"d_optimizer": 12, "g_optimizer": 4}
+
+
+def test_every_update_of_the_discriminator_sees_new_data_and_new_noise(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(pictures, n_critic=3, epochs=1), tmp_path / "run", quiet=True)
+    seen: list[np.ndarray] = []
+    for _ in trainer.steps():
+        seen += [array.ravel()[:8] for pair in trainer.critic_batches() for array in pair] + [
+            trainer.noise().ravel()[:8]
+        ]
+        trainer.objective.d_loss(np.zeros((8, 1)), np.zeros((8, 1)))
+        trainer.record(np.zeros(()), np.zeros(()))
+    assert len({array.tobytes() for array in seen}) == len(seen) == 2 * (3 + 3 + 1)
+
+
+def test_wgan_trains_its_critic_a_hundred_times_at_first_and_clips_it(pictures: Path, tmp_path: Path) -> None:
+    config = tiny(pictures, objective="wgan", optimizer="rmsprop", n_critic=5, epochs=200 / PER_EPOCH)
+    trainer = trained(config, tmp_path / "run")
+    assert (trainer.total, trainer.d_updates) == (2, 200)
+    assert trainer.state.counts() == {"d_optimizer": 200, "g_optimizer": 2}
+    assert max(abs(array).max() for _, array in trainer.state.D.named_params()) <= np.float32(0.01)
+
+
+def test_hooks_are_called_in_order_after_every_step(pictures: Path, tmp_path: Path) -> None:
+    calls: list[tuple[str, int]] = []
+    hooks = [lambda t: calls.append(("first", t.step)), lambda t: calls.append(("second", t.step))]
+    trained(tiny(pictures), tmp_path / "run", hooks=hooks)
+    assert calls == [(name, step) for step in range(1, 13) for name in ("first", "second")]
+
+
+def test_learning_rates_fall_to_zero_over_the_last_share_of_the_run(pictures: Path, tmp_path: Path) -> None:
+    rates: list[tuple[float, float]] = []
+    hook = lambda t: rates.append((t.state.d_optimizer.lr, t.state.g_optimizer.lr))  # noqa: E731
+    trained(tiny(pictures, decay=0.5, d_lr=0.006, g_lr=0.003), tmp_path / "run", hooks=[hook])
+    falling = [6, 5, 4, 3, 2, 1]
+    np.testing.assert_allclose([d for d, _ in rates], [0.006] * 6 + [0.001 * k for k in falling], rtol=1e-12)
+    np.testing.assert_allclose([g for _, g in rates], [0.003] * 6 + [0.0005 * k for k in falling], rtol=1e-12)
+
+
+def test_learning_rates_stay_without_decay(pictures: Path, tmp_path: Path) -> None:
+    rates: set[float] = set()
+    trained(tiny(pictures, epochs=1), tmp_path / "run", hooks=[lambda t: rates.add(t.state.d_optimizer.lr)])
+    assert rates == {2e-4}
+
+
+def test_the_average_follows_the_generator_and_paints_the_samples(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(pictures, average=0.5, g_lr=0.01), tmp_path / "run", quiet=True)
+    expected = {name: array.astype(np.float64) for name, array in trainer.state.G.named_params()}
+
+    def follow(t: Trainer) -> None:
+        decay = min(0.5, (1 + t.step) / (10 + t.step))
+        for name, array in t.state.G.named_params():
+            expected[name] = decay * expected[name] + (1 - decay) * array
+
+    trainer.hooks.append(follow)
+    trainer.train()
+    painter, weights = dict(trainer.state.painter.named_params()), dict(trainer.state.G.named_params())
+    for name, array in expected.items():
+        np.testing.assert_allclose(painter[name], array, rtol=1e-4, atol=1e-6)
+        assert not np.array_equal(painter[name], weights[name])
+    saved = last_arrays(trainer.run.folder)
+    np.testing.assert_array_equal(saved["average/0.weight"], painter["0.weight"])
+    z = trainer.state.noise(4, np.random.default_rng(0))
+    pixels = np.clip(np.rint((trainer.state.painter.forward(z, train=False)[0] + 1) * 127.5), 0, 255)
+    np.testing.assert_array_equal(trainer.state.sample(z), pixels)
+
+
+def test_a_quiet_run_says_nothing(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    trained(tiny(pictures), tmp_path / "run")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_into_a_file_is_a_few_redraws_not_one_per_step(
+    pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trainer = Trainer.start(
+        tiny(pictures, model="points", data="ring", size=None, hidden=4, epochs=0.05), tmp_path / "r"
+    )
+    trainer.train()
+    out, err = capfd.readouterr()
+    assert out == "" and trainer.total > 500
+    assert f"{trainer.total}/{trainer.total}" in err
+    assert err.count("\r") < trainer.total / 10
+
+
+def test_a_smoothed_label_reaches_the_objective(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(pictures, real_label=0.9), tmp_path / "run")
+    _, da, _ = trainer.objective.d_loss(np.zeros((1, 1)), np.zeros((1, 1)))
+    assert float(da[0, 0]) == pytest.approx(0.1 - 0.5)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "infogan"])
+@pytest.mark.parametrize("objective", objectives.names())
+def test_penalised_critics_have_layer_norm_and_the_others_batch_norm(
+    pictures: Path, tmp_path: Path, model: str, objective: str
+) -> None:
+    trainer = Trainer.start(tiny(pictures, model=model, objective=objective), tmp_path / "run")
+    norms = {type(layer) for layer in trainer.state.D.layers} & {BatchNorm, LayerNorm}
+    assert norms == {LayerNorm if objective in ("wgan-gp", "dragan") else BatchNorm}
