@@ -34,9 +34,9 @@ def main() -> None:
     strip: dict[int, np.ndarray] = {}
 
     def look(trainer: Trainer) -> None:
-        if trainer.step % (trainer.total // 40) == 0:
+        if trainer.step % max(1, trainer.total // 40) == 0:
             trainer.album.add(trainer.step)
-        if trainer.step % (trainer.total // MOMENTS) == 0:
+        if trainer.step % max(1, trainer.total // MOMENTS) == 0:
             strip[trainer.step] = points(trainer)
 
     trainer = Trainer.from_flags(parser.parse_args(), RECIPE, hooks=[look])

@@ -1,0 +1,202 @@
+"""What surrounds the losses: names, hyper-parameters, the papers' numbers, clipping, and where penalties look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support import strict
+
+from minigan import objectives
+from minigan.device import Array
+from minigan.layers import BatchNorm, Flatten, Layer, LeakyReLU, Linear, Network
+from minigan.objectives import Defaults
+
+NAMES = ["minimax", "nonsaturating", "lsgan", "wgan", "wgan-gp", "hinge", "dragan"]
+DEFAULTS = {
+    "minimax": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
+    "nonsaturating": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
+    "lsgan": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
+    "wgan": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
+    "wgan-gp": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
+    "hinge": Defaults("adam", 2e-4, (0.0, 0.9), 5, 64),
+    "dragan": Defaults("adam", 1e-4, (0.5, 0.9), 1, 128),
+}
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+class Witness(Linear):
+    """A linear critic that remembers what it was asked about."""
+
+    def __init__(self, in_features: int) -> None:
+        super().__init__(in_features, 1, rng=rng(), dtype=np.float64)
+        self.seen: list[Array] = []
+
+    def forward(self, x: Array, train: bool = True) -> Any:
+        self.seen.append(x)
+        return super().forward(x, train)
+
+
+def points_of(name: str, real: np.ndarray, fake: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The points at which an objective's penalty asks for the critic's gradient."""
+    witness = Witness(real.shape[1])
+    objective = objectives.get(name, rng=rng(seed))
+    assert objective.penalty is not None
+    objective.penalty(witness, real, fake, {})
+    (seen,) = witness.seen
+    return seen
+
+
+def test_the_names_are_those_of_the_papers() -> None:
+    assert objectives.names() == NAMES
+    assert [objectives.get(name).name for name in NAMES] == NAMES
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    for ask in (objectives.get, objectives.find):
+        with pytest.raises(ValueError, match=f"unknown objective 'wgangp'; known are {', '.join(NAMES)}"):
+            ask("wgangp")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_hyper_parameter_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"objective '{name}' does not take these hyper-parameters: .*(lambda_|no arguments)"):
+        objectives.get(name, lambda_=10)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_defaults_are_those_of_the_paper(name: str) -> None:
+    assert objectives.find(name).defaults == DEFAULTS[name]
+
+
+def test_the_hyper_parameters_start_with_the_papers_numbers() -> None:
+    gets: dict[str, Any] = {name: objectives.get(name) for name in NAMES}
+    assert gets["wgan"].clip == 0.01
+    assert (gets["wgan-gp"].weight, gets["wgan-gp"].one_sided, gets["dragan"].weight) == (10, False, 10)
+    assert (gets["lsgan"].fake, gets["lsgan"].real, gets["lsgan"].gen) == (0, 1, 1)
+    assert all(gets[name].real_label == 1 for name in ("minimax", "nonsaturating", "dragan"))
+
+
+def test_logits_penalties_and_norms_are_known_by_the_page() -> None:
+    assert [name for name in NAMES if objectives.find(name).logit] == ["minimax", "nonsaturating", "dragan"]
+    assert [name for name in NAMES if objectives.find(name).penalty is not None] == ["wgan-gp", "dragan"]
+    assert [name for name in NAMES if objectives.find(name).critic_norm == "layer"] == ["wgan-gp", "dragan"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hyper", "words"),
+    [
+        ("minimax", {"real_label": 0.5}, r"real_label .* in \(0.5, 1\], got 0.5"),
+        ("nonsaturating", {"real_label": 1.1}, "real_label"),
+        ("dragan", {"real_label": float("nan")}, "real_label"),
+        ("lsgan", {"fake": 1.0}, "targets of fake and real samples must differ, got 1.0 for both"),
+        ("wgan", {"clip": 0}, "clip must be positive, got 0"),
+        ("wgan", {"clip": float("nan")}, "clip must be positive"),
+        ("wgan-gp", {"weight": -1}, "weight of the gradient penalty must not be negative, got -1"),
+        ("dragan", {"weight": float("nan")}, "weight of the gradient penalty must not be negative"),
+    ],
+)
+def test_wrong_hyper_parameters_are_refused(name: str, hyper: dict[str, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        objectives.get(name, **hyper)
+
+
+def critic() -> Network:
+    """A critic whose parameters lie far outside every box."""
+    network = Network(Flatten(), Linear(6, 5, rng=rng()), BatchNorm(5), LeakyReLU(), Linear(5, 1, rng=rng()))
+    for _, param in network.named_params():
+        param[...] = rng(1).normal(size=param.shape) * 3
+    return network
+
+
+def test_wgan_projects_every_parameter_into_its_box() -> None:
+    D = critic()
+    before = {name: param.copy() for name, param in D.named_params()}
+    objectives.get("wgan", clip=0.3).after_d_update(D)
+    params = dict(D.named_params())
+    assert params.keys() == {"1.weight", "1.bias", "2.weight", "2.bias", "4.weight", "4.bias"}
+    for name, param in params.items():
+        np.testing.assert_array_equal(param, np.clip(before[name], np.float32(-0.3), np.float32(0.3)))
+        assert (param != before[name]).any(), name
+
+
+def test_a_box_on_the_gpu_does_not_wait() -> None:
+    D = critic()
+    D.convert(strict.to_device)
+    with strict.no_sync():
+        objectives.get("wgan", clip=0.3).after_d_update(D)
+    assert all(np.abs(strict.to_host(param)).max() <= np.float32(0.3) for _, param in D.named_params())
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "wgan"])
+def test_the_other_objectives_leave_d_alone_after_its_update(name: str) -> None:
+    D, untouched = critic(), critic()
+    objectives.get(name).after_d_update(D)
+    for (_, param), (_, same) in zip(D.named_params(), untouched.named_params(), strict=True):
+        np.testing.assert_array_equal(param, same)
+
+
+def test_wgan_trains_its_critic_long_at_the_start_and_every_500_steps() -> None:
+    wgan = objectives.get("wgan")
+    long = [step for step in range(1502) if wgan.critic_steps(step, 5) != 5]
+    assert long == [*range(25), 500, 1000, 1500]
+    assert {wgan.critic_steps(step, 5) for step in long} == {100}
+    assert {objectives.get("wgan", warmup=False).critic_steps(step, 3) for step in range(1002)} == {3}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "wgan"])
+def test_the_other_objectives_take_the_critic_steps_that_are_asked_for(name: str) -> None:
+    assert {objectives.get(name).critic_steps(step, 4) for step in range(502)} == {4}
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "dragan"])
+def test_a_penalty_without_a_generator_is_refused_with_the_remedy(name: str) -> None:
+    x = np.ones((3, 2))
+    with pytest.raises(ValueError, match=rf"objectives.get\('{name}', rng=generator\)"):
+        objectives.get(name).penalty(Witness(2), x, x, {})  # type: ignore[misc]
+
+
+def test_wgan_gp_looks_between_real_and_fake_with_one_number_per_sample() -> None:
+    real, fake = rng(1).normal(size=(200, 7)), rng(2).normal(size=(200, 7))
+    eps = (points_of("wgan-gp", real, fake) - fake) / (real - fake)
+    np.testing.assert_allclose(eps, np.broadcast_to(eps[:, :1], eps.shape), rtol=1e-9)
+    assert (eps > -1e-12).all()
+    assert (eps < 1 + 1e-12).all()
+    assert abs(eps[:, 0].mean() - 0.5) < 4 / np.sqrt(12 * 200)
+    assert abs(eps[:, 0].var() - 1 / 12) < 0.02
+    assert not np.array_equal(points_of("wgan-gp", real, fake, seed=1), points_of("wgan-gp", real, fake))
+
+
+def test_wgan_gp_refuses_batches_that_do_not_pair() -> None:
+    with pytest.raises(ValueError, match=r"pairs real with fake samples, got shapes \(3, 2\) and \(4, 2\)"):
+        points_of("wgan-gp", np.ones((3, 2)), np.ones((4, 2)))
+
+
+def test_dragan_looks_around_the_real_samples_within_half_a_deviation() -> None:
+    real, fake = 3 * rng(1).normal(size=(400, 7)), np.full((400, 7), np.nan)
+    steps = (points_of("dragan", real, fake) - real) / (0.5 * real.std())  # α_i · U_ij
+    assert (steps >= 0).all()
+    assert (steps < 1).all()
+    assert abs(steps.mean() - 0.25) < 0.03
+    # One α for all numbers of a sample: their largest step is nearly α, and α is uniform.
+    assert abs(steps.max(axis=1).mean() - 0.5 * 7 / 8) < 0.06
+    assert (steps.max(axis=1) / steps.min(axis=1) > 1.1).all()
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "dragan"])
+def test_the_points_of_images_get_one_number_per_image_and_stay_float32(name: str) -> None:
+    real, fake = (rng(seed).normal(size=(6, 5, 4, 2)).astype(np.float32) for seed in (1, 2))
+
+    class Look(Layer):
+        """Sees the points."""
+
+        def forward(self, x: Array, train: bool = True) -> Any:
+            assert (x.shape, x.dtype) == (real.shape, np.float32)
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        objectives.get(name, rng=rng()).penalty(Look(), real, fake, {})  # type: ignore[misc]

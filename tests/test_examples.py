@@ -1,0 +1,67 @@
+"""The examples run as their first lines say, here at a tiny size."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(example: str, *flags: str, folder: Path) -> str:
+    """Standard output of one example, started in an empty folder; a failure shows what it said."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / example), *flags]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("objective", ["nonsaturating", "wgan-gp"])
+def test_the_digits_leave_their_pictures(tmp_path: Path, objective: str) -> None:
+    thin = ["--width", "0.05", "--epochs", "0.02", "--objective", objective]
+    said = run("mnist_gan.py", *thin, "--out", "run", folder=tmp_path)
+    for name in ("samples.png", "losses.png", "training.gif"):
+        assert (tmp_path / "run" / name).is_file()
+        assert name in said
+    assert "output shape" in said  # the networks' tables
+    assert "minigan sample run" in said
+
+
+def test_the_digits_go_on_where_they_stopped(tmp_path: Path) -> None:
+    run("mnist_gan.py", "--width", "0.05", "--epochs", "0.02", "--out", "run", folder=tmp_path)
+    said = run("mnist_gan.py", "--resume", "run", "--epochs", "0.04", folder=tmp_path)
+    assert "7 steps" in said
+
+
+def test_a_wrong_flag_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "examples" / "mnist_gan.py"), "--data", "mnits"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [done.stderr.strip()]
+    assert "unknown data set 'mnits'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ring_counts_its_gaussians(tmp_path: Path) -> None:
+    said = run("ring.py", "--epochs", "0.02", "--out", "run", folder=tmp_path)
+    assert "of 8 Gaussians" in said
+    assert (tmp_path / "run" / "ring.png").is_file()
+
+
+def test_the_penalty_is_watched(tmp_path: Path) -> None:
+    said = run("wgan_gp.py", "--width", "0.05", "--epochs", "0.02", "--out", "run", folder=tmp_path)
+    assert "critic.png" in said
+    assert (tmp_path / "run" / "critic.png").is_file()
+
+
+@pytest.mark.slow
+def test_recipes_are_compared(tmp_path: Path) -> None:
+    said = run("compare_recipes.py", "--seconds", "0.5", "--only", "narrow", "hinge", folder=tmp_path)
+    assert "right on digits it has not seen" in said
+    assert {line.split()[0] for line in said.splitlines()[-2:]} == {"narrow", "hinge"}

@@ -1,0 +1,189 @@
+"""The gradient check catches what it is for: derivatives that are off by a thousandth, or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigan import battery, gradcheck, layers, objectives
+from minigan.gradcheck import TOLERANCE, derivative_error
+from minigan.layers import BatchNorm, Layer, Linear, Network, Tanh
+from minigan.objectives import LSGAN, NonSaturating
+
+OFF = 1.001
+Answer = Any
+
+
+@pytest.fixture(scope="module")
+def table() -> list[tuple[str, str, dict[str, float]]]:
+    return list(battery.all_errors())
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+class Curved(Network):
+    """tanh(x w + b): a layer with every derivative there is."""
+
+    def __init__(self) -> None:
+        super().__init__(Linear(4, 3, rng=rng(), dtype=np.float64), Tanh())
+        battery.randomise(self, rng(1))
+
+
+def errors(layer: Layer) -> dict[str, float]:
+    return gradcheck.layer_errors(layer, rng(2).normal(size=(5, 4)), rng(3))
+
+
+def spoilt(question: str, spoil: Callable[[Answer], Answer]) -> dict[str, float]:
+    """The errors of a right layer one of whose answers is spoilt."""
+
+    class Wrong(Curved):
+        """Curved, but for one answer."""
+
+    setattr(Wrong, question, lambda self, *asked: spoil(getattr(Curved, question)(self, *asked)))
+    return errors(Wrong())
+
+
+def one_entry(a: np.ndarray) -> np.ndarray:
+    """The array with one of its numbers a fifth larger."""
+    a = a.copy()
+    a.flat[np.abs(a).argmax()] *= 1.2
+    return a
+
+
+def swap(weight: Callable[[np.ndarray], Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Gradients with the one of the weight changed."""
+    return lambda grads: {"0": {**grads["0"], "weight": weight(grads["0"]["weight"])}}
+
+
+def test_a_right_layer_has_no_error() -> None:
+    assert max(errors(Curved()).values()) < TOLERANCE
+    assert set(errors(Curved())) == {
+        *("dx", "d0.weight", "d0.bias"),
+        *("ddy", "dx twice", "d0.weight twice", "d0.bias twice"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "spoil", "caught"),
+    [
+        ("input_grad", lambda dx: OFF * dx, {"dx", "ddy", "dx twice", "d0.weight twice", "d0.bias twice"}),
+        ("param_grads", swap(lambda dw: OFF * dw), {"d0.weight"}),
+        ("param_grads", swap(one_entry), {"d0.weight"}),
+        ("param_grads", swap(lambda dw: -dw), {"d0.weight"}),
+        ("param_grads", swap(np.zeros_like), {"d0.weight"}),
+        ("param_grads", lambda grads: {"0": {"weight": grads["0"]["weight"]}}, {"d0.bias"}),
+        ("double_backward", lambda all_: (OFF * all_[0], *all_[1:]), {"ddy"}),
+        ("double_backward", lambda all_: (all_[0], OFF * all_[1], all_[2]), {"dx twice"}),
+        ("double_backward", lambda all_: (all_[0], None, all_[2]), {"dx twice"}),
+        ("double_backward", lambda all_: (*all_[:2], swap(lambda dw: OFF * dw)(all_[2])), {"d0.weight twice"}),
+        ("double_backward", lambda all_: (*all_[:2], {}), {"d0.weight twice", "d0.bias twice"}),
+    ],
+)
+def test_a_wrong_derivative_is_caught_and_no_other_blamed(
+    question: str, spoil: Callable[[Answer], Answer], caught: set[str]
+) -> None:
+    assert {name for name, error in spoilt(question, spoil).items() if error > 100 * TOLERANCE} == caught
+    assert {name for name, error in spoilt(question, spoil).items() if error > TOLERANCE} == caught
+
+
+def test_a_gradient_for_a_parameter_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown parameters \['0.scale'\]; there are \['0.bias', '0.weight'\]"):
+        spoilt("param_grads", lambda grads: {"0": {**grads["0"], "scale": grads["0"]["bias"]}})
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"the gradient has shape \(3, 4\), its variable \(4, 3\)"):
+        spoilt("param_grads", swap(np.transpose))
+
+
+def test_float32_is_refused() -> None:
+    x = np.ones((5, 4), np.float32)
+    with pytest.raises(ValueError, match="gradient checks need float64, got float32"):
+        gradcheck.layer_errors(Linear(4, 3, rng=rng()), x, rng())
+    with pytest.raises(ValueError, match="gradient checks need float64, got float32"):
+        derivative_error(lambda: x.sum(), x, np.ones_like(x), rng())
+
+
+def test_the_variable_is_put_back_to_the_last_bit() -> None:
+    x = rng().normal(size=7)
+    home = x.copy()
+    assert derivative_error(lambda: (x**3).sum(), x, 3 * x**2, rng()) < 1e-8
+    np.testing.assert_array_equal(x, home)
+
+
+def test_a_gradient_that_is_zero_up_to_rounding_counts_as_right() -> None:
+    network = Network(Linear(4, 3, rng=rng(), dtype=np.float64), BatchNorm(3, dtype=np.float64))
+    assert errors(network)["d0.bias"] == 0
+
+
+def test_the_same_random_numbers_are_drawn_again_where_a_layer_draws() -> None:
+    case = next(case for case in battery.layer_cases() if str(case) == "Dropout(0.3)")
+    assert max(gradcheck.layer_errors(case.layer, case.input(), rng(), rewind=case.rewind).values()) < TOLERANCE
+    assert gradcheck.layer_errors(case.layer, case.input(), rng())["dx"] > 1e-2
+
+
+@pytest.mark.parametrize("wrong", ["D da", "D db", "G db"])
+def test_an_objective_with_a_wrong_gradient_is_caught(wrong: str) -> None:
+    class Wrong(LSGAN):
+        """Least squares, but for one gradient."""
+
+        def d_loss(self, a: Any, b: Any) -> Any:
+            loss, da, db = super().d_loss(a, b)
+            return loss, da * (OFF if wrong == "D da" else 1), db * (OFF if wrong == "D db" else 1)
+
+        def g_loss(self, b: Any) -> Any:
+            loss, db = super().g_loss(b)
+            return loss, db * (OFF if wrong == "G db" else 1)
+
+    found = gradcheck.objective_errors(Wrong(), rng().normal(size=(5, 1)), rng(1).normal(size=(4, 1)), rng(2))
+    assert {name for name, error in found.items() if error > TOLERANCE} == {wrong}
+
+
+def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful(NonSaturating):
+        """A penalty in the loss, and not in the gradient."""
+
+        def penalty(self, D: Any, real: Any, fake: Any, grads: Any) -> Any:
+            return sum((param**2).sum() for _, param in D.named_params())
+
+    monkeypatch.setattr(battery.StepCase, "_objective", lambda self, streams: Forgetful())
+    found = battery.StepCase("nonsaturating", "batch").errors()
+    assert found["D step"] > 1e-2
+    assert found["G step"] < TOLERANCE
+
+
+def test_the_recorder_keeps_the_gradients_under_flat_names() -> None:
+    recorder = gradcheck.Recorder()
+    recorder.step({"0": {"weight": np.ones(2)}})
+    assert recorder.grads.keys() == {"0.weight"}
+
+
+def test_everything_in_the_table_is_below_the_tolerance(table: list[tuple[str, str, dict[str, float]]]) -> None:
+    for kind, name, found in table:
+        assert found, (kind, name)
+        assert max(found.values()) < TOLERANCE, (kind, name, found)
+
+
+def test_the_table_has_a_row_of_its_own_for_everything(table: list[tuple[str, str, dict[str, float]]]) -> None:
+    rows = [(kind, name) for kind, name, _ in table]
+    assert len(set(rows)) == len(rows)
+    assert {kind for kind, _ in rows} == {"layer", "objective", "step", "penalty"}
+
+
+def test_every_layer_and_every_objective_is_in_the_table(table: list[tuple[str, str, dict[str, float]]]) -> None:
+    of = {kind: [name for k, name, _ in table if k == kind] for kind in ("layer", "objective", "step")}
+    for page in set(layers.__all__) - {"Layer", "accumulate"}:
+        assert any(name.startswith(page) for name in of["layer"]), page
+    for name in objectives.names():
+        assert name in of["objective"]
+        assert any(row.startswith(f"{name}, ") for row in of["step"])
+
+
+def test_the_table_shows_small_but_not_impossible_errors(table: list[tuple[str, str, dict[str, float]]]) -> None:
+    firsts = [found["dx"] for kind, _, found in table if kind == "layer"]
+    assert 0 < min(firsts) < max(firsts) < 1e-8

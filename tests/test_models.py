@@ -1,0 +1,197 @@
+"""Models by name: their sizes counted by hand, their shapes, and the numbers they start with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigan import models
+from minigan.layers import BatchNorm, Conv2d, ConvTranspose2d, Layer, LayerNorm, Linear
+from minigan.models import Model, count
+from minigan.random import Streams
+
+# Linear: in · out + out. Convolution: k · k · in · out (+ out). Batch norm: 2 · channels.
+# Layer norm: 2 · H · W · channels.
+MLP_G = 100 * 256 + 256 + 256 * 512 + 512 + 512 * 1024 + 1024 + 1024 * 784 + 784
+MLP_D = 784 * 1024 + 1024 + 1024 * 512 + 512 + 512 * 256 + 256 + 256 + 1
+DCGAN_G = 100 * 6272 + 2 * 128 + 16 * 128 * 64 + 2 * 64 + 16 * 64 + 1
+DCGAN_D = 16 * 64 + 64 + 16 * 64 * 128 + 2 * 128 + 6272 + 1
+HALF_DCGAN_D = 16 * 32 + 32 + 16 * 32 * 64 + 2 * 64 + 3136 + 1
+INFOGAN_G = 100 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 16 * 128 * 64 + 2 * 64 + 16 * 64 + 1
+INFOGAN_D = 16 * 64 + 64 + 16 * 64 * 128 + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1024 + 1
+UP64 = 16 * (512 * 256 + 256 * 128 + 128 * 64) + 2 * (512 + 256 + 128 + 64)
+DCGAN64_G = 100 * 8192 + UP64 + 16 * 64 * 3 + 3
+DCGAN64_D = 16 * 3 * 64 + 64 + UP64 - 2 * 64 + 8192 + 1
+POINTS_G = 2 * 128 + 128 + 128 * 128 + 128 + 128 * 2 + 2
+POINTS_D = 2 * 128 + 128 + 128 * 128 + 128 + 128 + 1
+
+COUNTS: list[tuple[str, dict[str, Any], int, int]] = [
+    ("mlp", {}, MLP_G, MLP_D),
+    ("mlp", {"sample_shape": (8, 8, 1), "z_dim": 10}, MLP_G - 90 * 256 - 1025 * 720, MLP_D - 720 * 1024),
+    ("dcgan", {}, DCGAN_G, DCGAN_D),
+    ("dcgan", {"critic_norm": "layer"}, DCGAN_G, DCGAN_D + 2 * (6272 - 128)),
+    ("dcgan", {"critic_norm": None}, DCGAN_G, DCGAN_D - 2 * 128 + 128),
+    ("dcgan", {"width": 0.5, "z_dim": 10}, 10 * 3136 + 128 + 16 * 64 * 32 + 64 + 16 * 32 + 1, HALF_DCGAN_D),
+    ("dcgan", {"sample_shape": (32, 32, 3)}, DCGAN_G + 100 * 1920 + 32 * 64 + 2, DCGAN_D + 32 * 64 + 1920),
+    ("infogan", {}, INFOGAN_G, INFOGAN_D),
+    ("infogan", {"hidden": 1}, INFOGAN_G - 1023 * (100 + 2 + 6272), INFOGAN_D - 1023 * (6272 + 2 + 1)),
+    ("infogan", {"critic_norm": None}, INFOGAN_G, INFOGAN_D - 128 - 1024),
+    ("dcgan64", {}, DCGAN64_G, DCGAN64_D),
+    ("dcgan64", {"width": 1 / 64}, 100 * 128 + 16 * 42 + 2 * 15 + 48 + 3, 48 + 1 + 16 * 42 + 2 * 14 + 128 + 1),
+    ("points", {}, POINTS_G, POINTS_D),
+    ("points", {"hidden": 1, "z_dim": 3}, 3 + 1 + 1 + 1 + 2 + 2, 2 + 1 + 1 + 1 + 1 + 1),
+]
+SMALL: dict[str, dict[str, Any]] = {  # of every model, quick to compute with
+    "mlp": {"sample_shape": (8, 4, 3)},
+    "dcgan": {"width": 0.1, "sample_shape": (8, 4, 3)},
+    "infogan": {"width": 0.1, "sample_shape": (8, 4, 3)},
+    "dcgan64": {"width": 0.05},
+    "points": {},
+}
+
+
+def get(name: str, seed: int = 0, **choices: Any) -> Model:
+    return models.get(name, Streams(seed), **choices)
+
+
+def test_every_model_is_counted_and_has_a_small_form() -> None:
+    assert models.names() == ["mlp", "dcgan", "infogan", "dcgan64", "points"]
+    assert {name for name, *_ in COUNTS} == set(SMALL) == set(models.names())
+
+
+@pytest.mark.parametrize(("name", "choices", "in_g", "in_d"), COUNTS, ids=str)
+def test_parameters_are_as_many_as_counted_by_hand(name: str, choices: dict[str, Any], in_g: int, in_d: int) -> None:
+    model = get(name, **choices)
+    assert (count(model.G), count(model.D)) == (in_g, in_d)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("train", [True, False])
+def test_g_paints_samples_in_range_and_d_scores_them(name: str, train: bool) -> None:
+    model = get(name, **SMALL[name], z_dim=7)
+    z = np.random.default_rng(0).standard_normal((5, 7), dtype=np.float32)
+    fake, _ = model.G.forward(z, train)
+    score, _ = model.D.forward(fake, train)
+    assert (model.name, model.z_dim) == (name, 7)
+    assert (fake.shape, fake.dtype) == ((5, *model.sample_shape), np.float32)
+    assert (score.shape, score.dtype) == ((5, 1), np.float32)
+    assert name == "points" or np.abs(fake).max() <= 1
+
+
+def test_the_samples_have_their_own_shapes_by_default() -> None:
+    assert {name: get(name).sample_shape for name in models.names()} == {
+        **dict.fromkeys(("mlp", "dcgan", "infogan"), (28, 28, 1)),
+        "dcgan64": (64, 64, 3),
+        "points": (2,),
+    }
+
+
+def arrays(model: Model) -> list[np.ndarray]:
+    return [array for network in (model.G, model.D) for _, array in network.named_params()]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_one_seed_gives_one_start_and_another_seed_another(name: str) -> None:
+    first, second, other = (arrays(get(name, seed, **SMALL[name])) for seed in (0, 0, 1))
+    for one, same, different in zip(first, second, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert np.array_equal(one, different) == np.isin(one, (0, 1)).all()  # biases and gains start alike
+    assert all(array.dtype == np.float32 for array in first)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "infogan", "dcgan64"])
+def test_convolutional_weights_start_with_a_deviation_of_0_02(name: str) -> None:
+    model = get(name)
+    for network in (model.G, model.D):
+        for layer in network.layers:
+            if isinstance(layer, Conv2d | ConvTranspose2d | Linear):
+                n = layer.weight.size
+                assert layer.weight.std() == pytest.approx(0.02, rel=5 / np.sqrt(2 * n))
+                assert abs(layer.weight.mean()) < 5 * 0.02 / np.sqrt(n)
+
+
+def in_front_of_norms(network: Any) -> list[Layer]:
+    """For each normalisation the layer whose output it takes, over reshapes."""
+    weighty = [layer for layer in network.layers if layer.params]
+    return [weighty[i - 1] for i, layer in enumerate(weighty) if isinstance(layer, BatchNorm | LayerNorm)]
+
+
+@pytest.mark.parametrize("critic_norm", ["batch", "layer", None])
+@pytest.mark.parametrize("name", ["dcgan", "infogan", "dcgan64"])
+def test_no_bias_stands_in_front_of_a_norm_and_one_everywhere_else(name: str, critic_norm: str | None) -> None:
+    model = get(name, **SMALL[name], critic_norm=critic_norm)
+    for network in (model.G, model.D):
+        normalised = in_front_of_norms(network)
+        for layer in network.layers:
+            if isinstance(layer, Conv2d | ConvTranspose2d | Linear):
+                assert ("bias" in layer.params) == (layer not in normalised)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "infogan", "dcgan64"])
+def test_the_norm_of_d_is_the_one_asked_for_and_that_of_g_is_batch_norm(name: str) -> None:
+    kinds = {"batch": {BatchNorm}, "layer": {LayerNorm}, None: set()}
+    for critic_norm, expected in kinds.items():
+        model = get(name, **SMALL[name], critic_norm=critic_norm)
+        norms = [{type(layer) for layer in network.layers} & {BatchNorm, LayerNorm} for network in (model.G, model.D)]
+        assert norms == [{BatchNorm}, expected]
+
+
+def test_samples_of_a_critic_with_layer_norm_do_not_meet() -> None:
+    D = get("infogan", **SMALL["infogan"], critic_norm="layer").D
+    x = np.random.default_rng(0).standard_normal((4, 8, 4, 3), dtype=np.float32)
+    together, _ = D.forward(x)
+    alone = np.concatenate([D.forward(x[i : i + 1])[0] for i in range(4)])
+    np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-6)
+
+
+def test_the_summary_is_a_table_of_layers_shapes_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
+    model = get("dcgan")
+    before = [array.copy() for _, array in (*model.G.named_buffers(), *model.D.named_buffers())]
+    model.summary()
+    shown = capsys.readouterr().out
+    assert shown == model.table() + "\n"
+    g, d = (part.splitlines() for part in shown.split("\n\n"))
+    assert g[0].split() == ["dcgan:", "generator", "output", "shape", "parameters"]
+    assert d[0].startswith("dcgan: discriminator")
+    assert g[2].split("  ")[0] == "Linear(100, 6272)"
+    assert g[2].split()[-2:] == ["(6272,)", "627,200"]
+    assert g[-1].split() == ["total", f"{DCGAN_G:,}"]
+    assert d[-1].split() == ["total", f"{DCGAN_D:,}"]
+    assert len(g) == len(model.G.layers) + 4
+    assert "(28, 28, 1)" in g[-3]
+    for array, same in zip((*model.G.named_buffers(), *model.D.named_buffers()), before, strict=True):
+        np.testing.assert_array_equal(array[1], same)
+
+
+def test_the_options_of_a_model_are_known_by_name() -> None:
+    assert models.options("mlp") == ["sample_shape", "z_dim", "dropout"]
+    assert models.options("dcgan") == ["sample_shape", "z_dim", "width", "critic_norm"]
+    assert models.options("points") == ["sample_shape", "z_dim", "hidden"]
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "words"),
+    [
+        ("cnn", {}, "unknown model 'cnn'; known are mlp, dcgan, infogan, dcgan64, points"),
+        ("mlp", {"width": 2}, r"model 'mlp' has no \['width'\]; it has sample_shape, z_dim, dropout"),
+        ("dcgan", {"critic_norm": "group"}, "unknown normalisation 'group'; known are 'batch', 'layer' and None"),
+        ("dcgan", {"sample_shape": (27, 28, 1)}, r"H and W multiples of 4, got \(27, 28, 1\)"),
+        ("infogan", {"sample_shape": (28, 28)}, r"\(H, W, C\) images .*, got \(28, 28\)"),
+        ("dcgan64", {"sample_shape": (32, 32, 3)}, r"dcgan64 paints \(64, 64, C\) images, got .* \(32, 32, 3\)"),
+        ("dcgan", {"width": 0}, "width must be positive, got 0"),
+        ("dcgan", {"width": float("nan")}, "width must be positive"),
+        ("mlp", {"dropout": 1}, r"p of Dropout .* in \[0, 1\), got 1"),
+        ("mlp", {"z_dim": 0}, "at least one input"),
+        ("points", {"sample_shape": (28, 28, 1)}, r"points .*\(28, 28, 1\)"),
+    ],
+)
+def test_what_a_model_does_not_know_is_refused(name: str, choices: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        get(name, **choices)
+
+
+def test_options_of_an_unknown_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown model 'cnn'"):
+        models.options("cnn")

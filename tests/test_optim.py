@@ -1,0 +1,264 @@
+"""Optimizers against their textbook formulas, written naively."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support import strict
+
+from minigan.layers import BatchNorm, Linear, Network
+from minigan.optim import CHUNK, SGD, Adam, Average, Optimizer, RMSProp, flatten
+
+Params = dict[str, np.ndarray]
+SHAPES = {"0.weight": (7, 5), "0.bias": (5,), "big": (2 * CHUNK + 13,), "chunk": (CHUNK,), "one": (), "none": (0, 3)}
+
+
+def params(dtype: Any = np.float64) -> Params:
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
+def gradients(step: int, dtype: Any = np.float64) -> Params:
+    rng = np.random.default_rng(100 + step)
+    return {name: rng.normal(size=shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
+def sgd(p: np.ndarray, gs: list[np.ndarray], lr: float, momentum: float = 0.0) -> np.ndarray:
+    v = np.zeros_like(p)
+    for g in gs:
+        v = momentum * v + g
+        p = p - lr * v
+    return p
+
+
+def rmsprop(p: np.ndarray, gs: list[np.ndarray], lr: float, alpha: float = 0.99, eps: float = 1e-8) -> np.ndarray:
+    s = np.zeros_like(p)
+    for g in gs:
+        s = alpha * s + (1 - alpha) * g**2
+        p = p - lr * g / (np.sqrt(s) + eps)
+    return p
+
+
+def adam(
+    p: np.ndarray, gs: list[np.ndarray], lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+) -> np.ndarray:
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    for t, g in enumerate(gs, start=1):
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g**2
+        p = p - lr * (m / (1 - betas[0] ** t)) / (np.sqrt(v / (1 - betas[1] ** t)) + eps)
+    return p
+
+
+TEXTBOOK: list[tuple[type[Optimizer], Callable[..., np.ndarray], dict[str, Any]]] = [
+    (SGD, sgd, {"lr": 0.1}),
+    (SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
+    (RMSProp, rmsprop, {"lr": 0.01}),
+    (RMSProp, rmsprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-2}),
+    (Adam, adam, {"lr": 0.01}),
+    (Adam, adam, {"lr": 0.01, "betas": (0.5, 0.999)}),
+    (Adam, adam, {"lr": 0.01, "betas": (0.0, 0.9), "eps": 1e-2}),
+]
+each = pytest.mark.parametrize(
+    ("make", "textbook", "options"), TEXTBOOK, ids=[f"{make.__name__} {options}" for make, _, options in TEXTBOOK]
+)
+every = pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
+
+
+@each
+def test_ten_steps_are_those_of_the_textbook(
+    make: type[Optimizer], textbook: Callable[..., np.ndarray], options: dict[str, Any]
+) -> None:
+    moved = params()
+    optimizer = make(moved.items(), **options)  # type: ignore[arg-type]
+    for step in range(10):
+        optimizer.step(gradients(step))
+    assert optimizer.t == 10
+    for name, start in params().items():
+        expected = textbook(start, [gradients(step)[name] for step in range(10)], **options)
+        np.testing.assert_allclose(moved[name], expected, rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@each
+def test_float32_stays_float32_and_arrays_stay_themselves(
+    make: type[Optimizer], textbook: Callable[..., np.ndarray], options: dict[str, Any]
+) -> None:
+    moved = params(np.float32)
+    before = dict(moved)
+    optimizer = make(moved.items(), **options)  # type: ignore[arg-type]
+    state = dict(optimizer.state)
+    for step in range(3):
+        grads = gradients(step, np.float32)
+        for grad in grads.values():
+            grad.setflags(write=False)
+        optimizer.step(grads)
+    assert all(optimizer.params[name] is array is moved[name] for name, array in before.items())
+    assert all(optimizer.state[name] is array for name, array in state.items())
+    assert {array.dtype for array in (*moved.values(), *optimizer.state.values())} == {np.dtype(np.float32)}
+    for name, start in params().items():
+        expected = textbook(start, [gradients(step)[name] for step in range(3)], **options)
+        np.testing.assert_allclose(moved[name], expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@each
+def test_a_gpu_would_take_the_same_step_without_waiting(
+    make: type[Optimizer], textbook: Callable[..., np.ndarray], options: dict[str, Any]
+) -> None:
+    here = params(np.float32)
+    away = {name: strict.to_device(array) for name, array in here.items()}
+    optimizer, twin = make(here.items(), **options), make(away.items(), **options)  # type: ignore[arg-type]
+    for step in range(2):
+        grads = gradients(step, np.float32)
+        optimizer.step(grads)
+        moved = {name: strict.to_device(grad) for name, grad in grads.items()}
+        with strict.no_sync():
+            twin.step(moved)
+    for name, array in here.items():
+        np.testing.assert_array_equal(strict.to_host(away[name]), array)
+
+
+def with_gaps(a: np.ndarray) -> np.ndarray:
+    return np.repeat(a, 2, axis=0)[::2]
+
+
+@every
+@pytest.mark.parametrize("layout", [np.asfortranarray, with_gaps])
+def test_a_parameter_moves_or_is_refused_however_it_lies_in_memory(
+    make: type[Optimizer], layout: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    plain, odd, grad = params()["0.weight"], layout(params()["0.weight"]), gradients(0)["0.weight"]
+    make([("w", plain)], 0.1).step({"w": grad})
+    try:
+        optimizer = make([("w", odd)], 0.1)
+    except ValueError as refused:
+        assert "w" in str(refused)
+        return
+    optimizer.step({"w": grad})
+    np.testing.assert_array_equal(odd, plain)
+
+
+@every
+@pytest.mark.parametrize("layout", [np.asfortranarray, with_gaps])
+def test_a_gradient_may_lie_in_memory_as_it_likes(
+    make: type[Optimizer], layout: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    one, other, grad = params()["0.weight"], params()["0.weight"], gradients(0)["0.weight"]
+    make([("w", one)], 0.1).step({"w": grad})
+    make([("w", other)], 0.1).step({"w": layout(grad)})
+    np.testing.assert_array_equal(one, other)
+
+
+def test_the_state_is_named_after_moment_and_parameter() -> None:
+    names = ("0.weight", "0.bias")
+    some = {name: params()[name] for name in names}
+    assert set(SGD(some.items()).state) == {"v/0.weight", "v/0.bias"}
+    assert set(RMSProp(some.items()).state) == {"s/0.weight", "s/0.bias"}
+    assert set(Adam(some.items()).state) == {"m/0.weight", "v/0.weight", "m/0.bias", "v/0.bias"}
+
+
+@every
+def test_state_and_step_count_are_all_that_going_on_needs(make: type[Optimizer]) -> None:
+    through, stopped = params(), params()
+    optimizer, first = make(through.items(), 0.01), make(stopped.items(), 0.01)
+    for step in range(4):
+        optimizer.step(gradients(step))
+    for step in range(2):
+        first.step(gradients(step))
+    second = make(stopped.items(), 0.01)
+    second.t = first.t
+    for name, array in first.state.items():
+        second.state[name][...] = array
+    for step in range(2, 4):
+        second.step(gradients(step))
+    for name, array in through.items():
+        np.testing.assert_array_equal(stopped[name], array)
+
+
+@pytest.mark.parametrize(
+    ("grads", "words"),
+    [
+        ({"0.weight": np.ones((7, 5))}, r"gradients missing for \['0.bias'\], unknown \[\]"),
+        ({"0": {"weight": np.ones((7, 5)), "bias": np.ones(5), "b": np.ones(5)}}, r"missing for \[\], unknown \['0.b'\]"),
+        ({"0": {"weight": np.ones((5, 7)), "bias": np.ones(5)}}, r"0.weight.*\(5, 7\)"),
+        ({"0": {"weight": np.ones((7, 5)), "bias": np.ones(4)}}, r"0.bias.*\(4,\)"),
+    ],
+    ids=["missing", "unknown", "turned", "short"],
+)
+@every
+def test_gradients_that_do_not_fit_are_refused_before_anything_moves(
+    make: type[Optimizer], grads: dict[str, Any], words: str
+) -> None:
+    some = {name: params()[name] for name in ("0.weight", "0.bias")}
+    optimizer = make(some.items(), 0.1)
+    with pytest.raises(ValueError, match=words):
+        optimizer.step(grads)
+    assert optimizer.t == 0
+    for name, array in some.items():
+        np.testing.assert_array_equal(array, params()[name])
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda p: SGD(p, 0), "learning rate must be positive, got 0"),
+        (lambda p: Adam(p, -1e-3), "learning rate must be positive, got -0.001"),
+        (lambda p: RMSProp(p, math.nan), "learning rate must be positive"),
+        (lambda p: SGD(p, momentum=1), r"momentum must lie in \[0, 1\), got 1"),
+        (lambda p: RMSProp(p, alpha=1.0), r"RMSProp needs alpha in \[0, 1\) and eps > 0, got 1.0"),
+        (lambda p: RMSProp(p, eps=0), "RMSProp needs .* eps > 0"),
+        (lambda p: Adam(p, betas=(1.0, 0.9)), r"Adam needs both betas in \[0, 1\)"),
+        (lambda p: Adam(p, betas=(0.5, -0.1)), r"Adam needs both betas in \[0, 1\)"),
+        (lambda p: Adam(p, eps=math.nan), "Adam needs .* eps > 0"),
+        (lambda p: Adam([]), "Adam got no parameters"),
+        (lambda p: Average(p, p, 1.0), r"decay of the average must lie in \[0, 1\), got 1.0"),
+        (lambda p: Average(p, list(p)[:1], 0.9), "the average and its source have different arrays"),
+    ],
+)
+def test_wrong_hyper_parameters_are_refused(make: Callable[[Any], Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make(params().items())
+
+
+def test_nested_gradients_are_flattened_to_the_names_of_parameters() -> None:
+    assert flatten({"0": {"w": 1, "2": {"b": 2}}, "a": 3, "1": {}}) == {"0.w": 1, "0.2.b": 2, "a": 3}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
+def test_the_average_follows_its_formula(decay: float) -> None:
+    source, target = params(), params()
+    expected = params()
+    average = Average(source.items(), target.items(), decay)
+    for t in range(1, 6):
+        for name, grad in gradients(t).items():
+            source[name] += grad
+        average.update()
+        d = min(decay, (1 + t) / (10 + t))
+        expected = {name: d * expected[name] + (1 - d) * source[name] for name in expected}
+    for name, array in target.items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-14)
+
+
+def test_an_average_on_the_gpu_does_not_wait_and_leaves_its_source_alone() -> None:
+    source = {name: strict.to_device(array) for name, array in params(np.float32).items()}
+    target = {name: strict.to_device(array) for name, array in gradients(0, np.float32).items()}
+    average = Average(source.items(), target.items(), 0.9)
+    with strict.no_sync():
+        average.update()
+    for name, array in params(np.float32).items():
+        np.testing.assert_array_equal(strict.to_host(source[name]), array)
+        expected = 2 / 11 * gradients(0)[name] + 9 / 11 * array
+        np.testing.assert_allclose(strict.to_host(target[name]), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_moves_through_the_arrays_that_it_names() -> None:
+    rng = np.random.default_rng(0)
+    network = Network(Linear(3, 4, rng=rng), BatchNorm(4), Linear(4, 1, rng=rng))
+    optimizer, x = Adam(network.named_params(), 0.1), rng.normal(size=(8, 3)).astype(np.float32)
+    y, caches = network.forward(x)
+    optimizer.step(network.param_grads(y - 1, caches))
+    better, _ = network.forward(x)
+    assert ((better - 1) ** 2).mean() < ((y - 1) ** 2).mean()
