@@ -44,17 +44,23 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__} got no parameters")
         if not lr > 0:
             raise ValueError(f"learning rate must be positive, got {lr}")
+        scattered = [name for name, p in self.params.items() if not p.flags.c_contiguous]
+        if scattered:  # cut into flat pieces they would be copies, and the parameters would stand still
+            raise ValueError(f"{', '.join(scattered)} are not contiguous in memory; make them so before training")
         self.lr, self.t = lr, 0
         self.state = {f"{m}/{name}": np.zeros_like(p) for m in self.moments for name, p in self.params.items()}
         some = next(iter(self.params.values()))
         self._scratch = [np.empty_like(some, shape=(CHUNK,)) for _ in range(2)]
 
     def step(self, grads: Mapping[str, Any]) -> None:
-        """Move every parameter by its gradient. A missing or unknown name raises ValueError before anything moves."""
+        """Move every parameter by its gradient; ValueError for a wrong name or shape, before anything moves."""
         flat = flatten(grads)
         if flat.keys() != self.params.keys():
             missing, unknown = self.params.keys() - flat.keys(), flat.keys() - self.params.keys()
             raise ValueError(f"gradients missing for {sorted(missing)}, unknown {sorted(unknown)}")
+        for name, p in self.params.items():
+            if flat[name].shape != p.shape:
+                raise ValueError(f"{name}: the gradient has shape {flat[name].shape}, the parameter {p.shape}")
         self.t += 1
         for name, p in self.params.items():
             state = [self.state[f"{m}/{name}"] for m in self.moments]

@@ -16,7 +16,7 @@ class Streams:
     """The random generators of one run, by name: independent of each other, and all rewound together by `seek`."""
 
     def __init__(self, seed: int) -> None:
-        if not 0 <= seed < 2**64:
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
             raise ValueError(f"seed must be an integer from 0 to 2^64 - 1, got {seed}")
         self.seed = seed
         self._position = (0, 0)

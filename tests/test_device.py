@@ -72,7 +72,7 @@ def test_an_empty_environment_is_no_wish(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", ["gpu", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda0", "cpu:0", " cpu", "cuda:1\n"])
 def test_an_unknown_name_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, gpus=8)
-    with pytest.raises(ValueError, match="unknown device .*: expected cpu, cuda, cuda:N or auto"):
+    with pytest.raises(ValueError, match=r"unknown device .*: expected cpu, cuda, cuda:N or auto"):
         device.choose(name)
     monkeypatch.setenv("MINIGAN_DEVICE", name)
     with pytest.raises(ValueError, match="unknown device"):

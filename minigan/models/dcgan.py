@@ -151,7 +151,10 @@ def dcgan64(
 
 def _quarters(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(sample_shape) != 3 or sample_shape[0] % 4 or sample_shape[1] % 4:
-        raise ValueError(f"this model paints (H, W, C) images with H and W multiples of 4, got {sample_shape}")
+        raise ValueError(
+            f"this model paints (H, W, C) images with H and W multiples of 4, got {sample_shape}; "
+            "the model for points is called points"
+        )
     H, W, C = sample_shape
     return H // 4, W // 4, C
 

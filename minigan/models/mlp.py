@@ -43,6 +43,8 @@ def mlp(
 
 def points(streams: Streams, *, sample_shape: tuple[int, ...] = (2,), z_dim: int = 2, hidden: int = 128) -> Model:
     """G z-hidden-hidden-2, ReLU; D 2-hidden-hidden-1, LeakyReLU: enough for a ring of Gaussians, in seconds."""
+    if len(sample_shape) != 1:
+        raise ValueError(f"points draws points (d,), not samples of shape {sample_shape}")
     rng, (d,) = streams("init"), sample_shape
     G = Network(
         Linear(z_dim, hidden, rng=rng),

@@ -110,7 +110,9 @@ class Trainer:
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
-        print(f"{self.state.model.table()}\n\n{self.config.objective} on {self.batches.dataset.source}")
+        dataset = self.batches.dataset
+        print(f"{self.state.model.table()}\n\nobjective: {self.config.objective}")
+        print(f"data: {dataset.name}, {dataset.source}")
         print(f"{self.total:,} steps of {self.config.batch_size} into {self.run.folder}")
         if self.step >= self.total:
             print(f"All of them are done; --resume {self.run.folder} --epochs N goes further.")

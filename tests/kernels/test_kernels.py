@@ -15,7 +15,7 @@ from minigan.kernels import general
 
 Call = Callable[[Any], Any]  # of the module that computes
 HELPERS = {"Array", "Pair", "conv_size", "conv_transpose_size", "pair"}
-TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}
+TOLERANCE: dict[Any, float] = {np.float32: 2e-5, np.float64: 1e-12}
 
 
 def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asarray) -> dict[str, Call]:
@@ -119,7 +119,9 @@ def test_threads_do_not_disturb_each_other() -> None:
                 assert_equal(one, other, np.float64, 1e-14)
 
 
-@pytest.mark.parametrize("shape", [(4, 70_000), (3001, 67), (200_003, 1), (131_072, 2), (7, 100, 100, 3), (1, 5), (1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(4, 70_000), (3001, 67), (200_003, 1), (131_072, 2), (7, 100, 100, 3), (1, 5), (1, 1)]
+)
 def test_sums_and_maps_of_every_size_are_worked_off_whole(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
     x, dy = rng.normal(size=shape), rng.normal(size=shape)

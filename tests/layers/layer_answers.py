@@ -49,7 +49,7 @@ def answers(case: LayerCase, asked: Question) -> dict[str, Any]:
 
 
 def derivatives(layer: Layer, asked: Question, cache: Any) -> dict[str, Any]:
-    """First and second derivatives, named as in the gradient check; a dx of the third sweep that is None is left out."""
+    """First and second derivatives, named as in the gradient check, without a dx of the third sweep that is None."""
     ddy, dx_twice, grads_twice = layer.double_backward(asked.ddx, asked.dy, cache)
     found = {"dx": layer.input_grad(asked.dy, cache), "ddy": ddy}
     found |= {} if dx_twice is None else {"dx twice": dx_twice}

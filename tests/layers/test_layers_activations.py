@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from minigan.layers import ELU, Flatten, Layer, LeakyReLU, ReLU, Reshape, Sigmoi
 EXTREMES = np.array([-1000, -90, -20, -1e-30, 0, 1e-30, 20, 90, 1000], np.float32)
 
 
-def derivatives(layer: Layer, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def derivatives(layer: Layer, x: np.ndarray) -> tuple[Any, Any, Any]:
     """f(x), f'(x) and f''(x), number by number; f'' is None for a piecewise linear layer."""
     y, cache = layer.forward(x)
     ones = np.ones_like(x)
     return y, layer.input_grad(ones, cache), layer.double_backward(ones, ones, cache)[1]
 
 
-@pytest.mark.parametrize(("layer", "slope"), [(ReLU(), 0), (LeakyReLU(), 0.2), (LeakyReLU(0.5), 0.5), (LeakyReLU(1), 1)])
+@pytest.mark.parametrize(
+    ("layer", "slope"), [(ReLU(), 0), (LeakyReLU(), 0.2), (LeakyReLU(0.5), 0.5), (LeakyReLU(1), 1)]
+)
 def test_a_leaky_relu_has_its_negative_slope_at_zero_and_below(layer: Layer, slope: float) -> None:
     x = np.array([-2, -0.0, 0, 3], np.float32)
     y, dy, curvature = derivatives(layer, x)

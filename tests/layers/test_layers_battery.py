@@ -19,7 +19,7 @@ from minigan.layers import Layer, Network
 from minigan.optim import flatten
 
 CASES = battery.layer_cases()
-DTYPES = {np.float32: 1e-5, np.float64: 1e-12}  # with what two orders of summation may differ by
+DTYPES: dict[Any, float] = {np.float32: 1e-5, np.float64: 1e-12}  # with what two orders of summation may differ by
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -77,7 +77,9 @@ def test_every_derivative_is_the_derivative_of_what_is_computed(case: LayerCase)
     rng = case.streams.at("directions", 0)
     errors = gradcheck.layer_errors(case.layer, case.input(), rng, case.train, case.rewind)
     params = [name for name, _ in case.layer.named_params()]
-    assert set(errors) == {"dx", "ddy", "dx twice"} | {f"d{name}{suffix}" for name in params for suffix in ("", " twice")}
+    assert set(errors) == {"dx", "ddy", "dx twice"} | {
+        f"d{name}{suffix}" for name in params for suffix in ("", " twice")
+    }
     assert max(errors.values()) < gradcheck.TOLERANCE, errors
 
 

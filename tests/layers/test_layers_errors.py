@@ -107,6 +107,7 @@ def test_another_floating_point_type_than_the_layers_own_is_refused(
         (LayerNorm((3, 2)), (3, 2), r"has shape (3, 2), expected (N, ..., 3, 2)"),
         (Reshape(3, 2), (4, 5), r"has shape (4, 5), expected (N, ...) with 6 values per sample"),
         (Reshape(3, 2), (6,), r"has shape (6,), expected (N, ...) with 6 values per sample"),
+        (Reshape(1), (6,), r"has shape (6,), expected (N, ...) with 1 values per sample"),
         (Flatten(), (6,), r"has shape (6,), expected (N, ...)"),
     ],
     ids=str,
@@ -129,10 +130,10 @@ def test_an_error_inside_a_network_names_the_layer_that_met_it() -> None:
         (lambda: Linear(5, -1, rng=RNG), "Linear needs at least one input and one output, got 5 and -1"),
         (lambda: Conv2d(0, 1, 3, rng=RNG), "Conv2d needs at least one channel on each side, got 0 and 1"),
         (lambda: Conv2d(1, 1, 0, rng=RNG), "kernel_size of Conv2d must be an integer of at least 1"),
-        (lambda: Conv2d(1, 1, 2.5, rng=RNG), "kernel_size of Conv2d must be an integer"),
+        (lambda: Conv2d(1, 1, 2.5, rng=RNG), "kernel_size of Conv2d must be an integer"),  # type: ignore[arg-type]
         (lambda: Conv2d(1, 1, 3, 0, rng=RNG), "stride of Conv2d must be an integer of at least 1"),
         (lambda: Conv2d(1, 1, 3, 1, -1, rng=RNG), "padding of Conv2d must be an integer of at least 0"),
-        (lambda: Conv2d(1, 1, (3, 3, 3), rng=RNG), "kernel_size of Conv2d must be an integer"),
+        (lambda: Conv2d(1, 1, (3, 3, 3), rng=RNG), "kernel_size of Conv2d must be"),  # type: ignore[arg-type]
         (lambda: ConvTranspose2d(1, 0, 3, rng=RNG), "ConvTranspose2d needs at least one channel on each side"),
         (lambda: ConvTranspose2d(1, 1, 3, 2, 1, 2, rng=RNG), "output_padding must be smaller than stride"),
         (lambda: ConvTranspose2d(1, 1, 3, 2, 1, -1, rng=RNG), "output_padding of ConvTranspose2d must be an integer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def with_params(layer: Layer, **values: np.ndarray) -> Layer:
+def with_params(layer: Layer, **values: Any) -> Layer:
     """The layer in float64 with these parameters."""
     layer.convert(lambda array: array.astype(np.float64))
     for name, array in layer.named_params():

@@ -87,6 +87,7 @@ def test_the_down_sweep_gives_what_curved_layers_owe_to_the_layers_below() -> No
     x, w, ddx, dy = 0.9, 0.7, 1.3, 0.4
     y = np.tanh(x * w)
     _, caches = network.forward(np.array([[x]]))
+    owed: Any
     ddy, owed, grads = network.double_backward(np.array([[ddx]]), np.array([[dy]]), caches)
     assert ddy.item() == pytest.approx(ddx * w * (1 - y * y), rel=1e-14)
     found = flatten(grads)
@@ -120,7 +121,9 @@ def test_convert_reaches_parameters_and_buffers_of_every_layer(network: Network)
 
 def test_accumulate_adds_name_by_name_and_takes_in_new_ones() -> None:
     grads: dict[str, Any] = {"a": np.ones(2), "0": {"w": np.ones(2)}}
-    accumulate(grads, {"a": np.full(2, 2.0), "b": np.full(2, 3.0), "0": {"w": np.full(2, 4.0)}, "1": {"w": np.zeros(1)}})
+    accumulate(
+        grads, {"a": np.full(2, 2.0), "b": np.full(2, 3.0), "0": {"w": np.full(2, 4.0)}, "1": {"w": np.zeros(1)}}
+    )
     flat = flatten(grads)
     assert {name: float(value[0]) for name, value in flat.items()} == {"a": 3, "b": 3, "0.w": 5, "1.w": 0}
 

@@ -185,11 +185,9 @@ def test_extreme_logits_reach_their_limits() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("m", "n"), [(5, 5), (1, 7), (6, 2)])
-def test_gradients_have_the_shapes_and_types_of_their_scores(
-    objective: Objective, m: int, n: int, dtype: type
-) -> None:
+def test_gradients_have_the_shapes_and_types_of_their_scores(objective: Objective, m: int, n: int, dtype: Any) -> None:
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(m, 1)).astype(dtype), rng.normal(size=(n, 1)).astype(dtype)
+    a, b = (rng.normal(size=(size, 1)).astype(dtype) for size in (m, n))
     kept = a.copy(), b.copy()
     found = everything(objective, a, b)
     shapes = {"D": (), "da": (m, 1), "db": (n, 1), "G": (), "G db": (n, 1)}

@@ -1,0 +1,87 @@
+"""Every objective, with all that stands below it, recovers a truth that is known: eight Gaussians on a ring.
+
+The verdict lies far above what a generator reaches that is untrained, has lost a mode, or paints the circle on which
+the Gaussians lie (39 % of its points come near one), and below what each game reached from every seed that was tried
+(64 to 86 %).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigan import data, models, objectives
+from minigan.device import Array
+from minigan.models import Model
+from minigan.optim import Adam
+from minigan.random import Streams
+from minigan.training.steps import discriminator_step, generator_step
+
+RING = data.ring(radius=1.0, sigma=0.05)
+BATCH, STEPS, SLOWER = 256, 700, 500  # the rates fall to a quarter after SLOWER steps
+N_CRITIC = {"wgan": 3, "wgan-gp": 2}
+# The papers' weights and boxes are made for images; in the plane a critic has to be steeper.
+OPTIONS: dict[str, dict[str, Any]] = {"wgan": {"clip": 0.4}, "wgan-gp": {"weight": 0.1}, "dragan": {"weight": 0.1}}
+
+
+def noise(n: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal((n, 2), dtype=np.float32)
+
+
+def untrained(seed: int) -> Model:
+    return models.get("points", Streams(seed), hidden=64)
+
+
+def trained(name: str, seed: int) -> Model:
+    """The small model after a short training with the objective called `name`."""
+    model, streams = untrained(seed), Streams(seed)
+    rng = streams("batches")
+    random_points = {"rng": streams("penalty")} if name in ("wgan-gp", "dragan") else {}
+    objective = objectives.get(name, **OPTIONS.get(name, {}), **random_points)
+    d_optimizer = Adam(model.D.named_params(), 4e-3, betas=(0.0, 0.9))
+    g_optimizer = Adam(model.G.named_params(), 2e-3, betas=(0.0, 0.9))
+    for step in range(STEPS):
+        if step == SLOWER:
+            d_optimizer.lr, g_optimizer.lr = 1e-3, 5e-4
+        for _ in range(N_CRITIC.get(name, 1)):
+            real = RING.sample(BATCH, rng)
+            discriminator_step(model.D, model.G, objective, d_optimizer, real, noise(BATCH, rng))
+        generator_step(model.D, model.G, objective, g_optimizer, noise(BATCH, rng))
+    return model
+
+
+def points_of(model: Model) -> Array:
+    return model.G.forward(noise(2500, np.random.default_rng(0)), train=False)[0]
+
+
+def recovers_the_ring(points: Array) -> bool:
+    """The verdict: every Gaussian has its share, and most points lie within three deviations of one."""
+    found = RING.coverage(points)
+    return found.modes_fair == 8 and found.kl < 0.2 and found.high_quality > 0.55
+
+
+@pytest.mark.parametrize("name", objectives.names())
+def test_the_objective_recovers_the_ring(name: str) -> None:
+    points = points_of(trained(name, seed=0))
+    assert recovers_the_ring(points), RING.coverage(points)
+
+
+def test_an_untrained_generator_does_not() -> None:
+    assert not any(recovers_the_ring(points_of(untrained(seed))) for seed in range(5))
+
+
+def test_a_generator_that_lost_a_mode_does_not() -> None:
+    real = RING.sample(2500, np.random.default_rng(0))
+    assert recovers_the_ring(real)
+    assert not recovers_the_ring(real[real[:, 0] < 0.9])
+    assert not recovers_the_ring(real[:1].repeat(2500, axis=0))
+
+
+def test_a_generator_that_paints_the_circle_does_not() -> None:
+    angles = np.random.default_rng(0).uniform(0, 2 * math.pi, 2500)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert RING.coverage(circle).modes_fair == 8
+    assert not recovers_the_ring(circle)
