@@ -193,6 +193,9 @@ class Average:
         self.source, self.target = dict(source), dict(target)
         if self.source.keys() != self.target.keys():
             raise ValueError("the average and its source have different arrays")
+        for name, a in self.target.items():
+            if a.shape != self.source[name].shape or not a.flags.c_contiguous:
+                raise ValueError(f"{name}: the average must be contiguous and of shape {self.source[name].shape}")
         self.decay, self.t = decay, 0
         self._scratch = [np.empty_like(a, shape=(CHUNK,)) for a in list(self.source.values())[:1]]
 

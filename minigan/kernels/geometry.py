@@ -9,9 +9,9 @@ Pair: TypeAlias = tuple[int, int]  # (height, width)
 
 def pair(value: int | Pair, name: str, least: int) -> Pair:
     """`value` for height and width; ValueError where one is no integer or below `least`."""
-    both = (value, value) if isinstance(value, int) else value
-    right = isinstance(both, tuple | list) and len(both) == 2 and all(isinstance(v, int) and v >= least for v in both)
-    if not right:
+    both = value if isinstance(value, tuple | list) else (value, value)
+    right = (isinstance(v, int) and not isinstance(v, bool) and v >= least for v in both)
+    if len(both) != 2 or not all(right):
         raise ValueError(f"{name} must be an integer of at least {least}, or two of them, got {value!r}")
     h, w = both
     return h, w

@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.layers.layer import Cache, Grads, Layer, accumulate
+from minigan.layers.layer import Cache, Grads, Layer, accumulate, whole
 
 
 class BatchNorm(Layer):
@@ -46,7 +46,7 @@ class BatchNorm(Layer):
     def __init__(
         self, num_features: int, *, eps: float = 1e-5, momentum: float = 0.1, dtype: DTypeLike = np.float32
     ) -> None:
-        if num_features < 1 or not eps > 0 or not 0 <= momentum <= 1:
+        if not whole(num_features) or not eps > 0 or not 0 <= momentum <= 1:
             raise ValueError(
                 "BatchNorm needs num_features >= 1, eps > 0 and momentum (the weight of the new batch) in [0, 1], "
                 f"got {num_features}, {eps} and {momentum}"
@@ -59,20 +59,23 @@ class BatchNorm(Layer):
         C = self.num_features
         self.check(x, lambda shape: len(shape) >= 2 and shape[-1] == C, f"(N, {C}) or (N, H, W, {C})")
         if train:
-            mean, var = kernels.moments(x)
-            self._update_running(mean, var, x.size // C)
+            mean, var = self._batch_moments(x)
         else:
             mean, var = self.running_mean.copy(), self.running_var  # the cache outlives the next update of the buffer
         rstd = 1 / np.sqrt(var + self.eps)
         return kernels.batchnorm(x, mean, rstd, self.weight, self.bias), (x, mean, rstd, train)
 
-    def _update_running(self, mean: Array, var: Array, m: int) -> None:
+    def _batch_moments(self, x: Array) -> tuple[Array, Array]:
+        """Mean and variance of this batch, towards which the running ones take a step."""
+        m = x.size // self.num_features
         if m < 2:
             raise ValueError(
-                f"{self}: a batch of one value per channel has no variance; use more samples or train=False"
+                f"{self}: a batch of {m} values per channel has no variance; use more samples or train=False"
             )
+        mean, var = kernels.moments(x)
         self.running_mean += self.momentum * (mean - self.running_mean)
         self.running_var += self.momentum * (var * (m / (m - 1)) - self.running_var)
+        return mean, var
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         """As in Layer; the two sums are taken once and serve both questions."""

@@ -18,7 +18,7 @@ from minigan import init as initializers
 from minigan import kernels
 from minigan.device import Array
 from minigan.kernels import Pair
-from minigan.layers.layer import Cache, Grads, Layer
+from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class _Convolution(Layer):
@@ -37,7 +37,7 @@ class _Convolution(Layer):
         dtype: DTypeLike,
     ) -> None:
         name = type(self).__name__
-        if in_channels < 1 or out_channels < 1:
+        if not whole(in_channels, out_channels):
             raise ValueError(f"{name} needs at least one channel on each side, got {in_channels} and {out_channels}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = kernels.pair(kernel_size, f"kernel_size of {name}", least=1)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from minigan.device import Array
 
 Cache: TypeAlias = Any  # whatever forward leaves for the backward pass; only the layer that made it looks inside
@@ -89,14 +91,18 @@ class Layer:
         dtype = next((param.dtype for _, param in self.named_params()), None)
         other = dtype is not None and dtype != came  # not `in (None, came)`: NumPy takes None for float64
         if getattr(came, "kind", None) != "f" or other:
-            raise ValueError(
-                f"{self}: x is {came}, expected {dtype or 'floating point'}; convert it with x.astype(...)"
-            )
+            wanted = dtype or "floating point"
+            raise ValueError(f"{self}: x is {came}, expected {wanted}; convert it with numpy.asarray(x, dtype)")
         if not fits(x.shape):
             raise ValueError(f"{self}: x has shape {tuple(x.shape)}, expected {expected}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(str(getattr(self, name)) for name in self.shown)})"
+
+
+def whole(*sizes: Any) -> bool:
+    """Are all of these what a size must be: integers of at least 1?"""
+    return all(isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 1 for size in sizes)
 
 
 def any_shape(shape: tuple[int, ...]) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigan.device import Array
-from minigan.layers.layer import Cache, Grads, Layer
+from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class LayerNorm(Layer):
@@ -41,8 +41,8 @@ class LayerNorm(Layer):
     def __init__(
         self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5, dtype: DTypeLike = np.float32
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        if not shape or min(shape) < 1 or not eps > 0:
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        if not shape or not whole(*shape) or not eps > 0:
             raise ValueError(f"LayerNorm needs a shape of positive sizes and eps > 0, got {normalized_shape} and {eps}")
         self.normalized_shape, self.eps = shape, eps
         self.weight, self.bias = np.ones(shape, dtype), np.zeros(shape, dtype)

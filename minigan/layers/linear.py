@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from minigan import init as initializers
 from minigan import kernels
 from minigan.device import Array
-from minigan.layers.layer import Cache, Grads, Layer
+from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class Linear(Layer):
@@ -39,7 +39,7 @@ class Linear(Layer):
         init: initializers.Initializer = initializers.uniform_fan_in,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if in_features < 1 or out_features < 1:
+        if not whole(in_features, out_features):
             raise ValueError(f"Linear needs at least one input and one output, got {in_features} and {out_features}")
         self.in_features, self.out_features = in_features, out_features
         self.weight = init(rng, (in_features, out_features), in_features).astype(dtype)

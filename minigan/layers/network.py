@@ -27,6 +27,9 @@ class Network(Layer):
     def __init__(self, *layers: Layer) -> None:
         if not layers:
             raise ValueError("a Network needs at least one layer")
+        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
+        if strangers:  # often a class that was not called: ReLU for ReLU()
+            raise ValueError(f"a Network is made of layers, got {strangers[0]!r}")
         self.layers = layers
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:

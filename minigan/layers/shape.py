@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from minigan.device import Array
-from minigan.layers.layer import Cache, Grads, Layer
+from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class Reshape(Layer):
@@ -20,7 +20,7 @@ class Reshape(Layer):
     """
 
     def __init__(self, *shape: int) -> None:
-        if not shape or min(shape) < 1:
+        if not shape or not whole(*shape):
             raise ValueError(f"Reshape needs positive sizes, without the batch's, got {shape}")
         self.shape = shape
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from minigan.objectives.dragan import DRAGAN
@@ -25,6 +26,7 @@ __all__ = [
     "Objective",
     "find",
     "get",
+    "hyperparameters",
     "names",
 ]
 
@@ -50,7 +52,12 @@ def get(name: str, **hyper: Any) -> Objective:
     Objectives with random points in their penalty (wgan-gp, dragan) draw them from `rng`.
     """
     page = find(name)
-    try:
-        return page(**hyper)
-    except TypeError as error:
-        raise ValueError(f"objective {name!r} does not take these hyper-parameters: {error}") from error
+    unknown = hyper.keys() - inspect.signature(page).parameters.keys()
+    if unknown:
+        raise ValueError(f"objective {name!r} has no {sorted(unknown)}; it has {hyperparameters(name)}")
+    return page(**hyper)
+
+
+def hyperparameters(name: str) -> list[str]:
+    """What can be chosen about the objective called `name`: the keyword arguments of `get`."""
+    return list(inspect.signature(find(name)).parameters)

@@ -40,7 +40,6 @@ class WGANGP(WGAN):
     ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
-        super().__init__(warmup=False)
         self.weight, self.one_sided, self.rng = weight, one_sided, rng
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
@@ -54,3 +53,7 @@ class WGANGP(WGAN):
 
     def after_d_update(self, D: Any) -> None:
         """No clipping: the penalty has taken its place."""
+
+    def critic_steps(self, step: int, n_critic: int) -> int:
+        """No warming up either."""
+        return n_critic

@@ -138,6 +138,20 @@ def test_sums_and_maps_of_every_size_are_worked_off_whole(shape: tuple[int, ...]
         assert_equal(call(kernels), call(general), np.float64, 1e-12)
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (0, 4, 4, 3)])
+def test_no_values_give_no_values_and_sums_of_zero(shape: tuple[int, ...]) -> None:
+    x, v = np.ones(shape), np.ones(3)
+    for found in (
+        kernels.batchnorm(x, v, v, v, v),
+        kernels.batchnorm_grad(x, x, v, v, v, v, v),
+        kernels.leaky_relu(x, 0.2),
+        kernels.leaky_relu_grad(x, x, 0.2),
+    ):
+        assert found.shape == shape
+    for found in (kernels.channel_sum(x), *kernels.batchnorm_sums(x, x, v, v)):
+        np.testing.assert_array_equal(found, np.zeros(3))
+
+
 @pytest.mark.parametrize("slope", [0, 0.2, 1])
 def test_leaky_relu_passes_the_positive_and_scales_the_rest(slope: float) -> None:
     x = np.array([-1000, -2, -0.0, 0, 0.5, 1000], np.float32)

@@ -79,10 +79,10 @@ def test_eval_mode_uses_the_running_statistics_sample_by_sample() -> None:
     np.testing.assert_allclose(alone, y, rtol=1e-14)
 
 
-def test_a_batch_of_one_value_per_channel_is_refused_and_changes_nothing() -> None:
+def test_a_batch_of_one_or_no_value_per_channel_is_refused_and_changes_nothing() -> None:
     layer = BatchNorm(3)
-    for shape in ((1, 3), (1, 1, 1, 3)):
-        with pytest.raises(ValueError, match=r"BatchNorm\(3\): a batch of one value per channel .* train=False"):
+    for shape in ((1, 3), (1, 1, 1, 3), (0, 3)):
+        with pytest.raises(ValueError, match=r"BatchNorm\(3\): a batch of [01] values per channel .* train=False"):
             layer.forward(np.full(shape, 7, np.float32))
     assert (layer.running_mean == 0).all()
     assert layer.forward(np.ones((1, 3), np.float32), train=False)[0].shape == (1, 3)

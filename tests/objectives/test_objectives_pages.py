@@ -64,9 +64,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_hyper_parameter_is_refused(name: str) -> None:
-    with pytest.raises(
-        ValueError, match=f"objective '{name}' does not take these hyper-parameters: .*(lambda_|no arguments)"
-    ):
+    with pytest.raises(ValueError, match=rf"objective '{name}' has no \['lambda_'\]; it has "):
         objectives.get(name, lambda_=10)
 
 

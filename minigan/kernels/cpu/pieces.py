@@ -12,5 +12,5 @@ CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-lev
 def pieces(*arrays: np.ndarray, step: int = CHUNK) -> Iterator[list[np.ndarray]]:
     """The same piece of each array, flat, from the first to the last; arrays that are not contiguous are copied."""
     flat = [a.reshape(-1) for a in arrays]
-    for i in range(0, flat[0].size, step):
+    for i in range(0, flat[0].size, max(step, 1)):
         yield [a[i : i + step] for a in flat]
