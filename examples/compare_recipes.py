@@ -38,6 +38,8 @@ RECIPES = {
     "narrow, decay": {"width": 0.25, "decay": 0.5},
     "narrow, decay, average": {"width": 0.25, "decay": 0.5, "average": 0.99},
     "narrow, decay, z 32": {"width": 0.25, "decay": 0.5, "z_dim": 32},
+    "narrow, decay, smoothed": {"width": 0.25, "decay": 0.5, "real_label": 0.9},
+    "narrow, decay, batch 32": {"width": 0.25, "decay": 0.5, "batch_size": 32},
     "narrow, hidden 512": {"width": 0.25, "hidden": 512},
     "hidden 256": {"hidden": 256},
     "z 32": {"z_dim": 32},
@@ -161,7 +163,7 @@ def main() -> None:
     classifier = train_classifier(data.load("mnist-10k"))
     with tempfile.TemporaryDirectory() as folder:
         times = seconds_per_step(flags.only, Path(folder))
-    print(f"\n{'recipe':<24}{'ms/step':>9}{'steps':>8}{'recognised':>12}{'classes':>9}{'effective':>11}")
+    print(f"\n{'recipe':<26}{'ms/step':>9}{'steps':>8}{'recognised':>12}{'classes':>9}{'effective':>11}")
     rows = []
     with ProcessPoolExecutor(flags.jobs) as pool:
         waiting = {}
@@ -174,7 +176,7 @@ def main() -> None:
             rows.append(row)
             (flags.out / f"table-{flags.seed}.json").write_text(json.dumps(rows, indent=1) + "\n")
             print(
-                f"{row['recipe']:<24}{1000 * row['seconds per step']:>9.1f}{row['steps']:>8,}{row['recognised']:>12.1%}"
+                f"{row['recipe']:<26}{1000 * row['seconds per step']:>9.1f}{row['steps']:>8,}{row['recognised']:>12.1%}"
                 f"{row['classes']:>9}{row['effective classes']:>11.2f}",
                 flush=True,
             )

@@ -26,6 +26,7 @@ RECIPE = Config(
     g_lr=1e-3,
     betas=(0.5, 0.999),  # Radford et al. 2015
     decay=0.5,  # in the second half the rates fall to zero, and the strokes settle
+    real_label=0.9,  # label smoothing: a D that is never quite sure goes on teaching (Salimans et al. 2016)
 )
 
 

@@ -106,7 +106,7 @@ def _check_type(name: str, value: Any) -> None:
 
 
 # The recipe of examples/mnist_gan.py: the best of examples/compare_recipes.py, at equal time.
-RECIPE = Config(width=0.25, epochs=14, d_lr=1e-3, g_lr=1e-3, decay=0.5)
+RECIPE = Config(width=0.25, epochs=14, d_lr=1e-3, g_lr=1e-3, decay=0.5, real_label=0.9)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
