@@ -19,11 +19,11 @@ from minigan.training.config import add_flags
 
 RECIPE = Config.paper(
     objective="wgan-gp",  # Adam (0.5, 0.9), five critic steps for each of the generator's
-    model="dcgan",  # layer norm in the critic: the penalty is on each sample by itself
-    width=0.5,
-    d_lr=5e-4,  # the paper has 1e-4 and 200,000 steps; this run has 375
-    g_lr=5e-4,
-    epochs=12,
+    model="infogan",  # with layer norm in the critic: the penalty is on each sample by itself
+    width=0.25,
+    d_lr=1e-3,  # the paper has 1e-4 and 200,000 steps; this run has 625
+    g_lr=1e-3,
+    epochs=20,
 )
 WATCH_EVERY = 10  # generator steps between two measurements
 
