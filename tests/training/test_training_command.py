@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from tiny_runs import tiny
 
 from minigan.cli import main
-from minigan.training.config import RECIPE, Config
+from minigan.training.config import RECIPE, Config, add_flags, from_flags
 from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
@@ -96,3 +97,12 @@ def test_the_example_and_the_command_share_one_recipe() -> None:
     exec(compile(source, "mnist_gan.py", "exec"), names)
     assert names["RECIPE"] == RECIPE
     assert isinstance(RECIPE, Config)
+
+
+def test_every_choice_of_a_training_has_its_flag() -> None:
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    words = "--hidden 7 --z-dim 5 --decay 0.3 --average 0.9 --real-label 0.8 --width 0.5 --n-critic 2 --threads 1"
+    config = from_flags(parser.parse_args(words.split()), RECIPE)
+    assert (config.hidden, config.z_dim, config.decay, config.average) == (7, 5, 0.3, 0.9)
+    assert (config.real_label, config.width, config.n_critic, config.threads) == (0.8, 0.5, 2, 1)
