@@ -29,6 +29,8 @@ def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, 
         raise ValueError(f"gradient checks need float64, got {x.dtype}: differences of float32 lose all digits")
     if x.shape != gradient.shape:
         raise ValueError(f"the gradient has shape {gradient.shape}, its variable {x.shape}")
+    if not np.isfinite(gradient).all():
+        return float("inf")  # every comparison with a NaN is false: it would pass for a small error
     home, worst = x.copy(), 0.0
     for _ in range(2):
         v = rng.normal(size=x.shape)
@@ -37,6 +39,8 @@ def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, 
         x[...] = home - STEP * v
         numeric = (above - float(f())) / (2 * STEP)
         x[...] = home
+        if not np.isfinite(numeric):
+            return float("inf")
         stated = float((gradient * v).sum())
         size = max(abs(numeric), abs(stated), float(np.linalg.norm(gradient)))
         # Both zero up to rounding (a bias in front of batch norm): no scale to compare with but that of f itself.

@@ -187,3 +187,12 @@ def test_every_layer_and_every_objective_is_in_the_table(table: list[tuple[str, 
 def test_the_table_shows_small_but_not_impossible_errors(table: list[tuple[str, str, dict[str, float]]]) -> None:
     firsts = [found["dx"] for kind, _, found in table if kind == "layer"]
     assert 0 < min(firsts) < max(firsts) < 1e-8
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_gradient_or_a_function_that_is_not_finite_is_wrong_without_bound(broken: float) -> None:
+    x, rng = np.ones(3), np.random.default_rng(0)
+    gradient = np.array([2.0, broken, 2.0])
+    assert gradcheck.derivative_error(lambda: (x * x).sum(), x, gradient, rng) == np.inf
+    with np.errstate(invalid="ignore"):
+        assert gradcheck.derivative_error(lambda: x.sum() * broken, x, np.ones(3), rng) == np.inf

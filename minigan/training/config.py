@@ -35,9 +35,7 @@ class Config:
     average: float = 0.0  # decay of the moving average of G's weights that paints the samples; 0: none
     seed: int = 0
     device: str = "cpu"
-    threads: int = (
-        1  # of the BLAS library; more reorder its sums, so that a run repeats bit for bit with its own number
-    )
+    threads: int = 1  # of the BLAS library; another number adds up in another order, so it is part of the run
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
