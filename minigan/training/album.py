@@ -12,6 +12,7 @@ from minigan.training.state import State
 
 IMAGES = 64
 POINTS = 2000
+FRAMES = 120  # of an animation, at most: six seconds of twenty pictures each
 
 
 class Album:
@@ -38,7 +39,8 @@ class Album:
         from PIL import Image
 
         folder, pictures = self.run.folder, self.run.pictures()
-        frames = [np.asarray(Image.open(path)) for path in pictures]
+        shown = np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), FRAMES)).round().astype(int))
+        frames = [np.asarray(Image.open(pictures[i])) for i in shown]
         save_png(folder / "samples.png", frames[-1])
         plots.save_curves(folder / "losses.png", self.run.log(), title=_title(self.run))
         plots.save_animation(folder / "training.gif", frames)

@@ -222,3 +222,17 @@ def test_penalised_critics_have_layer_norm_and_the_others_batch_norm(
     trainer = Trainer.start(tiny(pictures, model=model, objective=objective), tmp_path / "run")
     norms = {type(layer) for layer in trainer.state.D.layers} & {BatchNorm, LayerNorm}
     assert norms == {LayerNorm if objective in ("wgan-gp", "dragan") else BatchNorm}
+
+
+def test_a_run_with_very_many_pictures_still_ends_with_an_animation(pictures: Path, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(pictures, epochs=1), tmp_path / "run", quiet=True)
+    trainer.train()
+    first = trainer.run.picture(0).read_bytes()
+    for step in range(1000, 1400):
+        trainer.run.picture(step).write_bytes(first)
+    last = trainer.run.picture(1400)
+    last.write_bytes(trainer.run.picture(trainer.total).read_bytes())
+    said = trainer.album.finish()
+    assert said["training.gif"] == "the same noise at 120 moments of training"
+    with Image.open(tmp_path / "run" / "samples.png") as shown, Image.open(last) as newest:
+        assert np.array_equal(np.asarray(shown), np.asarray(newest))
