@@ -1,20 +1,28 @@
 """The layers: each a page with its forward pass, its backward pass, and its backward pass's backward pass."""
 
 from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.autoencoder import Autoencoder
 from minigan.layers.batchnorm import BatchNorm
+from minigan.layers.codespace import CodeSpace, Decode
 from minigan.layers.conv import Conv2d, ConvTranspose2d
+from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
 from minigan.layers.layer import Layer, accumulate
 from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.network import Network
 from minigan.layers.shape import Flatten, Reshape
+from minigan.layers.spectralnorm import SpectralNorm
 
 __all__ = [
     "ELU",
+    "Autoencoder",
     "BatchNorm",
+    "CodeSpace",
     "Conv2d",
     "ConvTranspose2d",
+    "Covariance",
+    "Decode",
     "Dropout",
     "Flatten",
     "Layer",
@@ -26,6 +34,7 @@ __all__ = [
     "Reshape",
     "Sigmoid",
     "Softplus",
+    "SpectralNorm",
     "Tanh",
     "accumulate",
 ]

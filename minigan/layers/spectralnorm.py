@@ -1,0 +1,111 @@
+"""Spectral normalisation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from minigan.device import Array, like
+from minigan.layers.conv import Conv2d, ConvTranspose2d
+from minigan.layers.layer import Cache, Grads, Layer
+from minigan.layers.linear import Linear
+
+OUT_AXIS: dict[type[Layer], int] = {Linear: 1, Conv2d: 3, ConvTranspose2d: 2}  # of the weight
+
+
+class SpectralNorm(Layer):
+    """Divide a layer's weight by its largest singular value, so that the layer stretches no vector too much.
+
+    Shapes      x, y and their gradients as of the layer inside; W = weight as a matrix (out, rest), rest = all its
+                axes but that of the outputs; u (out,) and v (rest,) unit vectors; σ a number
+
+    Forward     v ← Wᵀ u / (‖Wᵀ u‖ + ε)        u ← W v / (‖W v‖ + ε)        one power iteration, in training
+                σ = uᵀ W v        W̄ = W / σ        y = the layer's, with W̄ in the place of W
+
+    Backward    dx = the layer's, with W̄
+                dW = (dW̄ - <dW̄, W̄> · u vᵀ) / σ     u and v taken for constants: where they are W's own singular
+                                                   vectors, dσ = uᵀ dW v is exact, for σ is stationary in them
+
+    Twice       as of the layer with W̄; what W̄ is owed goes on to W by the same formula.
+
+    Eval mode   u and v as they are stored.
+
+    The bias is left alone. u and v are buffers, changed in place: inside `keeping_buffers` the iteration is undone.
+    A weight that is all zero has no direction, and σ = 0.
+
+    Names       the layer's own: "weight", "bias".
+    Cache       the layer with W̄, its cache, u, v and σ.
+    Source      Miyato et al. 2018, section 2 and appendix A.
+    """
+
+    buffers = ("u", "v")
+
+    def __init__(
+        self, layer: Linear | Conv2d | ConvTranspose2d, eps: float = 1e-12, *, rng: np.random.Generator
+    ) -> None:
+        if type(layer) not in OUT_AXIS:
+            raise ValueError(f"SpectralNorm wraps a Linear, Conv2d or ConvTranspose2d, got {layer!r}")
+        if not eps > 0:
+            raise ValueError(f"SpectralNorm needs eps > 0, got {eps}")
+        self.layer, self.eps, self.params = layer, eps, layer.params
+        W = self._matrix()
+        self.u = self._unit(like(rng.normal(size=len(W)), W))
+        self.v = self._unit(self.u @ W)
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache outlives the next iteration
+        if train:
+            v = self._unit(u @ W)
+            u = self._unit(W @ v)
+        sigma = u @ W @ v
+        twin = copy.copy(self.layer)
+        twin.weight = self.layer.weight / sigma
+        y, cache = twin.forward(x, train)  # refuses an x that does not fit, before any buffer changes
+        if train:
+            self.u[...], self.v[...] = u, v
+        return y, (twin, cache, u, v, sigma)
+
+    def input_grad(self, dy: Array, cache: Cache) -> Array:
+        twin, inner, *_ = cache
+        return twin.input_grad(dy, inner)
+
+    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+        twin, inner, *_ = cache
+        return self._of_weight(twin.param_grads(dy, inner), cache)
+
+    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:
+        twin, inner, *_ = cache
+        ddy, dx, grads = twin.double_backward(ddx, dy, inner)
+        return ddy, dx, self._of_weight(grads, cache)
+
+    def _of_weight(self, grads: Grads, cache: Cache) -> Grads:
+        """The layer's gradients, with that of W̄ carried on to W."""
+        twin, _, u, v, sigma = cache
+        dW, axis = grads["weight"], self._out_axis
+        others = tuple(n for i, n in enumerate(dW.shape) if i != axis)
+        uv = np.moveaxis((u[:, np.newaxis] * v).reshape(len(u), *others), 0, axis)
+        return grads | {"weight": (dW - (dW * twin.weight).sum() * uv) / sigma}
+
+    @property
+    def _out_axis(self) -> int:
+        return OUT_AXIS[type(self.layer)]
+
+    def _matrix(self) -> Array:
+        """The weight as (out, rest)."""
+        weight = self.layer.weight
+        return np.moveaxis(weight, self._out_axis, 0).reshape(weight.shape[self._out_axis], -1)
+
+    def _unit(self, t: Array) -> Array:
+        return t / (np.sqrt((t * t).sum()) + self.eps)
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return self.layer.named_params()
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        self.layer.convert(change)
+        self.u, self.v = change(self.u), change(self.v)
+
+    def __repr__(self) -> str:
+        return f"SpectralNorm({self.layer})"
