@@ -1,0 +1,42 @@
+"""Average: a network's weights, smoothed over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from minigan.device import Array
+from minigan.optim.optimizer import CHUNK, pieces
+
+
+class Average:
+    """An exponential moving average of named arrays: average ← decay · average + (1 - decay) · array.
+
+    The average of a generator's weights paints steadier samples than any one step's (Yazıcı et al. 2018). `target`
+    holds the arrays to write: those of a second network that started as a copy. In the first t steps the decay is
+    capped at (1 + t) / (10 + t), so that the start is soon forgotten.
+    """
+
+    def __init__(self, source: Iterable[tuple[str, Array]], target: Iterable[tuple[str, Array]], decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay of the average must lie in [0, 1), got {decay}")
+        self.source, self.target = dict(source), dict(target)
+        if self.source.keys() != self.target.keys():
+            raise ValueError("the average and its source have different arrays")
+        for name, a in self.target.items():
+            if a.shape != self.source[name].shape or not a.flags.c_contiguous:
+                raise ValueError(f"{name}: the average must be contiguous and of shape {self.source[name].shape}")
+        self.decay, self.t = decay, 0
+        self._scratch = [np.empty_like(a, shape=(CHUNK,)) for a in list(self.source.values())[:1]]
+
+    def update(self) -> None:
+        """Take in the source as it is now."""
+        self.t += 1
+        weight = 1 - min(self.decay, (1 + self.t) / (10 + self.t))
+        for name, source in self.source.items():
+            for new, average in pieces(source, self.target[name]):
+                u = self._scratch[0][: new.size]
+                np.subtract(new, average, out=u)
+                np.multiply(u, weight, out=u)
+                np.add(average, u, out=average)
