@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minigan.device import Array
 from minigan.layers import Layer, accumulate
+
+EPS = 1e-12  # under a root: keeps its slope finite where a gradient is zero
+
+
+class Slope:
+    """The slope g of the critic at points x, and the way back from a penalty on g to the parameters.
+
+    Shapes      x, g, ddx (N, ...); h, u, ddu (N, d): the critic's outputs, the slope of a scalar function of them
+
+    Forward     h = critic(x)        u = seed(h)        g = Jᵀ · u, the gradient at x of that scalar function
+
+    Backward    ddx = dR/dg goes up through the backward sweep that made g, and what curved layers owe their inputs
+                comes down again (Network, "Twice"). What arrives on top is ddu = dR/du = J · ddx.
+                Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to state; `critic.backward(dh, caches,
+                grads)` takes it home.
+
+    The forward pass is one of training (batch norm normalises by its batch) but leaves running statistics alone.
+    Source      Drucker & Le Cun 1992; the sweeps derived in layers/network.py.
+    """
+
+    def __init__(self, critic: Layer, x: Array, seed: Callable[[Array], Array] = np.ones_like) -> None:
+        self.critic = critic
+        with critic.keeping_buffers():
+            self.h, self.caches = critic.forward(x)
+        self.g, self._trace = critic.traced_backward(seed(self.h), self.caches)
+
+    def backward(self, ddx: Array, grads: dict[str, Any]) -> Array:
+        """Add dR/dparams to `grads`, for a seed that is a constant; returns ddu."""
+        ddu, _, new = self.critic.double_backward(ddx, self._trace, self.caches)
+        accumulate(grads, new)
+        return ddu
+
+
+def towards(g: Array, *, weight: float, target: float = 1.0, one_sided: bool = False) -> tuple[Array, Array]:
+    """R = weight · mean (r_i - target)² and dR/dg, with r_i = √(Σ g_i² + 1e-12) over all entries of sample i.
+
+    dR/dg_i = 2 weight / N · (r_i - target) · g_i / r_i. One-sided: (r_i - target) becomes max(r_i - target, 0).
+    """
+    r = np.sqrt((g * g).sum(axis=tuple(range(1, g.ndim)), keepdims=True) + EPS)
+    excess = np.maximum(r - target, 0) if one_sided else r - target
+    return weight * (excess * excess).mean(), (2 * weight / len(g)) * excess / r * g
 
 
 def gradient_penalty(
@@ -17,26 +59,25 @@ def gradient_penalty(
 
     Shapes      x (N, ...) any points; the critic's output (N, 1)
 
-    Penalty     g = ∂ Σ critic(x) / ∂x        r_i = √(Σ g_i² + 1e-12) over all entries of sample i
-                R = weight · mean (r_i - target)²
+    Penalty     g = ∂ Σ critic(x) / ∂x        R = weight · mean (‖g_i‖ - target)²
 
-    Gradient    ddx = dR/dg_i = 2 weight / N · (r_i - target) · g_i / r_i
-                dR/dparams: ddx goes up through the backward sweep that made g, and what curved layers owe their
-                inputs comes down again (Network, "Twice").
-
-    One-sided   (r_i - target) becomes max(r_i - target, 0): only norms above the target cost anything.
-
-    The forward pass is one of training (batch norm normalises by its batch) but leaves running statistics alone.
-    The 1e-12 keeps the root's slope finite where a gradient is zero.
-
-    Source      Gulrajani et al. 2017, equation 3; the sweeps derived in layers/network.py.
+    Source      Gulrajani et al. 2017, equation 3.
     """
-    with critic.keeping_buffers():
-        scores, caches = critic.forward(x)
-    g, trace = critic.traced_backward(np.ones_like(scores), caches)
-    r = np.sqrt((g * g).sum(axis=tuple(range(1, x.ndim)), keepdims=True) + 1e-12)
-    excess = np.maximum(r - target, 0) if one_sided else r - target
-    ddx = (2 * weight / len(x)) * excess / r * g
-    _, _, new = critic.double_backward(ddx, trace, caches)
-    accumulate(grads, new)
-    return weight * (excess * excess).mean()
+    slope = Slope(critic, x)
+    value, ddx = towards(slope.g, weight=weight, target=target, one_sided=one_sided)
+    slope.backward(ddx, grads)
+    return value
+
+
+def zero_centred_penalty(critic: Layer, x: Array, grads: dict[str, Any], *, weight: float) -> Array:
+    """Pull the critic's gradient at x towards zero; add the penalty's gradient to `grads`.
+
+    Shapes      x (N, ...) any points; the critic's output (N, 1)
+
+    Penalty     g = ∂ Σ critic(x) / ∂x        R = weight / 2 · mean ‖g_i‖²        dR/dg_i = weight / N · g_i
+
+    Source      Mescheder et al. 2018, equation 9.
+    """
+    slope = Slope(critic, x)
+    slope.backward(weight / len(x) * slope.g, grads)
+    return weight / 2 * (slope.g * slope.g).sum() / len(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,30 +12,54 @@ from minigan.device import Array
 
 Penalty = Callable[[Any, Array, Array, dict[str, Any]], Array]  # (D, real, fake, grads) -> value; adds to grads
 
+# What D's outputs can be, and how a table says it.
+OUTPUTS = {
+    "score": "a score (N, 1)",
+    "mean": "a score (N, 1) = features · v, v the last layer's weight",
+    "covariance": "a score (N, 1) = <features · u, features · v>, u and v the last layer's weights",
+    "features": "features (N, d)",
+    "autoencoder": "energy and code of an autoencoder (N, 1 + d)",
+    "samples": "the samples themselves, as rows (N, values per sample): there is no D to train",
+    "codes": "codes of a frozen autoencoder (N, d): there is no D to train",
+}
+
 
 @dataclass(frozen=True)
 class Defaults:
-    """How the paper trains: optimizer (`adam`, `rmsprop`, `sgd`) and its numbers, D steps per G step, batch size."""
+    """How the paper trains: optimizer (`adam`, `adamax`, `rmsprop`, `sgd`), its numbers, D steps per G step, batch."""
 
     optimizer: str = "adam"
     lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam and AdaMax
     n_critic: int = 1
     batch_size: int = 64
 
 
 class Objective:
-    """One GAN's game. Both players minimise; a high output of D means "real".
+    """One GAN's game. Both players minimise; what D's outputs a on real samples and b on fakes are, `output` says.
 
-    The outputs of D are raw: a (m, 1) on real samples, b (n, 1) on fakes, never behind a sigmoid. Losses are means
-    over the batch, so that a learning rate means the same for every batch size; gradients have the outputs' shapes.
+    A score (m, 1) is raw, never behind a sigmoid, and high means "real". Losses are means over the batch, so that a
+    learning rate means the same for every batch size; gradients have the outputs' shapes. The losses are functions of
+    their arguments and of the objective's own few numbers (`buffers`: a margin, a multiplier), which change only in
+    `prepare`, `after_d_update` and `after_epoch`.
     """
 
     name: ClassVar[str]
     defaults: ClassVar[Defaults] = Defaults()
+    output: str = "score"  # a key of OUTPUTS
+    constraint: ClassVar[str] = "none"  # on D, in a few words for the table of all objectives
     logit: ClassVar[bool] = False  # is sigmoid(D's output) the probability of being real?
-    critic_norm: ClassVar[str] = "batch"  # the normalisation that suits D: a penalty per sample forbids batch norm
+    critic_norm: ClassVar[str | None] = "batch"  # what suits D; a penalty per sample forbids batch norm
+    fakes: ClassVar[int] = 1  # fake samples per real one: G(z) has fakes · m rows
+    compares: bool = False  # does G's loss look at real samples too? Then it is `joint_g_loss`
+    buffers: ClassVar[tuple[str, ...]] = ()  # names of 0-d float64 arrays that a run saves, changed in place
+    passes: int = 0  # how often `prepare` walks over the data
     penalty: Penalty | None = None  # a further term of D's loss, with its gradient
+
+    @property
+    def trains_d(self) -> bool:
+        """Is there a D to train?"""
+        return self.output not in ("samples", "codes")
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         """D's loss without penalty, and its gradients: value, da, db."""
@@ -43,14 +67,92 @@ class Objective:
 
     def g_loss(self, b: Array) -> tuple[Array, Array]:
         """G's loss and its gradient: value, db."""
+        if self.compares:
+            raise TypeError(f"{self.name} compares fakes with real samples: use objective.facing(D.forward(real)[0])")
         raise NotImplementedError(f"{self.name} has no loss for G")
 
+    def joint_g_loss(self, a: Array, b: Array) -> tuple[Array, Array]:
+        """G's loss and its gradient with respect to b, where the loss `compares`: value, db."""
+        return self.g_loss(b)
+
+    def facing(self, a: Array) -> Facing:
+        """This game as G plays it against real samples of which D gives a: its g_loss needs b alone."""
+        return Facing(self, a)
+
+    def add_penalty(self, game: Objective) -> None:
+        """Let D pay the penalty of another game as well. ValueError where that game has none."""
+        own, more = self.penalty, game.penalty
+        if more is None:
+            raise ValueError(f"{game.name} has no penalty that {self.name} could borrow")
+        self.penalty = more if own is None else lambda *batch: own(*batch) + more(*batch)
+
     def after_d_update(self, D: Any) -> None:
-        """What happens to D after each of its updates: nothing, unless the page says otherwise."""
+        """What happens after each update of D (clip, project, multiplier): nothing, unless the page says otherwise."""
+
+    def after_epoch(self) -> None:
+        """What happens after each pass over the data: nothing, unless the page says otherwise."""
+
+    def prepare(self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]) -> Iterator[None]:
+        """Before the first step: `passes` walks over the real `batches()`, one `next` for each batch."""
+        return iter(())
 
     def critic_steps(self, step: int, n_critic: int) -> int:
         """D updates in front of G's update number `step` (from 0), where `n_critic` are asked for."""
         return n_critic
+
+    def critic(self) -> dict[str, Any]:
+        """What a model is told about D: `output`, and sizes that belong to it."""
+        return {"output": self.output}
+
+    def check(self, D: Any, x: Array) -> None:
+        """ValueError unless D's outputs for samples x (N, ...) are what this game is played with."""
+        y = D.forward(x, train=False)[0]
+        wide = {"score": 1, "mean": 1, "covariance": 1, "autoencoder": 2}.get(self.output)
+        fits = y.ndim == 2 and len(y) == len(x) and (wide is None or wide == y.shape[1] or wide == 2 <= y.shape[1])
+        parts = {"autoencoder": ("encoder", "decoder"), "codes": ("encoder", "decoder")}.get(self.output, ())
+        if not fits or not all(hasattr(D, part) for part in parts):
+            raise ValueError(
+                f"{self.name} is played with {OUTPUTS[self.output]} for every sample; this {type(D).__name__} gives "
+                f"{tuple(y.shape)} for {tuple(x.shape)}. models.get(name, ..., critic=objective.critic()) builds one"
+            )
+
+    def shown(self, y: Array) -> Array:
+        """One number per sample for a log, from D's outputs: a probability, a score, an energy, or a feature's norm."""
+        if self.logit:
+            return sigmoid(y)
+        if self.output == "autoencoder":
+            return y[:, :1]
+        return y if y.shape[1] == 1 else np.sqrt((y * y).sum(axis=1, keepdims=True))
+
+    def readings(self) -> dict[str, Array]:
+        """Numbers that tell how the game goes, for the log and its picture: 0-d arrays by name."""
+        return dict(self.named_buffers())
+
+    def counts(self) -> dict[str, int]:
+        """Whole numbers that a run saves beside the buffers."""
+        return {}
+
+    def set_counts(self, counts: dict[str, int]) -> None:
+        """Restore `counts`."""
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        """The objective's own numbers themselves, not copies, by name."""
+        return ((name, getattr(self, name)) for name in self.buffers)
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        """Replace every buffer by change(buffer): to another device. Before training."""
+        for name in self.buffers:
+            setattr(self, name, change(getattr(self, name)))
+
+
+class Facing(Objective):
+    """A game whose G loss compares with real samples, once D has looked at them: `a` stands for D(real)."""
+
+    def __init__(self, game: Objective, a: Array) -> None:
+        self.game, self.a = game, a
+
+    def g_loss(self, b: Array) -> tuple[Array, Array]:
+        return self.game.joint_g_loss(self.a, b)
 
 
 def softplus(t: Array) -> Array:
