@@ -23,7 +23,7 @@ MAY_SEE: dict[str, set[str]] = {
     "layers": {"device", "init", "kernels"},
     "optim": {"device", "random"},
     "penalties": {"device", "layers", "random"},
-    "objectives": {"device", "penalties", "random"},
+    "objectives": {"device", "kernels", "penalties", "random"},
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
     "data": {"atomic", "device", "random"},

@@ -5,32 +5,88 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from minigan.objectives.began import BEGAN
+from minigan.objectives.cramer import Cramer
 from minigan.objectives.dragan import DRAGAN
+from minigan.objectives.ebgan import EBGAN
+from minigan.objectives.fgan import (
+    FGANGAN,
+    FGANJS,
+    FGANKL,
+    FGANHellinger,
+    FGANNeyman,
+    FGANPearson,
+    FGANReverseKL,
+)
+from minigan.objectives.fisher import Fisher
+from minigan.objectives.gmmn import GMMN
 from minigan.objectives.hinge import Hinge
 from minigan.objectives.lsgan import LSGAN
+from minigan.objectives.magan import MAGAN
+from minigan.objectives.mcgan import McGANCovariance, McGANMean
 from minigan.objectives.minimax import Minimax
+from minigan.objectives.mmd_gan import MMDGAN
+from minigan.objectives.mmd_gan_gp import MMDGANGP
 from minigan.objectives.nonsaturating import NonSaturating
-from minigan.objectives.objective import Defaults, Objective
+from minigan.objectives.objective import OUTPUTS, Defaults, Objective
+from minigan.objectives.r1 import R1
+from minigan.objectives.ragan import RaGAN
+from minigan.objectives.rwgan import RWGAN
 from minigan.objectives.wgan import WGAN
 from minigan.objectives.wgan_gp import WGANGP
 
 __all__ = [
+    "BEGAN",
     "DRAGAN",
+    "EBGAN",
+    "FGANGAN",
+    "FGANJS",
+    "FGANKL",
+    "GMMN",
     "LSGAN",
+    "MAGAN",
+    "MMDGAN",
+    "MMDGANGP",
+    "OUTPUTS",
+    "R1",
+    "RWGAN",
     "WGAN",
     "WGANGP",
+    "Cramer",
     "Defaults",
+    "FGANHellinger",
+    "FGANNeyman",
+    "FGANPearson",
+    "FGANReverseKL",
+    "Fisher",
     "Hinge",
+    "McGANCovariance",
+    "McGANMean",
     "Minimax",
     "NonSaturating",
     "Objective",
+    "RaGAN",
     "find",
     "get",
     "hyperparameters",
     "names",
 ]
 
-_PAGES: tuple[type[Objective], ...] = (Minimax, NonSaturating, LSGAN, WGAN, WGANGP, Hinge, DRAGAN)
+# In the order in which they build on each other; tables and comparisons keep it.
+_CLASSIC = (Minimax, NonSaturating, LSGAN, Hinge, RaGAN)
+_SLOPES = (DRAGAN, R1)
+_WASSERSTEIN = (WGAN, WGANGP, RWGAN, McGANMean, McGANCovariance, Fisher)
+_MOMENTS = (GMMN, MMDGAN, MMDGANGP, Cramer)
+_ENERGIES = (EBGAN, BEGAN, MAGAN)
+_DIVERGENCES = (FGANKL, FGANReverseKL, FGANPearson, FGANNeyman, FGANHellinger, FGANJS, FGANGAN)
+_PAGES: tuple[type[Objective], ...] = (
+    *_CLASSIC,
+    *_SLOPES,
+    *_WASSERSTEIN,
+    *_MOMENTS,
+    *_ENERGIES,
+    *_DIVERGENCES,
+)
 
 
 def names() -> list[str]:
@@ -49,7 +105,7 @@ def find(name: str) -> type[Objective]:
 def get(name: str, **hyper: Any) -> Objective:
     """The objective called `name` with its paper's defaults, or with `hyper` in their place (see its page).
 
-    Objectives with random points in their penalty (wgan-gp, dragan) draw them from `rng`.
+    Objectives with random points in their penalty draw them from `rng`.
     """
     page = find(name)
     unknown = hyper.keys() - inspect.signature(page).parameters.keys()

@@ -1,0 +1,65 @@
+"""Boundary equilibrium GAN."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigan.device import Array
+from minigan.objectives.ebgan import EnergyGame, energy_gradient
+from minigan.objectives.objective import Defaults
+
+
+class BEGAN(EnergyGame):
+    """Match the energies of real and fake samples; a controller holds the ratio of their means at gamma.
+
+    With E the mean energy of the real samples and F that of the fakes, k a constant for both losses:
+
+    D           L = E - k F
+                de = 1 / m         df = -k / n
+
+    G           L = F
+                df = 1 / n
+
+    State       after every update of D, with the E and F of its batches:
+                k ← clip(k + rate · (gamma E - F), 0, 1)          from k = 0
+                convergence = E + |gamma E - F|
+                Where the fakes are still too good for D (F < gamma E), k grows: D cares more about telling them apart.
+
+    Energy      l1, the mean of |r - x| over the image.
+    Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64, Adam 1e-4, betas (0.5, 0.999),
+                batch 16. No batch norm: D judges each image by itself.
+    Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
+    Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
+                and alike: collapse, raise gamma.
+    Deviates    The paper lowers the learning rate when the convergence measure stalls; here that is the run's schedule.
+    Source      Berthelot, Schumm & Metz 2017, section 3.
+    """
+
+    name = "began"
+    defaults = Defaults(lr=1e-4, batch_size=16)
+    constraint = "balance k"
+    critic_norm = None
+    buffers = ("k", "convergence")
+    energy = "l1"
+
+    def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64) -> None:
+        super().__init__(features)
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma, the wanted ratio of fake to real energy, lies in [0, 1], got {gamma}")
+        if not rate > 0:
+            raise ValueError(f"rate, the step size of k, must be positive, got {rate}")
+        self.gamma, self.rate = gamma, rate
+        self.k, self.convergence = np.zeros(()), np.zeros(())
+        self._means: tuple[Array | float, Array | float] = (0.0, 0.0)  # real and fake energy of the last D loss
+
+    def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
+        real, fake = a[:, :1].mean(), b[:, :1].mean()
+        self._means = real, fake
+        k = self.k.astype(a.dtype)
+        return real - k * fake, energy_gradient(a, 1 / len(a)), energy_gradient(b, -k / len(b))
+
+    def after_d_update(self, D: object) -> None:
+        real, fake = self._means
+        balance = self.gamma * real - fake
+        self.k[...] = np.clip(self.k + self.rate * balance, 0, 1)
+        self.convergence[...] = real + np.abs(balance)

@@ -1,0 +1,249 @@
+"""f-GAN: a game for every f-divergence, seven of them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minigan.device import Array
+from minigan.objectives.objective import Defaults, Objective, sigmoid, softplus
+
+LOG2 = math.log(2)
+
+
+def capped_exp(t: Array) -> Array:
+    """e^min(t, 20), in values and slopes alike.
+
+    Beyond 20 a value stands still, and its slope is still told as e²⁰: finite in float32, and not the 0 with which
+    an output that strayed there could never come back.
+    """
+    return np.exp(np.minimum(t, 20))
+
+
+class FGAN(Objective):
+    """Minimise an f-divergence between data p and generator q, by the lower bound that its conjugate gives.
+
+    Divergence  D_f = Σ q f(p / q), f convex, f(1) = 0 (log 4 less in fgan-gan)
+
+    Derivation  f(u) ≥ t u - f*(t) for every t, with equality at t = f'(u); f* is the convex conjugate. With one
+                t = T(x) per sample:  D_f ≥ E_p T - E_q f*(T).  D maximises the bound. T = g(v), where v is D's raw
+                output and g increases onto the numbers for which f* is finite. T above f'(1) means "rather real".
+
+    D           L = -mean g(a) + mean h(b),  h = f* ∘ g           the best D has g(v) = f'(p / q), and L = -D_f
+                da = -g'(a) / m        db = h'(b) / n
+
+    G           L = -mean h(b)              db = -h'(b) / n       the saddle point: the rest of D's bound depends on p
+                L = -mean g(b)              db = -g'(b) / n       with `alternative`: "be called real"
+
+    h is stated and computed as one function of v: that way no logarithm meets a 0.
+    """
+
+    defaults = Defaults()
+
+    def __init__(self, *, alternative: bool = False) -> None:
+        self.alternative = alternative
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        """The activation g(v), and its slope g'(v)."""
+        raise NotImplementedError
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        """The conjugate behind the activation, f*(g(v)), and its slope."""
+        raise NotImplementedError
+
+    def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
+        (ga, da), (hb, db) = self.g(a), self.h(b)
+        return hb.mean() - ga.mean(), -da / len(a), db / len(b)
+
+    def g_loss(self, b: Array) -> tuple[Array, Array]:
+        value, slope = self.g(b) if self.alternative else self.h(b)
+        return -value.mean(), -slope / len(b)
+
+
+class FGANKL(FGAN):
+    """f-GAN for KL(p | q): what the data has and the generator lacks costs most, so that G covers all, and blurs.
+
+    Divergence  f(u) = u log u        f*(t) = eᵗ⁻¹        Σ p log(p / q)
+
+    D, G        as FGAN says, with
+                g(v) = v              g'(v) = 1
+                h(v) = eᵛ⁻¹           h'(v) = eᵛ⁻¹        exponents are capped at 20, and slopes stay at e²⁰ there
+
+    Optimum     v = 1 + log(p / q); outputs above 1 mean "rather real".
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D positive, small, falling.
+    Fails       Fakes far up (b above 5) have exponential gradients in D; far down (b → -∞), G's vanish: then
+                `alternative`, which here is WGAN's loss of G.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-kl"
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        return v, np.ones_like(v)
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(v - 1)
+        return e, e
+
+
+class FGANReverseKL(FGAN):
+    """f-GAN for KL(q | p): fakes where there is no data cost most, so that G is sharp, and leaves modes out.
+
+    Divergence  f(u) = -log u         f*(t) = -1 - log(-t)        Σ q log(q / p)
+
+    D, G        as FGAN says, with
+                g(v) = -e⁻ᵛ           g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
+                h(v) = v - 1          h'(v) = 1
+
+    Optimum     v = log(p / q); outputs above 0 mean "rather real".
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D positive, small, falling. G's gradient is WGAN's.
+    Fails       Modes are left out. Data far down (a below -5) has exponential gradients in D.
+    Deviates    The activation is printed as -eᵛ in places; the increasing -e⁻ᵛ has a high output mean "real".
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-reverse-kl"
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(-v)
+        return -e, e
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        return v - 1, np.ones_like(v)
+
+
+class FGANPearson(FGAN):
+    """f-GAN for Pearson's χ²: squares, as least squares GANs have them, but of the ratio of densities.
+
+    Divergence  f(u) = (u - 1)²       f*(t) = t² / 4 + t          Σ (p - q)² / q
+
+    D, G        as FGAN says, with
+                g(v) = v              g'(v) = 1
+                h(v) = v² / 4 + v     h'(v) = v / 2 + 1
+
+    Optimum     v = 2 (p / q - 1); outputs above 0 mean "rather real".
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D positive, small, falling.
+    Fails       Explodes where the fakes leave data out (p / q large). At b = -2, where D sends sure fakes, G's
+                gradient is 0, and below it has the wrong sign: then `alternative`.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-pearson"
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        return v, np.ones_like(v)
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        return v * v / 4 + v, v / 2 + 1
+
+
+class FGANNeyman(FGAN):
+    """f-GAN for Neyman's χ², Pearson's with the roles of data and generator exchanged.
+
+    Divergence  f(u) = (1 - u)² / u   f*(t) = 2 - 2 √(1 - t)      Σ (p - q)² / p
+
+    D, G        as FGAN says, with
+                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
+                h(v) = 2 - 2 e^(-v/2)     h'(v) = e^(-v/2)
+
+    Optimum     v = 2 log(p / q); outputs above 0 mean "rather real".
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D positive, small, falling.
+    Fails       Explodes for samples far down: there fakes push G, and data pushes D, with exponential gradients.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-neyman"
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(-v)
+        return 1 - e, e
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(-v / 2)
+        return 2 - 2 * e, e
+
+
+class FGANHellinger(FGAN):
+    """f-GAN for the squared Hellinger distance, symmetric and at most 2.
+
+    Divergence  f(u) = (√u - 1)²      f*(t) = t / (1 - t)         Σ (√p - √q)²
+
+    D, G        as FGAN says, with
+                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
+                h(v) = eᵛ - 1         h'(v) = eᵛ
+
+    Optimum     v = ½ log(p / q); outputs above 0 mean "rather real".
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D between 0 and 2, falling.
+    Fails       Misjudged samples have exponential gradients in D on both sides; for sure fakes (b → -∞) G's
+                vanish: then `alternative`.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-hellinger"
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(-v)
+        return 1 - e, e
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        e = capped_exp(v)
+        return e - 1, e
+
+
+class FGANJS(FGAN):
+    """f-GAN for twice the Jensen-Shannon divergence: the original GAN, counted from 0.
+
+    Divergence  f(u) = u log u - (u + 1) log((u + 1) / 2)         f*(t) = -log(2 - eᵗ)        2 JSD(p, q)
+
+    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
+                g(v) = log 2 - sp(-v)     g'(v) = σ(-v)
+                h(v) = sp(v) - log 2      h'(v) = σ(v)
+
+    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real.
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D between 0 and log 4 = 1.386, falling.
+    Fails       As the original: a sure D leaves G without a gradient; then `alternative`.
+    Deviates    The usual Jensen-Shannon divergence is half of this; the paper's f is kept.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-js"
+    logit = True
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        return LOG2 - softplus(-v), sigmoid(-v)
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        return softplus(v) - LOG2, sigmoid(v)
+
+
+class FGANGAN(FGAN):
+    """The original GAN as an f-GAN: the minimax game bit for bit, and with `alternative` the non-saturating one.
+
+    Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)        2 JSD(p, q) - log 4
+
+    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
+                g(v) = -sp(-v) = log σ(v)     g'(v) = σ(-v)
+                h(v) = sp(v)                  h'(v) = σ(v)
+
+    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real. f(1) is -log 4, not 0.
+    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
+    Healthy     -L of D between -log 4 = -1.386 (D knows nothing) and 0, falling.
+    Fails       A sure D leaves G without a gradient; then `alternative`.
+    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
+    """
+
+    name = "fgan-gan"
+    logit = True
+
+    def g(self, v: Array) -> tuple[Array, Array]:
+        return -softplus(-v), sigmoid(-v)
+
+    def h(self, v: Array) -> tuple[Array, Array]:
+        return softplus(v), sigmoid(v)
