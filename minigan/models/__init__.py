@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from minigan.models.critic import Critic
 from minigan.models.dcgan import dcgan, dcgan64, infogan
-from minigan.models.mlp import mlp, points
+from minigan.models.mlp import gmmn, mlp, points
 from minigan.models.model import Model, count
 from minigan.random import Streams
 
-__all__ = ["Model", "count", "dcgan", "dcgan64", "get", "infogan", "mlp", "names", "options", "points"]
+__all__ = [
+    "Critic",
+    "Model",
+    "count",
+    "dcgan",
+    "dcgan64",
+    "get",
+    "gmmn",
+    "infogan",
+    "mlp",
+    "names",
+    "options",
+    "points",
+]
 
-_BUILDERS: tuple[Callable[..., Model], ...] = (mlp, dcgan, infogan, dcgan64, points)
+_BUILDERS: tuple[Callable[..., Model], ...] = (mlp, dcgan, infogan, dcgan64, gmmn, points)
 
 
 def names() -> list[str]:
@@ -34,8 +48,13 @@ def options(name: str) -> list[str]:
 
 
 def get(name: str, streams: Streams, **choices: Any) -> Model:
-    """The model called `name`, with weights and dropout drawn from `streams`; ValueError for what it does not know."""
+    """The model called `name`, with weights and dropout drawn from `streams`; ValueError for what it does not know.
+
+    `critic` says what D gives: a Critic, or its choices as a dict, such as an objective's `critic()`.
+    """
     unknown = choices.keys() - set(options(name))
     if unknown:
         raise ValueError(f"model {name!r} has no {sorted(unknown)}; it has {', '.join(options(name))}")
+    if isinstance(choices.get("critic"), Mapping):
+        choices["critic"] = Critic(**choices["critic"])
     return _find(name)(streams, **choices)

@@ -1,28 +1,30 @@
 """Convolutional networks: DCGAN for small and for 64 x 64 images, and InfoGAN's pair with hidden layers.
 
-All draw their weights from N(0, 0.02) (Radford et al. 2015, section 3). A linear layer or convolution in front of a
-normalisation has no bias: the normalisation would take it out again. D's normalisation is a parameter, because batch
-norm is forbidden under a penalty per sample.
+Weights are drawn from N(0, 0.02) (Radford et al. 2015, section 3); an autoencoder without normalisation would not wake
+up from them and gets PyTorch's default. A linear layer or convolution in front of a normalisation has no bias: the
+normalisation would take it out again. D's normalisation is a parameter, because batch norm is forbidden under a
+penalty per sample. As an autoencoder D is its own stairs down to a code and the generator's stairs up from it.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from minigan.init import normal
+import numpy as np
+
+from minigan.init import Initializer, normal, uniform_fan_in
 from minigan.layers import (
-    BatchNorm,
     Conv2d,
     ConvTranspose2d,
     Flatten,
     Layer,
     LeakyReLU,
     Linear,
-    Network,
     ReLU,
     Reshape,
     Tanh,
 )
+from minigan.models.critic import SCORE, Critic
 from minigan.models.model import Model, norm
 from minigan.random import Streams
 
@@ -36,31 +38,23 @@ def dcgan(
     z_dim: int = 100,
     width: float = 1.0,
     critic_norm: str | None = "batch",
+    critic: Critic = SCORE,
 ) -> Model:
     """G linear to H/4 x W/4 x 128, transposed convolutions to 64 and to the image; D the same stairs downwards."""
     H, W, C = _quarters(sample_shape)
-    rng, c64, c128 = streams("init"), _scaled(64, width), _scaled(128, width)
-    G = Network(
-        Linear(z_dim, H * W * c128, bias=False, rng=rng, init=N02),
-        Reshape(H, W, c128),
-        BatchNorm(c128),
-        ReLU(),
-        ConvTranspose2d(c128, c64, 4, 2, 1, bias=False, rng=rng, init=N02),
-        BatchNorm(c64),
-        ReLU(),
-        ConvTranspose2d(c64, C, 4, 2, 1, rng=rng, init=N02),
-        Tanh(),
+    rng, channels = streams("init"), (_scaled(128, width), _scaled(64, width))
+    critic_norm, init = _plain(critic_norm, critic)
+    G = _up(z_dim, None, (H, W), channels, C, "batch", rng, N02)
+    trunk = _down(C, channels[::-1], (4 * H, 4 * W), critic_norm, rng, init)
+    D = critic.network(
+        trunk,
+        H * W * channels[0],
+        lambda codes: _up(codes, None, (H, W), channels, C, critic_norm, rng, init),
+        sample_shape,
+        rng,
+        init,
     )
-    D = Network(
-        Conv2d(C, c64, 4, 2, 1, rng=rng, init=N02),
-        LeakyReLU(),
-        Conv2d(c64, c128, 4, 2, 1, bias=critic_norm is None, rng=rng, init=N02),
-        *norm(critic_norm, (H, W, c128)),
-        LeakyReLU(),
-        Flatten(),
-        Linear(H * W * c128, 1, rng=rng, init=N02),
-    )
-    return Model("dcgan", G, D, z_dim, sample_shape)
+    return Model("dcgan", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
 
 
 def infogan(
@@ -71,6 +65,7 @@ def infogan(
     width: float = 1.0,
     hidden: int | None = None,
     critic_norm: str | None = "batch",
+    critic: Critic = SCORE,
 ) -> Model:
     """DCGAN with a hidden fully connected layer on both sides (1024 units times width, or `hidden`).
 
@@ -78,36 +73,25 @@ def infogan(
     channels 64 and 128 and the 1024 hidden units.
     """
     H, W, C = _quarters(sample_shape)
-    rng, c64, c128 = streams("init"), _scaled(64, width), _scaled(128, width)
+    rng, channels = streams("init"), (_scaled(128, width), _scaled(64, width))
     hidden = _scaled(1024, width) if hidden is None else hidden
-    G = Network(
-        Linear(z_dim, hidden, bias=False, rng=rng, init=N02),
-        BatchNorm(hidden),
-        ReLU(),
-        Linear(hidden, H * W * c128, bias=False, rng=rng, init=N02),
-        BatchNorm(H * W * c128),
-        ReLU(),
-        Reshape(H, W, c128),
-        ConvTranspose2d(c128, c64, 4, 2, 1, bias=False, rng=rng, init=N02),
-        BatchNorm(c64),
-        ReLU(),
-        ConvTranspose2d(c64, C, 4, 2, 1, rng=rng, init=N02),
-        Tanh(),
-    )
-    bias = critic_norm is None
-    D = Network(
-        Conv2d(C, c64, 4, 2, 1, rng=rng, init=N02),
-        LeakyReLU(),
-        Conv2d(c64, c128, 4, 2, 1, bias=bias, rng=rng, init=N02),
-        *norm(critic_norm, (H, W, c128)),
-        LeakyReLU(),
-        Flatten(),
-        Linear(H * W * c128, hidden, bias=bias, rng=rng, init=N02),
+    critic_norm, init = _plain(critic_norm, critic)
+    G = _up(z_dim, hidden, (H, W), channels, C, "batch", rng, N02)
+    trunk = [
+        *_down(C, channels[::-1], (4 * H, 4 * W), critic_norm, rng, init),
+        Linear(H * W * channels[0], hidden, bias=critic_norm is None, rng=rng, init=init),
         *norm(critic_norm, (hidden,)),
         LeakyReLU(),
-        Linear(hidden, 1, rng=rng, init=N02),
+    ]
+    D = critic.network(
+        trunk,
+        hidden,
+        lambda codes: _up(codes, hidden, (H, W), channels, C, critic_norm, rng, init),
+        sample_shape,
+        rng,
+        init,
     )
-    return Model("infogan", G, D, z_dim, sample_shape)
+    return Model("infogan", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
 
 
 def dcgan64(
@@ -117,36 +101,75 @@ def dcgan64(
     z_dim: int = 100,
     width: float = 1.0,
     critic_norm: str | None = "batch",
+    critic: Critic = SCORE,
 ) -> Model:
     """Radford et al. 2015, figure 1: four stairs of stride 2, no pooling, no hidden fully connected layers."""
     if len(sample_shape) != 3 or tuple(sample_shape[:2]) != (64, 64):
         raise ValueError(f"dcgan64 paints (64, 64, C) images, got samples of shape {sample_shape}")
     rng, C = streams("init"), sample_shape[-1]
-    c = [_scaled(channels, width) for channels in (512, 256, 128, 64)]
-    up: list[Layer] = []
-    for wide, narrow in pairwise(c):
-        up += [ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False, rng=rng, init=N02), BatchNorm(narrow), ReLU()]
-    G = Network(
-        Linear(z_dim, 4 * 4 * c[0], bias=False, rng=rng, init=N02),
-        Reshape(4, 4, c[0]),
-        BatchNorm(c[0]),
-        ReLU(),
-        *up,
-        ConvTranspose2d(c[-1], C, 4, 2, 1, rng=rng, init=N02),
-        Tanh(),
+    channels = tuple(_scaled(wide, width) for wide in (512, 256, 128, 64))
+    critic_norm, init = _plain(critic_norm, critic)
+    G = _up(z_dim, None, (4, 4), channels, C, "batch", rng, N02)
+    D = critic.network(
+        _down(C, channels[::-1], (64, 64), critic_norm, rng, init),
+        4 * 4 * channels[0],
+        lambda codes: _up(codes, None, (4, 4), channels, C, critic_norm, rng, init),
+        sample_shape,
+        rng,
+        init,
     )
-    down: list[Layer] = []
-    for narrow, wide, size in zip(c[:0:-1], c[-2::-1], (16, 8, 4), strict=True):
-        down.append(Conv2d(narrow, wide, 4, 2, 1, bias=critic_norm is None, rng=rng, init=N02))
-        down += [*norm(critic_norm, (size, size, wide)), LeakyReLU()]
-    D = Network(
-        Conv2d(C, c[-1], 4, 2, 1, rng=rng, init=N02),
-        LeakyReLU(),
-        *down,
-        Flatten(),
-        Linear(4 * 4 * c[0], 1, rng=rng, init=N02),
-    )
-    return Model("dcgan64", G, D, z_dim, sample_shape)
+    return Model("dcgan64", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+
+
+def _up(
+    inputs: int,
+    hidden: int | None,
+    size: tuple[int, int],
+    channels: tuple[int, ...],
+    C: int,
+    kind: str | None,
+    rng: np.random.Generator,
+    init: Initializer,
+) -> list[Layer]:
+    """From `inputs` numbers (through `hidden` ones) to a small map, and by stairs of stride 2 to an image."""
+    (H, W), bias, wide = size, kind is None, channels[0]
+    layers: list[Layer] = []
+    if hidden is None:
+        layers += [Linear(inputs, H * W * wide, bias=bias, rng=rng, init=init), Reshape(H, W, wide)]
+        layers += [*norm(kind, (H, W, wide)), ReLU()]
+    else:
+        layers += [Linear(inputs, hidden, bias=bias, rng=rng, init=init), *norm(kind, (hidden,)), ReLU()]
+        layers += [Linear(hidden, H * W * wide, bias=bias, rng=rng, init=init), *norm(kind, (H * W * wide,)), ReLU()]
+        layers.append(Reshape(H, W, wide))
+    for wide, narrow in pairwise(channels):
+        H, W = 2 * H, 2 * W
+        layers.append(ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias, rng=rng, init=init))
+        layers += [*norm(kind, (H, W, narrow)), ReLU()]
+    return [*layers, ConvTranspose2d(channels[-1], C, 4, 2, 1, rng=rng, init=init), Tanh()]
+
+
+def _down(
+    C: int,
+    channels: tuple[int, ...],
+    size: tuple[int, int],
+    kind: str | None,
+    rng: np.random.Generator,
+    init: Initializer,
+) -> list[Layer]:
+    """From an image by stairs of stride 2 to a flat map; no normalisation behind the first stair."""
+    H, W = size[0] // 2, size[1] // 2
+    layers: list[Layer] = [Conv2d(C, channels[0], 4, 2, 1, rng=rng, init=init), LeakyReLU()]
+    for narrow, wide in pairwise(channels):
+        H, W = H // 2, W // 2
+        layers.append(Conv2d(narrow, wide, 4, 2, 1, bias=kind is None, rng=rng, init=init))
+        layers += [*norm(kind, (H, W, wide)), LeakyReLU()]
+    return [*layers, Flatten()]
+
+
+def _plain(critic_norm: str | None, critic: Critic) -> tuple[str | None, Initializer]:
+    """D's normalisation (none beside spectral normalisation) and its first weights."""
+    kind = None if critic.spectral_norm else critic_norm
+    return kind, uniform_fan_in if critic.encodes and kind is None else N02
 
 
 def _quarters(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:

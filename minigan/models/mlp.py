@@ -1,63 +1,93 @@
-"""Fully connected networks: the GAN of 2014 in today's dress, and a small one for points in the plane."""
+"""Fully connected networks: the GAN of 2014 in today's dress, that of GMMN, and a small one for points in the plane."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
-from minigan.layers import Dropout, Flatten, LeakyReLU, Linear, Network, ReLU, Reshape, Tanh
+import numpy as np
+
+from minigan.layers import Dropout, Flatten, Layer, LeakyReLU, Linear, ReLU, Reshape, Tanh
+from minigan.models.critic import SCORE, Critic
 from minigan.models.model import Model
 from minigan.random import Streams
 
 
 def mlp(
-    streams: Streams, *, sample_shape: tuple[int, ...] = (28, 28, 1), z_dim: int = 100, dropout: float = 0.3
+    streams: Streams,
+    *,
+    sample_shape: tuple[int, ...] = (28, 28, 1),
+    z_dim: int = 100,
+    dropout: float = 0.3,
+    critic: Critic = SCORE,
 ) -> Model:
-    """G z-256-512-1024-pixels, LeakyReLU, tanh; D pixels-1024-512-256-1, LeakyReLU, dropout. It knows no neighbours."""
+    """G z-256-512-1024-pixels, LeakyReLU, tanh; D pixels-1024-512-256-1, LeakyReLU, dropout. It knows no neighbours.
+
+    As an autoencoder D is pixels-512-code-512-pixels, without dropout.
+    """
     rng, drop, pixels = streams("init"), streams("dropout"), math.prod(sample_shape)
-    G = Network(
-        Linear(z_dim, 256, rng=rng),
-        LeakyReLU(),
-        Linear(256, 512, rng=rng),
-        LeakyReLU(),
-        Linear(512, 1024, rng=rng),
-        LeakyReLU(),
-        Linear(1024, pixels, rng=rng),
-        Tanh(),
-        Reshape(*sample_shape),
-    )
-    D = Network(
-        Flatten(),
-        Linear(pixels, 1024, rng=rng),
-        LeakyReLU(),
-        Dropout(dropout, rng=drop),
-        Linear(1024, 512, rng=rng),
-        LeakyReLU(),
-        Dropout(dropout, rng=drop),
-        Linear(512, 256, rng=rng),
-        LeakyReLU(),
-        Dropout(dropout, rng=drop),
-        Linear(256, 1, rng=rng),
-    )
-    return Model("mlp", G, D, z_dim, sample_shape)
+
+    def paint(*sizes: int) -> list[Layer]:
+        return [*_row(LeakyReLU, sizes, rng), Linear(sizes[-1], pixels, rng=rng), Tanh(), Reshape(*sample_shape)]
+
+    G = paint(z_dim, 256, 512, 1024)
+    trunk: list[Layer] = [Flatten()]
+    if critic.encodes:
+        trunk += _row(LeakyReLU, (pixels, 512), rng)
+    else:
+        for sizes in pairwise((pixels, 1024, 512, 256)):
+            trunk += [*_row(LeakyReLU, sizes, rng), Dropout(dropout, rng=drop)]
+    width = 512 if critic.encodes else 256
+    D = critic.network(trunk, width, lambda codes: paint(codes, 512), sample_shape, rng)
+    return Model("mlp", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
 
 
-def points(streams: Streams, *, sample_shape: tuple[int, ...] = (2,), z_dim: int = 2, hidden: int = 128) -> Model:
-    """G z-hidden-hidden-2, ReLU; D 2-hidden-hidden-1, LeakyReLU: enough for a ring of Gaussians, in seconds."""
+def gmmn(
+    streams: Streams, *, sample_shape: tuple[int, ...] = (28, 28, 1), z_dim: int = 10, critic: Critic = SCORE
+) -> Model:
+    """The networks of Li et al. 2015, section 5: G z-64-256-256-1024-pixels, ReLU; D pixels-1024-1.
+
+    In code space G ends at the code, and the autoencoder is pixels-1024-code-1024-pixels.
+    """
+    rng, pixels = streams("init"), math.prod(sample_shape)
+
+    def paint(*sizes: int) -> list[Layer]:
+        return [*_row(ReLU, sizes, rng), Linear(sizes[-1], pixels, rng=rng), Tanh(), Reshape(*sample_shape)]
+
+    G = paint(z_dim, 64, 256, 256, 1024)
+    trunk = [Flatten(), *_row(ReLU, (pixels, 1024), rng)]
+    D = critic.network(trunk, 1024, lambda codes: paint(codes, 1024), sample_shape, rng)
+    return Model("gmmn", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+
+
+def points(
+    streams: Streams,
+    *,
+    sample_shape: tuple[int, ...] = (2,),
+    z_dim: int = 2,
+    hidden: int = 128,
+    critic: Critic = SCORE,
+) -> Model:
+    """G z-hidden-hidden-2, ReLU; D 2-hidden-hidden-1, LeakyReLU: enough for a ring of Gaussians, in seconds.
+
+    As an autoencoder D is 2-hidden-hidden-code-hidden-hidden-2.
+    """
     if len(sample_shape) != 1:
         raise ValueError(f"points draws points (d,), not samples of shape {sample_shape}")
     rng, (d,) = streams("init"), sample_shape
-    G = Network(
-        Linear(z_dim, hidden, rng=rng),
-        ReLU(),
-        Linear(hidden, hidden, rng=rng),
-        ReLU(),
-        Linear(hidden, d, rng=rng),
-    )
-    D = Network(
-        Linear(d, hidden, rng=rng),
-        LeakyReLU(),
-        Linear(hidden, hidden, rng=rng),
-        LeakyReLU(),
-        Linear(hidden, 1, rng=rng),
-    )
-    return Model("points", G, D, z_dim, sample_shape)
+
+    def paint(inputs: int) -> list[Layer]:
+        return [*_row(ReLU, (inputs, hidden, hidden), rng), Linear(hidden, d, rng=rng)]
+
+    G = paint(z_dim)
+    trunk = _row(LeakyReLU, (d, hidden, hidden), rng)
+    D = critic.network(trunk, hidden, paint, sample_shape, rng)
+    return Model("points", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+
+
+def _row(activation: type[Layer], sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:
+    """Linear layers between the sizes, the activation behind each."""
+    layers: list[Layer] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [Linear(inputs, outputs, rng=rng), activation()]
+    return layers

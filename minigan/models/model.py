@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigan.layers import BatchNorm, Layer, LayerNorm, Network
+from minigan.device import Array
+from minigan.layers import BatchNorm, CodeSpace, Layer, LayerNorm, Network
 
 
 @dataclass(frozen=True)
 class Model:
-    """G maps z (N, z_dim) to samples (N, *sample_shape) in [-1, 1]; D maps samples to raw scores (N, 1)."""
+    """G maps z (N, z_dim) to samples (N, *sample_shape) in [-1, 1]; D maps samples to what models/critic.py names."""
 
     name: str
     G: Network
-    D: Network
+    D: Layer
     z_dim: int
     sample_shape: tuple[int, ...]
 
@@ -26,8 +27,25 @@ class Model:
 
     def table(self) -> str:
         """What `summary` prints."""
-        sides = (("generator", self.G, (self.z_dim,)), ("discriminator", self.D, self.sample_shape))
-        return "\n\n".join(_table(f"{self.name}: {side}", network, shape) for side, network, shape in sides)
+        tables = [_table(f"{self.name}: generator", self.G, (self.z_dim,), self._some)]
+        for side, network, shape in self._sides_of_D():
+            tables.append(_table(f"{self.name}: {side}", network, shape, self._some))
+        return "\n\n".join(tables)
+
+    def _sides_of_D(self) -> list[tuple[str, Layer, tuple[int, ...]]]:
+        """The networks that D is made of, by name, with the shape of what goes in."""
+        if isinstance(self.D, Network):
+            name = "discriminator" if count(self.D) else "no discriminator, samples are compared as they are"
+            return [(name, self.D, self.sample_shape)]
+        kind = "frozen autoencoder" if isinstance(self.D, CodeSpace) else "discriminator"
+        encoder, decoder = self.D.encoder, self.D.decoder  # type: ignore[attr-defined]
+        codes = encoder.forward(np.zeros_like(self._some, shape=(1, *self.sample_shape)), train=False)[0].shape[1:]
+        return [(f"{kind}, encoder", encoder, self.sample_shape), (f"{kind}, decoder", decoder, codes)]
+
+    @property
+    def _some(self) -> Array:
+        """An array where the networks are, of their data type."""
+        return next(self.G.named_params())[1]
 
 
 def count(layer: Layer) -> int:
@@ -35,8 +53,8 @@ def count(layer: Layer) -> int:
     return sum(param.size for _, param in layer.named_params())
 
 
-def _table(title: str, network: Network, shape: tuple[int, ...]) -> str:
-    rows = [(repr(layer), str(out), f"{count(layer):,}") for layer, out in _outputs(network, shape)]
+def _table(title: str, network: Layer, shape: tuple[int, ...], some: Array) -> str:
+    rows = [(repr(layer), str(out), f"{count(layer):,}") for layer, out in _outputs(network, shape, some)]
     rows = [(title, "output shape", "parameters"), *rows, ("total", "", f"{count(network):,}")]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
@@ -44,11 +62,10 @@ def _table(title: str, network: Network, shape: tuple[int, ...]) -> str:
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
-def _outputs(network: Network, shape: tuple[int, ...]) -> Iterator[tuple[Layer, tuple[int, ...]]]:
+def _outputs(network: Layer, shape: tuple[int, ...], some: Array) -> Iterator[tuple[Layer, tuple[int, ...]]]:
     """Every layer with the shape of one sample behind it, found by sending a zero through."""
-    _, some = next(network.named_params())
     x = np.zeros_like(some, shape=(1, *shape))
-    for layer in network.layers:
+    for layer in network.layers if isinstance(network, Network) else (network,):
         x, _ = layer.forward(x, train=False)
         yield layer, tuple(x.shape[1:])
 
