@@ -34,6 +34,7 @@ def train(trainer: Trainer) -> None:
     D, G, objective = trainer.state.D, trainer.state.G, trainer.objective
     d_optimizer, g_optimizer = trainer.state.d_optimizer, trainer.state.g_optimizer
     for _ in trainer.steps():
+        d_loss = None  # there are games without a discriminator
         for real, z in trainer.critic_batches():
             d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
         g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())

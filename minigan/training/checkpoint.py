@@ -14,7 +14,7 @@ import numpy as np
 from minigan.atomic import replacing
 from minigan.device import Array, to_host
 
-VERSION = 1
+VERSION = 2
 _META = "minigan"  # the array that holds the numbers, as JSON text
 # What reading a damaged or foreign file may end in; zipfile raises RuntimeError for features that no checkpoint uses.
 _DAMAGED = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, RuntimeError)

@@ -1,27 +1,36 @@
-"""Watching D's outputs from outside the steps."""
+"""An objective as a run plays it: watched from outside the steps, and shown the real samples that it wants to see."""
 
 from __future__ import annotations
 
 from minigan.device import Array
 from minigan.layers import Layer
 from minigan.objectives import Objective
-from minigan.objectives.objective import sigmoid
 
 
 class Observed(Objective):
-    """An objective that remembers D's last outputs, for the log; in all else the objective itself."""
+    """An objective that remembers D's last outputs, for the log and for games whose G loss compares; in all else the
+    objective itself."""
 
     def __init__(self, objective: Objective) -> None:
         self.inner, self.penalty = objective, objective.penalty
         self.a: Array = None
         self.b: Array = None
+        self._faced: Objective = objective
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         self.a, self.b = a, b
         return self.inner.d_loss(a, b)
 
+    def face(self, D: Layer, real: Array) -> None:
+        """Let D look at the real samples that the next loss of G compares with."""
+        with D.keeping_buffers():
+            self.a, _ = D.forward(real)
+        self._faced = self.inner.facing(self.a)
+
     def g_loss(self, b: Array) -> tuple[Array, Array]:
-        return self.inner.g_loss(b)
+        if self.b is None:  # there is no D to train, and no other look at its outputs
+            self.b = b
+        return self._faced.g_loss(b)
 
     def after_d_update(self, D: Layer) -> None:
         self.inner.after_d_update(D)
@@ -30,6 +39,8 @@ class Observed(Objective):
         return self.inner.critic_steps(step, n_critic)
 
     def means(self) -> tuple[float, float]:
-        """Mean D(x) and mean D(G(z)): probabilities where the outputs are logits, else the scores themselves."""
-        shown = sigmoid if self.inner.logit else (lambda t: t)
-        return float(shown(self.a).mean()), float(shown(self.b).mean())
+        """Means over D(x) and D(G(z)), as the objective shows D's outputs: probabilities, scores, energies, norms."""
+        return float(self.inner.shown(self.a).mean()), float(self.inner.shown(self.b).mean())
+
+    def readings(self) -> dict[str, Array]:
+        return self.inner.readings()

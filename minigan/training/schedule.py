@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from minigan.objectives import Objective
 from minigan.training.config import Config
 
 
 class Schedule:
-    """Counts a run in steps (updates of G), in D updates, and in epochs (D's passes over the data).
+    """Counts a run in steps (updates of G), in D updates, and in epochs (passes over the data).
 
-    `critic_steps(step)` says how many D updates a step has; `per_epoch` batches are one pass over the data.
+    A step sees one real batch for each D update, and one for G where its loss compares with real samples; `per_epoch`
+    batches are one pass over the data.
     """
 
-    def __init__(self, config: Config, critic_steps: Callable[[int], int], per_epoch: float) -> None:
-        self.config, self.critic_steps, self.per_epoch = config, critic_steps, per_epoch
+    def __init__(self, config: Config, objective: Objective, per_epoch: float) -> None:
+        self.config, self.objective, self.per_epoch = config, objective, per_epoch
         self.total = self._count_steps()
 
+    def critic_steps(self, step: int) -> int:
+        """D updates of this step."""
+        return self.objective.critic_steps(step, self.config.n_critic)
+
     def _count_steps(self) -> int:
-        """Steps until D has seen the data `epochs` times."""
-        steps, updates, needed = 0, 0, self.config.epochs * self.per_epoch
-        while updates < needed:
-            updates += self.critic_steps(steps)
+        """Steps until the data have been seen `epochs` times."""
+        steps, seen, needed = 0, 0, self.config.epochs * self.per_epoch
+        while seen < needed:
+            seen += self.critic_steps(steps) + int(self.objective.compares)
             steps += 1
         return steps
 
-    def epochs(self, d_updates: int) -> float:
-        """How often D has seen the data after so many updates."""
-        return d_updates / self.per_epoch
+    def epochs(self, seen: int) -> float:
+        """How often the data have been seen after so many batches."""
+        return seen / self.per_epoch
 
     def learning_rates(self, step: int) -> tuple[float, float]:
         """Of D and of G: the config's, falling linearly to zero over the last `decay` of the run."""

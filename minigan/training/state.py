@@ -12,7 +12,7 @@ from minigan import data, device, models, objectives, optim
 from minigan.device import Array
 from minigan.layers import Layer
 from minigan.random import Streams
-from minigan.training.config import Config
+from minigan.training.config import PENALTIES, Config
 
 
 class State:
@@ -22,11 +22,11 @@ class State:
         self.config, self.device = config, device.choose(config.device)
         self.device.use()
         self.streams = Streams(config.seed)
-        self.model = models.get(config.model, self.streams, sample_shape=sample_shape, **config.model_choices())
-        self.D, self.G = self.model.D, self.model.G
-        for network in (self.D, self.G):
-            network.convert(self.device.asarray)
         self.objective = _objective(config, self.streams)
+        self.model = _model(config, self.objective, self.streams, sample_shape)
+        self.D, self.G = self.model.D, self.model.G
+        for part in (self.D, self.G, self.objective):
+            part.convert(self.device.asarray)
         self.d_optimizer = _optimizer(config, self.D, config.d_lr)
         self.g_optimizer = _optimizer(config, self.G, config.g_lr)
         self.painter = self.G  # the network that samples are drawn from
@@ -41,18 +41,22 @@ class State:
         if self.average is not None:
             parts["average"] = dict(_arrays(self.painter))
         parts |= {"d_optimizer": self.d_optimizer.state, "g_optimizer": self.g_optimizer.state}
+        parts["objective"] = dict(self.objective.named_buffers())
         return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
 
     def counts(self) -> dict[str, int]:
-        """How many updates the optimizers and the average have seen."""
+        """How many updates the optimizers and the average have seen, and what the objective counts."""
         average = {} if self.average is None else {"average": self.average.t}
-        return {"d_optimizer": self.d_optimizer.t, "g_optimizer": self.g_optimizer.t, **average}
+        own = {f"objective/{name}": count for name, count in self.objective.counts().items()}
+        return {"d_optimizer": self.d_optimizer.t, "g_optimizer": self.g_optimizer.t, **average, **own}
 
     def set_counts(self, counts: dict[str, int]) -> None:
         """Restore `counts`."""
         self.d_optimizer.t, self.g_optimizer.t = counts["d_optimizer"], counts["g_optimizer"]
         if self.average is not None:
             self.average.t = counts["average"]
+        own = {name.removeprefix("objective/"): n for name, n in counts.items() if name.startswith("objective/")}
+        self.objective.set_counts(own)
 
     def noise(self, n: int, rng: np.random.Generator) -> Array:
         """z ~ N(0, I), float32 (n, z_dim), on the device."""
@@ -71,20 +75,43 @@ def _arrays(network: Layer) -> Iterator[tuple[str, Array]]:
 
 
 def _objective(config: Config, streams: Streams) -> objectives.Objective:
-    hyper: dict[str, Any] = {}
-    if objectives.find(config.objective).penalty is not None:
-        hyper["rng"] = streams("penalty")
+    hyper = dict(config.hyper)
     if config.real_label is not None:
         hyper["real_label"] = config.real_label
-    return objectives.get(config.objective, **hyper)
+    objective = _got(config.objective, hyper, streams("penalty"))
+    if config.penalty is not None:
+        if objective.output not in ("score", "mean", "covariance"):
+            given = objectives.OUTPUTS[objective.output]
+            raise ValueError(f"a penalty needs one score per sample; {config.objective} is played with {given}")
+        weight = {} if config.penalty_weight is None else {PENALTIES[config.penalty]: config.penalty_weight}
+        objective.add_penalty(_got(config.penalty, weight, streams("second penalty")))
+    return objective
+
+
+def _got(name: str, hyper: dict[str, Any], rng: np.random.Generator) -> objectives.Objective:
+    random = {"rng": rng} if "rng" in objectives.hyperparameters(name) else {}
+    return objectives.get(name, **hyper, **random)
+
+
+def _model(
+    config: Config, objective: objectives.Objective, streams: Streams, sample_shape: tuple[int, ...]
+) -> models.Model:
+    critic = models.Critic(**objective.critic(), spectral_norm=config.spectral_norm)
+    model = models.get(config.model, streams, sample_shape=sample_shape, critic=critic, **config.model_choices())
+    objective.check(model.D, np.zeros((2, *sample_shape), np.float32))
+    return model
 
 
 def _optimizer(config: Config, network: Layer, lr: float) -> optim.Optimizer:
-    params = network.named_params()
+    params = list(network.named_params())
+    if not params:
+        return optim.Idle()
     if config.optimizer == "adam":
         return optim.Adam(params, lr, betas=config.betas)
+    if config.optimizer == "adamax":
+        return optim.AdaMax(params, lr, betas=config.betas)
     if config.optimizer == "rmsprop":
         return optim.RMSProp(params, lr)
     if config.optimizer == "sgd":
         return optim.SGD(params, lr)
-    raise ValueError(f"unknown optimizer {config.optimizer!r}; known are adam, rmsprop, sgd")
+    raise ValueError(f"unknown optimizer {config.optimizer!r}; known are adam, adamax, rmsprop, sgd")

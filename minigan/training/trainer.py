@@ -23,6 +23,7 @@ from minigan.training.album import Album
 from minigan.training.config import Config, chosen, from_flags
 from minigan.training.interrupt import stop_on_signals
 from minigan.training.observed import Observed
+from minigan.training.prepare import prepare
 from minigan.training.run import Run
 from minigan.training.schedule import Schedule
 from minigan.training.state import State
@@ -41,6 +42,7 @@ class Trainer:
     The loop itself is two lines of `training.steps` and may be written outside (examples/mnist_gan.py):
 
         for _ in trainer.steps():
+            d_loss = None
             for real, z in trainer.critic_batches():
                 d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
             g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
@@ -57,12 +59,10 @@ class Trainer:
         self.state = State(config, dataset.shape)
         self.objective = Observed(self.state.objective)
         self.album = Album(run, self.state, dataset.images)
-        self.step, self.d_updates, self.seconds = 0, 0, 0.0
-        self.schedule = Schedule(
-            config, lambda step: self.objective.critic_steps(step, config.n_critic), self.batches.per_epoch
-        )
+        self.step, self.seen, self.seconds = 0, 0, 0.0  # `seen`: real batches
+        self.schedule = Schedule(config, self.state.objective, self.batches.per_epoch)
         self.total = self.schedule.total
-        self.last: dict[str, float] = {}
+        self.last: dict[str, float | None] = {}
 
     @classmethod
     def start(cls, config: Config, out: Path | None = None, **options: Any) -> Trainer:
@@ -92,7 +92,7 @@ class Trainer:
         path, arrays, numbers = run.latest()
         checkpoint.restore(path, arrays, trainer.state.arrays())
         trainer.state.set_counts(numbers["counts"])
-        trainer.step, trainer.d_updates, trainer.seconds = numbers["step"], numbers["d_updates"], numbers["seconds"]
+        trainer.step, trainer.seen, trainer.seconds = numbers["step"], numbers["seen"], numbers["seconds"]
         run.forget_after(trainer.step)
         return trainer
 
@@ -121,6 +121,7 @@ class Trainer:
         """The whole run, with the objective's steps."""
         state = self.state
         for _ in self.steps():
+            d_loss = None  # there are games without a discriminator
             for real, z in self.critic_batches():
                 d_loss = discriminator_step(state.D, state.G, self.objective, state.d_optimizer, real, z)
             g_loss = generator_step(state.D, state.G, self.objective, state.g_optimizer, self.noise())
@@ -128,8 +129,8 @@ class Trainer:
 
     @property
     def epochs(self) -> float:
-        """How often D has seen the data."""
-        return self.schedule.epochs(self.d_updates)
+        """How often the data have been seen."""
+        return self.schedule.epochs(self.seen)
 
     def steps(self) -> Iterator[int]:
         """The numbers of the steps still to do; around each, all that is not mathematics."""
@@ -138,6 +139,8 @@ class Trainer:
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.config.threads, "blas")
         with quiet, blas, stop_on_signals() as stop, bar:
+            if self.step == 0 and self.state.objective.passes > 0:
+                prepare(self.state, self.batches, quiet=self.quiet)
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)
@@ -155,27 +158,33 @@ class Trainer:
         """A real batch and noise for each D update of this step."""
         for part in range(self.schedule.critic_steps(self.step)):
             self.state.streams.seek(self.step, part + 1)
-            yield self.state.device.asarray(self.batches(self.d_updates)), self._draw_noise()
-            self.d_updates += 1
+            yield self._real_batch(), self._draw_noise()
 
     def noise(self) -> Array:
-        """Noise for G's update of this step."""
+        """Noise for G's update of this step; a game whose G loss compares with real samples is shown some first."""
         self.state.streams.seek(self.step, 0)
+        if self.state.objective.compares:
+            self.objective.face(self.state.D, self._real_batch())
         return self._draw_noise()
 
-    def _draw_noise(self) -> Array:
-        return self.state.noise(self.config.batch_size, self.state.streams("noise"))
+    def _real_batch(self) -> Array:
+        self.seen += 1
+        return self.state.device.asarray(self.batches(self.seen - 1))
 
-    def record(self, d_loss: Array, g_loss: Array) -> None:
-        """Take the losses of this step; FloatingPointError where one is not finite."""
-        self.last = {"d_loss": float(d_loss), "g_loss": float(g_loss)}
-        broken = [name for name, value in self.last.items() if not math.isfinite(value)]
+    def _draw_noise(self) -> Array:
+        n = self.config.batch_size * self.state.objective.fakes
+        return self.state.noise(n, self.state.streams("noise"))
+
+    def record(self, d_loss: Array | None, g_loss: Array) -> None:
+        """Take the losses of this step (None: there is no D); FloatingPointError where one is not finite."""
+        self.last = {"d_loss": None if d_loss is None else float(d_loss), "g_loss": float(g_loss)}
+        broken = [name for name, value in self.last.items() if value is not None and not math.isfinite(value)]
         if broken:
             self._give_up(f"not finite: {', '.join(f'{name} = {self.last[name]}' for name in broken)}")
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
-        numbers = {"d_updates": self.d_updates, "seconds": self.seconds, "counts": self.state.counts()}
+        numbers = {"seen": self.seen, "seconds": self.seconds, "counts": self.state.counts()}
         shape = {"sample_shape": self.state.model.sample_shape}  # so that sampling needs no data
         return self.run.save(self.step, self.state.arrays(), numbers | shape)
 
@@ -192,10 +201,12 @@ class Trainer:
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
         if self.step % LOG_EVERY == 0 or self.step == self.total:
             self.last["d_real"], self.last["d_fake"] = self.objective.means()
-            point = {"step": self.step, "epoch": round(self.epochs, 4), **self.last}
+            readings = {name: float(value) for name, value in self.objective.readings().items()}
+            point = {"step": self.step, "epoch": round(self.epochs, 4), **self.last, **readings}
             self.run.append({**point, "seconds": round(self.seconds, 3)})
-            names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
-            bar.set_postfix_str("  ".join(f"{names[k]} {v:.3f}" for k, v in self.last.items()), refresh=False)
+            bar.set_postfix_str(self._words(self.last | readings), refresh=False)
+        if epoch_ended:
+            self.state.objective.after_epoch()
         if epoch_ended or self.step == self.total:
             broken = checkpoint.not_finite(self.state.arrays())
             if broken:
@@ -205,6 +216,11 @@ class Trainer:
         for hook in self.hooks:
             hook(self)
         bar.update()
+
+    @staticmethod
+    def _words(point: Mapping[str, float | None]) -> str:
+        names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+        return "  ".join(f"{names.get(k, k)} {v:.3f}" for k, v in point.items() if v is not None)
 
     def _give_up(self, reason: str) -> NoReturn:
         kept = self.run.checkpoints()

@@ -1,0 +1,29 @@
+"""What some objectives do before the first step: train an autoencoder, measure a margin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tqdm import tqdm
+
+from minigan.data import Batches
+from minigan.device import Array
+from minigan.training.state import State
+
+FIRST = 2**32  # part of step 0 from which the random numbers of the preparation are counted; no step has so many parts
+
+
+def prepare(state: State, batches: Batches, *, quiet: bool = False) -> None:
+    """Walk over the real batches as often as the objective asks for, with a progress bar."""
+    objective, whole = state.objective, int(batches.per_epoch)
+    walks = (tuple(range(i * whole, (i + 1) * whole)) for i in range(objective.passes))
+
+    def walk() -> Iterator[Array]:
+        for i in next(walks):
+            state.streams.seek(0, FIRST + i)
+            yield state.device.asarray(batches(i))
+
+    work = objective.prepare(state.D, state.d_optimizer, walk)
+    total = objective.passes * whole
+    for _ in tqdm(work, total=total, unit="batch", desc=f"{objective.name} prepares", leave=False, disable=quiet):
+        pass
