@@ -1,0 +1,116 @@
+"""The layers that are checked, in sizes that reveal mistakes: odd maps, not square, not divided by the strides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigan.layers import (
+    ELU,
+    BatchNorm,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    Flatten,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softplus,
+    Tanh,
+)
+from minigan.random import Streams
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """A layer to check at inputs of one shape, in training or evaluation mode."""
+
+    make: Callable[[np.random.Generator], Layer]
+    shape: tuple[int, ...]
+    train: bool = True
+    name: str = ""  # where the layer's own would be too long for a table
+    streams: Streams = field(init=False)
+    layer: Layer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "streams", Streams(0))
+        layer = self.make(self.streams("layer"))
+        layer.convert(lambda array: array.astype(np.float64))
+        randomise(layer, self.streams("weights"))
+        object.__setattr__(self, "layer", layer)
+
+    def __str__(self) -> str:
+        return f"{self.name or self.layer}{'' if self.train else ', eval mode'}"
+
+    def rewind(self) -> None:
+        """Let the layer draw the same random numbers again (dropout)."""
+        self.streams.seek(0)
+
+    def input(self) -> np.ndarray:
+        """Random numbers of the case's shape, none near 0, where piecewise linear layers have their kink."""
+        x = self.streams.at("input", 0).normal(size=self.shape)
+        return x + 0.1 * np.sign(x)
+
+
+def randomise(layer: Layer, rng: np.random.Generator) -> None:
+    """Fill parameters and buffers with random numbers; those of running variances are positive."""
+    for _, param in layer.named_params():
+        param[...] = rng.normal(size=param.shape)
+    for name, buffer in layer.named_buffers():
+        buffer[...] = rng.uniform(0.5, 2, buffer.shape) if name.endswith("var") else rng.normal(size=buffer.shape)
+
+
+def layer_cases() -> list[LayerCase]:
+    """Every layer, and networks of them, batch norm in both modes."""
+    flat, image, case = (4, 6), (3, 5, 4, 2), LayerCase
+    return [
+        case(lambda rng: Linear(6, 5, rng=rng), flat),
+        case(lambda rng: Linear(6, 5, bias=False, rng=rng), flat, name="Linear(6, 5) without bias"),
+        case(lambda rng: Conv2d(2, 3, 3, 1, 1, rng=rng), image),
+        case(
+            lambda rng: Conv2d(2, 3, (4, 3), (2, 1), (1, 2), rng=rng), (3, 7, 6, 2), name="Conv2d, 4 x 3, stride (2, 1)"
+        ),
+        case(
+            lambda rng: Conv2d(2, 3, 2, 3, bias=False, rng=rng), (3, 8, 6, 2), name="Conv2d, windows with gaps, no bias"
+        ),
+        case(lambda rng: ConvTranspose2d(2, 3, 4, 2, 1, rng=rng), image, name="ConvTranspose2d, few channels"),
+        case(lambda rng: ConvTranspose2d(2, 9, 4, 2, 1, rng=rng), image, name="ConvTranspose2d, many channels"),
+        case(_odd_transpose, image, name="ConvTranspose2d, 2 x 3, stride (3, 2), no bias"),
+        case(lambda rng: BatchNorm(2), image),
+        case(lambda rng: BatchNorm(6), flat),
+        case(lambda rng: BatchNorm(2), image, train=False),
+        case(lambda rng: LayerNorm((5, 4, 2)), image),
+        case(lambda rng: LayerNorm(6), flat),
+        *(_plain(page, image) for page in (ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh, Flatten)),
+        case(lambda rng: Reshape(4, 10), image),
+        case(lambda rng: Dropout(0.3, rng=rng), image),
+        case(lambda rng: Dropout(0.3, rng=rng), image, train=False),
+        case(curved_critic, (4, 6, 5, 2), name="Network: conv, batch norm, tanh, linear"),
+        case(curved_critic, (4, 6, 5, 2), train=False, name="Network: conv, batch norm, tanh, linear"),
+        case(_nested, flat, name="Network in a Network: linear, layer norm, softplus"),
+    ]
+
+
+def _plain(page: type[Layer], shape: tuple[int, ...]) -> LayerCase:
+    return LayerCase(lambda rng: page(), shape)
+
+
+def _odd_transpose(rng: np.random.Generator) -> Layer:
+    return ConvTranspose2d(2, 9, (2, 3), (3, 2), (0, 1), (2, 1), bias=False, rng=rng)
+
+
+def curved_critic(rng: np.random.Generator) -> Network:
+    """A critic (N, 6, 5, 2) -> (N, 1) with all that is hard in it."""
+    return Network(Conv2d(2, 3, 4, 2, 1, rng=rng), BatchNorm(3), Tanh(), Flatten(), Linear(18, 1, rng=rng))
+
+
+def _nested(rng: np.random.Generator) -> Network:
+    inner = Network(Linear(5, 4, rng=rng), LayerNorm(4), Softplus())
+    return Network(Linear(6, 5, rng=rng), ELU(), inner, Linear(4, 1, rng=rng))
