@@ -30,6 +30,7 @@ class DRAGAN(NonSaturating):
     """
 
     name = "dragan"
+    constraint = "gradient penalty near data"
     defaults = Defaults(lr=1e-4, betas=(0.5, 0.9), batch_size=128)
     critic_norm = "layer"
 

@@ -53,7 +53,7 @@ class McGAN(WGAN):
         return j, db
 
     def after_d_update(self, D: Any) -> None:
-        kept = [] if self.compares else [getattr(D.layers[-1], name) for name in self.witness]
+        kept = [] if self.compares else [v for _, v in D.layers[-1].named_params()]
         for _, w in D.named_params():
             if not any(w is v for v in kept):
                 np.clip(w, -self.clip, self.clip, out=w)

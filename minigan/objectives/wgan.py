@@ -34,6 +34,7 @@ class WGAN(Objective):
     """
 
     name = "wgan"
+    constraint = "clipped weights"
     defaults = Defaults(optimizer="rmsprop", lr=5e-5, n_critic=5)
 
     def __init__(self, *, clip: float = 0.01, warmup: bool = True) -> None:

@@ -32,6 +32,7 @@ class WGANGP(WGAN):
     """
 
     name = "wgan-gp"
+    constraint = "gradient penalty"
     defaults = Defaults(lr=1e-4, betas=(0.5, 0.9), n_critic=5)
     critic_norm = "layer"
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from minigan import data, device
 from minigan.device import Array
 from minigan.random import Streams
-from minigan.training import checkpoint
+from minigan.training import checkpoint, words
 from minigan.training.album import Album
 from minigan.training.config import Config, chosen, from_flags
 from minigan.training.interrupt import stop_on_signals
@@ -110,12 +110,8 @@ class Trainer:
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
-        dataset = self.batches.dataset
-        print(f"{self.state.model.table()}\n\nobjective: {self.config.objective}")
-        print(f"data: {dataset.name}, {dataset.source}")
-        print(f"{self.total:,} steps of {self.config.batch_size} into {self.run.folder}")
-        if self.step >= self.total:
-            print(f"All of them are done; --resume {self.run.folder} --epochs N goes further.")
+        plan = words.plan(self.config, self.batches.dataset, self.step, self.total, self.run.folder)
+        print(f"{self.state.model.table()}\n\n{plan}")
 
     def train(self) -> None:
         """The whole run, with the objective's steps."""
@@ -190,13 +186,7 @@ class Trainer:
 
     def finish(self) -> str:
         """Draw the closing pictures; returns the closing words."""
-        minutes, seconds = divmod(round(self.seconds), 60)
-        lines = [
-            f"{self.step:,} steps ({self.epochs:.4g} epochs) in {minutes}:{seconds:02d} minutes, "
-            f"{self.step / max(self.seconds, 1e-9):.1f} steps per second. In {self.run.folder}:"
-        ]
-        lines += [f"  {name:<14}{what}" for name, what in self.album.finish().items()]
-        return "\n".join([*lines, f"More samples: minigan sample {self.run.folder} -n 64 --out more.png"])
+        return words.outcome(self.step, self.epochs, self.seconds, self.run.folder, self.album.finish())
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
         if self.step % LOG_EVERY == 0 or self.step == self.total:
@@ -204,7 +194,7 @@ class Trainer:
             readings = {name: float(value) for name, value in self.objective.readings().items()}
             point = {"step": self.step, "epoch": round(self.epochs, 4), **self.last, **readings}
             self.run.append({**point, "seconds": round(self.seconds, 3)})
-            bar.set_postfix_str(self._words(self.last | readings), refresh=False)
+            bar.set_postfix_str(words.point(self.last | readings), refresh=False)
         if epoch_ended:
             self.state.objective.after_epoch()
         if epoch_ended or self.step == self.total:
@@ -216,11 +206,6 @@ class Trainer:
         for hook in self.hooks:
             hook(self)
         bar.update()
-
-    @staticmethod
-    def _words(point: Mapping[str, float | None]) -> str:
-        names = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
-        return "  ".join(f"{names.get(k, k)} {v:.3f}" for k, v in point.items() if v is not None)
 
     def _give_up(self, reason: str) -> NoReturn:
         kept = self.run.checkpoints()

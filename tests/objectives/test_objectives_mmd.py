@@ -442,6 +442,18 @@ def test_mmd_gan_warms_its_critic_up() -> None:
 
 # MMD GAN with gradient penalty
 
+
+def test_both_players_of_the_penalised_game_see_the_unbiased_statistic() -> None:
+    a, b = batches()
+    game = MMDGANGP()
+    value = mmd2_by_hand(a, b, game.kernel, 1.0, unbiased=True)
+    loss, _, db = game.d_loss(a, b)
+    g_loss, g_db = game.joint_g_loss(a, b)
+    np.testing.assert_allclose([loss, g_loss], [-value, value], rtol=1e-12)
+    np.testing.assert_array_equal(g_db, -db)
+    assert MMDGANGP().joint_g_loss(a, a)[0] < -0.01  # no distance, seen without bias, is below zero
+
+
 PENALISED = pytest.mark.parametrize(
     "options",
     [{}, {"kernel": "rbf", "bandwidths": (1.0, 3.0)}, {"kernel": "rbf", "linear": 0.5, "weight": 3.0}],

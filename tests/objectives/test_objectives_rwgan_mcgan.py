@@ -12,6 +12,7 @@ from support import strict
 from minigan.gradcheck import derivative_error
 from minigan.layers import Flatten, LeakyReLU, Linear, Network
 from minigan.layers.covariance import Covariance
+from minigan.layers.spectralnorm import SpectralNorm
 from minigan.objectives.mcgan import McGANCovariance, McGANMean
 from minigan.objectives.rwgan import RWGAN, bregman_wasserstein
 from minigan.objectives.wgan import WGAN
@@ -367,6 +368,13 @@ def test_after_an_update_the_covariance_witness_is_orthonormal_and_the_rest_clip
         assert (np.diag(r) > 0).all()
     for name in ("1.weight", "1.bias"):
         assert np.abs(dict(D.named_params())[name]).max() == np.float32(0.3)
+
+
+def test_a_witness_inside_spectral_normalisation_is_projected_too() -> None:
+    D = critic(SpectralNorm(Linear(4, 1, bias=False, rng=rng()), rng=rng()))
+    McGANMean(clip=0.3).check(D, np.zeros((3, 6), np.float32))
+    McGANMean(clip=0.3).after_d_update(D)
+    assert np.linalg.norm(dict(D.named_params())["3.weight"]) == pytest.approx(1, rel=1e-6)
 
 
 def test_a_witness_that_is_orthonormal_stays_where_it_is() -> None:

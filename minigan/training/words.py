@@ -1,0 +1,48 @@
+"""What a run says to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from minigan.data import Dataset
+from minigan.training.config import Config
+
+NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+
+
+def game(config: Config) -> str:
+    """The objective, with what was chosen about it."""
+    chosen = {**config.hyper, **({} if config.real_label is None else {"real_label": config.real_label})}
+    words = [config.objective, *(f"{name} {value}" for name, value in chosen.items())]
+    if config.penalty is not None:
+        weight = "" if config.penalty_weight is None else f" {config.penalty_weight:g}"
+        words.append(f"with the penalty of {config.penalty}{weight}")
+    if config.spectral_norm:
+        words.append("D spectrally normalised")
+    return ", ".join(words)
+
+
+def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path) -> str:
+    """What is about to happen."""
+    lines = [f"objective: {game(config)}", f"data: {dataset.name}, {dataset.source}"]
+    lines.append(f"{total:,} steps of {config.batch_size} into {folder}")
+    if step >= total:
+        lines.append(f"All of them are done; --resume {folder} --epochs N goes further.")
+    return "\n".join(lines)
+
+
+def point(numbers: Mapping[str, float | None]) -> str:
+    """A log point, for the end of a progress bar."""
+    return "  ".join(f"{NAMES.get(name, name)} {value:.3f}" for name, value in numbers.items() if value is not None)
+
+
+def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str]) -> str:
+    """What has happened, and the files that show it."""
+    minutes, rest = divmod(round(seconds), 60)
+    lines = [
+        f"{step:,} steps ({epochs:.4g} epochs) in {minutes}:{rest:02d} minutes, "
+        f"{step / max(seconds, 1e-9):.1f} steps per second. In {folder}:"
+    ]
+    lines += [f"  {name:<14}{what}" for name, what in files.items()]
+    return "\n".join([*lines, f"More samples: minigan sample {folder} -n 64 --out more.png"])
