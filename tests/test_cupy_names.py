@@ -11,7 +11,7 @@ GPU_PAGES = (
     "kernels/**/*.py",
     "objectives/**/*.py",
     "penalties.py",
-    "optim.py",
+    "optim/**/*.py",
     "training/steps.py",
 )
 CPU_ONLY = ("kernels/cpu_*.py", "kernels/cpu/**/*.py")  # these meet NumPy arrays alone

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import strict
 
-from minigan.optim import CHUNK, SGD, Adam, Average, Optimizer, RMSProp, flatten
+from minigan.optim import CHUNK, SGD, Adam, AdaMax, Average, Idle, Optimizer, RMSProp, flatten
 
 Params = dict[str, np.ndarray]
 SHAPES = {"0.weight": (7, 5), "0.bias": (5,), "big": (2 * CHUNK + 13,), "chunk": (CHUNK,), "one": (), "none": (0, 3)}
@@ -54,6 +54,17 @@ def adam(
     return p
 
 
+def adamax(
+    p: np.ndarray, gs: list[np.ndarray], lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+) -> np.ndarray:
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    for g in gs:
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = np.maximum(betas[1] * v + eps, np.abs(g))
+        p = p - lr * m / v
+    return p
+
+
 @dataclass(frozen=True)
 class Rule:
     """An optimizer with its options, and the textbook's formula for it."""
@@ -79,9 +90,11 @@ RULES = [
     Rule(Adam, adam, {"lr": 0.01}),
     Rule(Adam, adam, {"lr": 0.01, "betas": (0.5, 0.999)}),
     Rule(Adam, adam, {"lr": 0.01, "betas": (0.0, 0.9), "eps": 1e-2}),
+    Rule(AdaMax, adamax, {"lr": 0.01}),
+    Rule(AdaMax, adamax, {"lr": 0.01, "betas": (0.5, 0.8), "eps": 0.3}),
 ]
 each = pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.make.__name__} {rule.options}")
-every = pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
+every = pytest.mark.parametrize("make", [SGD, RMSProp, Adam, AdaMax])
 
 
 @each
@@ -155,7 +168,8 @@ def test_the_state_is_named_after_moment_and_parameter() -> None:
     some = {name: params()[name] for name in names}
     assert set(SGD(some.items()).state) == {"v/0.weight", "v/0.bias"}
     assert set(RMSProp(some.items()).state) == {"s/0.weight", "s/0.bias"}
-    assert set(Adam(some.items()).state) == {"m/0.weight", "v/0.weight", "m/0.bias", "v/0.bias"}
+    for make in (Adam, AdaMax):
+        assert set(make(some.items()).state) == {"m/0.weight", "v/0.weight", "m/0.bias", "v/0.bias"}
 
 
 @every
@@ -215,6 +229,10 @@ def test_gradients_that_do_not_fit_are_refused_before_anything_moves(
         (lambda p: Adam(p, betas=(0.5, -0.1)), r"Adam needs both betas in \[0, 1\)"),
         (lambda p: Adam(p, eps=math.nan), "Adam needs .* eps > 0"),
         (lambda p: Adam([]), "Adam got no parameters"),
+        (lambda p: AdaMax(p, betas=(0.5, 1.0)), r"AdaMax needs both betas in \[0, 1\)"),
+        (lambda p: AdaMax(p, eps=0), "AdaMax needs .* eps > 0"),
+        (lambda p: Idle(lr=0), "learning rate must be positive, got 0"),
+        (lambda p: Idle(list(p)[:2]), r"Idle moves nothing, but got the parameters \['0.weight', '0.bias'\]"),
         (lambda p: Average(p, p, 1.0), r"decay of the average must lie in \[0, 1\), got 1.0"),
         (lambda p: Average(p, list(p)[:1], 0.9), "the average and its source have different arrays"),
     ],
@@ -222,6 +240,33 @@ def test_gradients_that_do_not_fit_are_refused_before_anything_moves(
 def test_wrong_hyper_parameters_are_refused(make: Callable[[Any], Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make(params().items())
+
+
+def test_adamax_stands_still_where_no_gradient_ever_came() -> None:
+    moved = params(np.float32)
+    optimizer = AdaMax(moved.items())
+    for _ in range(3):
+        optimizer.step({name: np.zeros_like(array) for name, array in moved.items()})
+    for name, array in params(np.float32).items():
+        np.testing.assert_array_equal(moved[name], array)
+
+
+def test_the_first_step_of_adamax_is_short_because_nothing_is_corrected() -> None:
+    p = np.zeros(3)
+    AdaMax([("p", p)], 0.1, betas=(0.9, 0.999)).step({"p": np.array([5.0, -0.01, 2])})
+    np.testing.assert_allclose(p, [-0.01, 0.01, -0.01], rtol=1e-12)
+
+
+def test_the_idle_optimizer_counts_steps_and_refuses_gradients() -> None:
+    optimizer = Idle()
+    optimizer.step({})
+    optimizer.step({"0": {}, "1": {"2": {}}})  # what a network without parameters leaves
+    optimizer.lr = 0.5
+    assert (optimizer.t, optimizer.params, optimizer.state) == (2, {}, {})
+    assert isinstance(optimizer, Optimizer)
+    with pytest.raises(ValueError, match=r"unknown \['0.weight'\]"):
+        optimizer.step({"0": {"weight": np.ones(2)}})
+    assert optimizer.t == 2
 
 
 def test_nested_gradients_are_flattened_to_the_names_of_parameters() -> None:

@@ -9,9 +9,13 @@ import numpy as np
 
 from minigan.layers import (
     ELU,
+    Autoencoder,
     BatchNorm,
+    CodeSpace,
     Conv2d,
     ConvTranspose2d,
+    Covariance,
+    Decode,
     Dropout,
     Flatten,
     Layer,
@@ -23,8 +27,10 @@ from minigan.layers import (
     Reshape,
     Sigmoid,
     Softplus,
+    SpectralNorm,
     Tanh,
 )
+from minigan.layers.autoencoder import ENERGIES
 from minigan.random import Streams
 
 
@@ -95,7 +101,52 @@ def layer_cases() -> list[LayerCase]:
         case(curved_critic, (4, 6, 5, 2), name="Network: conv, batch norm, tanh, linear"),
         case(curved_critic, (4, 6, 5, 2), train=False, name="Network: conv, batch norm, tanh, linear"),
         case(_nested, flat, name="Network in a Network: linear, layer norm, softplus"),
+        *(case(_autoencoder(energy), image, name=f"Autoencoder, energy {energy}") for energy in ENERGIES),
+        case(_autoencoder("mse"), image, train=False, name="Autoencoder, energy mse"),
+        case(_autoencoder_in_the_middle, image, name="Autoencoder in a Network: tanh, autoencoder, linear"),
+        case(_code_space, image, name="CodeSpace, of samples"),
+        case(_code_space, (4, 3), name="CodeSpace, of codes"),
+        case(_decode, (4, 3)),
+        case(lambda rng: Covariance(6, 4, rng=rng), flat),
+        # In eval mode: in training u and v move with every pass, and count as constants all the same.
+        case(lambda rng: SpectralNorm(Linear(6, 5, rng=rng), rng=rng), flat, train=False),
+        case(_spectral_conv, image, train=False, name="SpectralNorm of Conv2d, no bias"),
+        case(_spectral_transpose, image, train=False, name="SpectralNorm of ConvTranspose2d"),
     ]
+
+
+def _autoencoder(energy: str) -> Callable[[np.random.Generator], Autoencoder]:
+    def make(rng: np.random.Generator) -> Autoencoder:
+        down = Conv2d(2, 3, 3, 2, 1, bias=False, rng=rng)
+        encoder = Network(down, BatchNorm(3), Tanh(), Flatten(), Linear(18, 4, rng=rng))
+        up = ConvTranspose2d(3, 2, (3, 4), 2, 1, rng=rng)
+        return Autoencoder(encoder, Network(Linear(4, 18, rng=rng), Reshape(3, 2, 3), Softplus(), up), energy)
+
+    return make
+
+
+def _autoencoder_in_the_middle(rng: np.random.Generator) -> Network:
+    return Network(Tanh(), _autoencoder("l2")(rng), Linear(5, 2, rng=rng))
+
+
+def _code_space(rng: np.random.Generator) -> CodeSpace:
+    encoder = Network(Flatten(), Linear(40, 3, rng=rng), Tanh())
+    decoder = Network(Linear(3, 40, rng=rng), Reshape(5, 4, 2))
+    return CodeSpace(encoder, decoder, sample_shape=(5, 4, 2), codes=3)
+
+
+def _decode(rng: np.random.Generator) -> Decode:
+    space = _code_space(rng)
+    space.convert(lambda array: array.astype(np.float64))  # Decode leaves that to the space
+    return Decode(space)
+
+
+def _spectral_conv(rng: np.random.Generator) -> SpectralNorm:
+    return SpectralNorm(Conv2d(2, 3, (3, 2), (2, 1), 1, bias=False, rng=rng), rng=rng)
+
+
+def _spectral_transpose(rng: np.random.Generator) -> SpectralNorm:
+    return SpectralNorm(ConvTranspose2d(2, 3, (4, 3), 2, 1, rng=rng), rng=rng)
 
 
 def _plain(page: type[Layer], shape: tuple[int, ...]) -> LayerCase:

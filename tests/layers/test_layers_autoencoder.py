@@ -92,6 +92,13 @@ def test_every_derivative_is_right_in_both_modes(energy: str) -> None:
 
 
 @each
+def test_every_derivative_is_right_where_the_parts_owe_nothing_themselves(energy: str) -> None:
+    layer = float64(Autoencoder(Linear(6, 3, rng=rng()), Network(Linear(3, 6, rng=rng()), ReLU()), energy))
+    errors = gradcheck.layer_errors(layer, rng(2).normal(size=(4, 6)), rng(3))
+    assert max(errors.values()) < 1e-7, errors
+
+
+@each
 def test_samples_do_not_meet_where_the_parts_keep_them_apart(energy: str) -> None:
     layer = float64(Autoencoder(Network(Flatten(), Linear(6, 3, rng=rng())), Linear(3, 6, rng=rng()), energy))
     with pytest.raises(ValueError, match="the decoder draws"):

@@ -14,8 +14,11 @@ from minigan import layers
 from minigan.layers import (
     ELU,
     BatchNorm,
+    CodeSpace,
     Conv2d,
     ConvTranspose2d,
+    Covariance,
+    Decode,
     Dropout,
     Flatten,
     Layer,
@@ -32,6 +35,8 @@ from minigan.layers import (
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
+SPACE = CodeSpace(Linear(6, 3, rng=RNG), Linear(3, 6, rng=RNG), sample_shape=(6,), codes=3)
+COMPOSED = ("Autoencoder", "CodeSpace", "Network", "SpectralNorm")  # the layer inside that met the input speaks
 TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it takes
     (Linear(6, 5, rng=RNG), (4, 6)),
     (Conv2d(2, 3, 3, rng=RNG), (4, 5, 6, 2)),
@@ -41,6 +46,8 @@ TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it ta
     (Reshape(3, 2), (4, 6)),
     (Flatten(), (4, 3, 2)),
     (Dropout(0.5, rng=RNG), (4, 6)),
+    (Covariance(6, 2, rng=RNG), (4, 6)),
+    (Decode(SPACE), (4, 3)),
     *((page(), (4, 6)) for page in (ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh)),
 ]
 
@@ -54,7 +61,7 @@ def named(layer: Layer) -> str:
 
 
 def test_every_leaf_layer_is_here() -> None:
-    leaves = {getattr(layers, name) for name in layers.__all__ if name not in ("Layer", "Network", "accumulate")}
+    leaves = {getattr(layers, name) for name in layers.__all__ if name not in (*COMPOSED, "Layer", "accumulate")}
     assert {type(layer) for layer, _ in TAKES} == leaves
 
 
