@@ -9,15 +9,9 @@ from minigan.objectives.began import BEGAN
 from minigan.objectives.cramer import Cramer
 from minigan.objectives.dragan import DRAGAN
 from minigan.objectives.ebgan import EBGAN
-from minigan.objectives.fgan import (
-    FGANGAN,
-    FGANJS,
-    FGANKL,
-    FGANHellinger,
-    FGANNeyman,
-    FGANPearson,
-    FGANReverseKL,
-)
+from minigan.objectives.fgan import FGANKL, FGANReverseKL
+from minigan.objectives.fgan_classic import FGANGAN, FGANJS
+from minigan.objectives.fgan_squares import FGANHellinger, FGANNeyman, FGANPearson
 from minigan.objectives.fisher import Fisher
 from minigan.objectives.gmmn import GMMN
 from minigan.objectives.hinge import Hinge

@@ -1,15 +1,11 @@
-"""f-GAN: a game for every f-divergence, seven of them."""
+"""f-GAN: a game for every f-divergence. What all share, and both directions of Kullback and Leibler's."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from minigan.device import Array
-from minigan.objectives.objective import Defaults, Objective, sigmoid, softplus
-
-LOG2 = math.log(2)
+from minigan.objectives.objective import Defaults, Objective
 
 
 def capped_exp(t: Array) -> Array:
@@ -113,137 +109,3 @@ class FGANReverseKL(FGAN):
 
     def h(self, v: Array) -> tuple[Array, Array]:
         return v - 1, np.ones_like(v)
-
-
-class FGANPearson(FGAN):
-    """f-GAN for Pearson's χ²: squares, as least squares GANs have them, but of the ratio of densities.
-
-    Divergence  f(u) = (u - 1)²       f*(t) = t² / 4 + t          Σ (p - q)² / q
-
-    D, G        as FGAN says, with
-                g(v) = v              g'(v) = 1
-                h(v) = v² / 4 + v     h'(v) = v / 2 + 1
-
-    Optimum     v = 2 (p / q - 1); outputs above 0 mean "rather real".
-    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D positive, small, falling.
-    Fails       Explodes where the fakes leave data out (p / q large). At b = -2, where D sends sure fakes, G's
-                gradient is 0, and below it has the wrong sign: then `alternative`.
-    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
-    """
-
-    name = "fgan-pearson"
-
-    def g(self, v: Array) -> tuple[Array, Array]:
-        return v, np.ones_like(v)
-
-    def h(self, v: Array) -> tuple[Array, Array]:
-        return v * v / 4 + v, v / 2 + 1
-
-
-class FGANNeyman(FGAN):
-    """f-GAN for Neyman's χ², Pearson's with the roles of data and generator exchanged.
-
-    Divergence  f(u) = (1 - u)² / u   f*(t) = 2 - 2 √(1 - t)      Σ (p - q)² / p
-
-    D, G        as FGAN says, with
-                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
-                h(v) = 2 - 2 e^(-v/2)     h'(v) = e^(-v/2)
-
-    Optimum     v = 2 log(p / q); outputs above 0 mean "rather real".
-    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D positive, small, falling.
-    Fails       Explodes for samples far down: there fakes push G, and data pushes D, with exponential gradients.
-    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
-    """
-
-    name = "fgan-neyman"
-
-    def g(self, v: Array) -> tuple[Array, Array]:
-        e = capped_exp(-v)
-        return 1 - e, e
-
-    def h(self, v: Array) -> tuple[Array, Array]:
-        e = capped_exp(-v / 2)
-        return 2 - 2 * e, e
-
-
-class FGANHellinger(FGAN):
-    """f-GAN for the squared Hellinger distance, symmetric and at most 2.
-
-    Divergence  f(u) = (√u - 1)²      f*(t) = t / (1 - t)         Σ (√p - √q)²
-
-    D, G        as FGAN says, with
-                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
-                h(v) = eᵛ - 1         h'(v) = eᵛ
-
-    Optimum     v = ½ log(p / q); outputs above 0 mean "rather real".
-    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D between 0 and 2, falling.
-    Fails       Misjudged samples have exponential gradients in D on both sides; for sure fakes (b → -∞) G's
-                vanish: then `alternative`.
-    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
-    """
-
-    name = "fgan-hellinger"
-
-    def g(self, v: Array) -> tuple[Array, Array]:
-        e = capped_exp(-v)
-        return 1 - e, e
-
-    def h(self, v: Array) -> tuple[Array, Array]:
-        e = capped_exp(v)
-        return e - 1, e
-
-
-class FGANJS(FGAN):
-    """f-GAN for twice the Jensen-Shannon divergence: the original GAN, counted from 0.
-
-    Divergence  f(u) = u log u - (u + 1) log((u + 1) / 2)         f*(t) = -log(2 - eᵗ)        2 JSD(p, q)
-
-    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
-                g(v) = log 2 - sp(-v)     g'(v) = σ(-v)
-                h(v) = sp(v) - log 2      h'(v) = σ(v)
-
-    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real.
-    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D between 0 and log 4 = 1.386, falling.
-    Fails       As the original: a sure D leaves G without a gradient; then `alternative`.
-    Deviates    The usual Jensen-Shannon divergence is half of this; the paper's f is kept.
-    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
-    """
-
-    name = "fgan-js"
-    logit = True
-
-    def g(self, v: Array) -> tuple[Array, Array]:
-        return LOG2 - softplus(-v), sigmoid(-v)
-
-    def h(self, v: Array) -> tuple[Array, Array]:
-        return softplus(v) - LOG2, sigmoid(v)
-
-
-class FGANGAN(FGAN):
-    """The original GAN as an f-GAN: the minimax game bit for bit, and with `alternative` the non-saturating one.
-
-    Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)        2 JSD(p, q) - log 4
-
-    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
-                g(v) = -sp(-v) = log σ(v)     g'(v) = σ(-v)
-                h(v) = sp(v)                  h'(v) = σ(v)
-
-    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real. f(1) is -log 4, not 0.
-    Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D between -log 4 = -1.386 (D knows nothing) and 0, falling.
-    Fails       A sure D leaves G without a gradient; then `alternative`.
-    Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
-    """
-
-    name = "fgan-gan"
-    logit = True
-
-    def g(self, v: Array) -> tuple[Array, Array]:
-        return -softplus(-v), sigmoid(-v)
-
-    def h(self, v: Array) -> tuple[Array, Array]:
-        return softplus(v), sigmoid(v)

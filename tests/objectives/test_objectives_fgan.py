@@ -11,16 +11,9 @@ import pytest
 from support import strict
 
 from minigan.gradcheck import derivative_error, objective_errors
-from minigan.objectives.fgan import (
-    FGAN,
-    FGANGAN,
-    FGANJS,
-    FGANKL,
-    FGANHellinger,
-    FGANNeyman,
-    FGANPearson,
-    FGANReverseKL,
-)
+from minigan.objectives.fgan import FGAN, FGANKL, FGANReverseKL
+from minigan.objectives.fgan_classic import FGANGAN, FGANJS
+from minigan.objectives.fgan_squares import FGANHellinger, FGANNeyman, FGANPearson
 from minigan.objectives.minimax import Minimax
 from minigan.objectives.nonsaturating import NonSaturating
 
