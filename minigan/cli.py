@@ -1,4 +1,4 @@
-"""The `minigan` command: train, sample, gradcheck, data."""
+"""The `minigan` command: train, sample, objectives, gradcheck, data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan import __version__, battery, data, device, gradcheck, plots
+from minigan import __version__, battery, cards, data, device, gradcheck, plots
 from minigan.atomic import replacing
 from minigan.training import checkpoint
 from minigan.training.command import mended
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_sample, _add_gradcheck, _add_data):
+    for add in (_add_train, _add_sample, _add_objectives, _add_gradcheck, _add_data):
         add(commands)
     flags = parser.parse_args(arguments)
     with mended(f"minigan {flags.command}"):
@@ -102,6 +102,27 @@ def _save_arrays(path: Path, samples: np.ndarray) -> None:
             np.save(file, samples)
         else:
             np.savez_compressed(file, samples=samples)
+
+
+def _add_objectives(commands: argparse._SubParsersAction) -> None:
+    text = """What --objective can be: a table of all games, or the card of one.
+
+A card has the losses of D and G with their gradients, the paper's defaults, what a healthy run looks like, how it
+fails, and where it comes from.
+
+example: minigan objectives wgan-gp"""
+    parser = commands.add_parser("objectives", help="the games", description=text, formatter_class=RAW)
+    parser.add_argument("name", nargs="?", help="the one whose card to show; without it, the table of all")
+    parser.add_argument("--markdown", action="store_true", help="the table as README has it")
+    parser.set_defaults(act=_objectives)
+
+
+def _objectives(flags: argparse.Namespace) -> int:
+    if flags.name is not None and flags.markdown:
+        raise ValueError(f"--markdown prints the table of all objectives: leave out {flags.name}, or --markdown")
+    text = cards.card(flags.name) if flags.name is not None else cards.markdown() if flags.markdown else cards.table()
+    print(text, flush=True)  # here, where a closed pipe is understood
+    return 0
 
 
 def _add_gradcheck(commands: argparse._SubParsersAction) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import minigan
+from minigan import cards, objectives
 from minigan.cli import main
 from minigan.layers import Tanh
 from minigan.training.config import Config
@@ -76,10 +77,12 @@ def test_help_names_the_commands_and_works_as_a_module() -> None:
     process = spawn("--help")
     out, err = process.communicate()
     assert process.returncode == 0 and err == ""
-    assert all(re.search(rf"^ +{name} ", out, re.MULTILINE) for name in ("train", "sample", "gradcheck", "data"))
+    assert all(
+        re.search(rf"^ +{name} ", out, re.MULTILINE) for name in ("train", "sample", "objectives", "gradcheck", "data")
+    )
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "gradcheck", "data"])
+@pytest.mark.parametrize("command", ["train", "sample", "objectives", "gradcheck", "data"])
 def test_the_help_of_each_command_contains_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -104,6 +107,36 @@ def test_what_argparse_cannot_read_exits_with_two_and_the_usage(
         main(arguments)
     assert caught.value.code == 2
     assert "usage: minigan" in capsys.readouterr().err
+
+
+def test_objectives_lists_every_game_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["objectives"]) == 0
+    out = capsys.readouterr().out
+    assert out == cards.table() + "\n"
+    assert re.findall(r"^([a-z]\S*) .*", out, re.MULTILINE) == ["name", *objectives.names(), "minigan"]
+
+
+def test_objectives_shows_the_card_of_one_and_the_table_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["objectives", "wgan-gp"]) == 0
+    assert capsys.readouterr().out == cards.card("wgan-gp") + "\n"
+    assert main(["objectives", "--markdown"]) == 0
+    assert capsys.readouterr().out == cards.markdown() + "\n"
+
+
+def test_an_unknown_objective_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, "objectives", "wgan_gp")
+    assert "unknown objective 'wgan_gp'" in line and all(name in line for name in objectives.names())
+    assert "leave out lsgan, or --markdown" in refused(capsys, "objectives", "lsgan", "--markdown")
+
+
+@pytest.mark.parametrize("arguments", [[], ["hinge"]])
+def test_a_reader_who_has_seen_enough_of_the_objectives_is_no_error(arguments: list[str]) -> None:
+    process = spawn("objectives", *arguments, PYTHONUNBUFFERED="")
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait() == 1
 
 
 def test_gradcheck_prints_its_table_and_exits_with_zero(capsys: pytest.CaptureFixture[str]) -> None:

@@ -286,10 +286,73 @@ def test_smoothing_keeps_a_level_keeps_gaps_and_calms_noise():
     assert _smooth(noise).std() < 0.3 * noise.std()
 
 
+def labels(log):
+    """What each panel of a log's picture is called."""
+    return [axes.get_ylabel() for axes in _figure(_curves(log), None).axes]
+
+
+def named(axes):
+    """The lines that a panel's legend names."""
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_every_reading_of_the_objective_gets_a_small_panel_below_and_the_picture_grows(tmp_path):
+    log = log_of(50, epoch=[1] * 50, seconds=[2] * 50, k=np.linspace(0, 1, 50), lam_2=[0.5] * 50)
+    assert labels(log) == ["loss", "D's probability of real", "k", "lam_2"]
+    *above, last = _figure(_curves(log), None).axes
+    assert last.get_xlabel() == "step" and not any(axes.get_xlabel() for axes in above)
+    plots.save_curves(tmp_path / "curves.png", log)
+    picture = pixels(tmp_path / "curves.png", "RGB")
+    assert picture.shape == (900 + 2 * 195, 1200, 3)
+    for panel in (picture[900:1095], picture[1095:]):
+        assert (panel == (0x00, 0x9E, 0x73)).all(axis=-1).sum() > 500
+
+
+def test_a_log_with_epochs_and_seconds_alone_has_two_panels():
+    assert labels(log_of(5, epoch=[1] * 5, seconds=[2] * 5)) == ["loss", "D's probability of real"]
+
+
+def test_no_more_than_four_readings_are_shown_and_those_without_a_number_take_no_place():
+    empty = {"empty": [None] * 5, "broken": [NAN] * 5}
+    log = log_of(5, **empty, **{name: [1.0] * 5 for name in "pqrst"})
+    assert labels(log)[2:] == ["p", "q", "r", "s"]
+
+
+def test_a_reading_that_some_log_points_lack_has_a_gap_there_and_no_mark():
+    log = log_of(6, margin=[None, 5.0, 4.0, NAN, 3.0, 2.0])
+    del log[5]["margin"]
+    panel = _figure(_curves(log), None).axes[2]
+    assert np.array_equal(panel.lines[0].get_ydata(), [NAN, 5, 4, NAN, 3, NAN], equal_nan=True)
+    assert len(panel.lines) == 2 and panel.get_legend() is None
+
+
+def test_a_game_without_d_shows_the_generator_alone(tmp_path):
+    log = log_of(40, **dict.fromkeys(("d_loss", "d_real", "d_fake"), [None] * 40), distance=[0.1] * 40)
+    above, below = _figure(_curves(log), None).axes
+    assert named(above) == ["generator"]
+    assert below.get_ylabel() == "distance"
+    plots.save_curves(tmp_path / "curves.png", log)
+    assert pixels(tmp_path / "curves.png", "RGB").shape == (450 + 195, 1200, 3)
+
+
+def test_a_curve_that_was_never_finite_leaves_its_marks_and_not_its_name():
+    above, below = _figure(_curves(log_of(40, d_loss=[NAN] * 40, d_real=[None] * 40)), None).axes
+    assert named(above) == ["generator", "not finite"]
+    assert named(below) == ["generated, $D(G(z))$"]
+
+
+def test_a_log_of_nothing_still_gives_a_picture(tmp_path):
+    log = log_of(5, **dict.fromkeys(("d_loss", "g_loss", "d_real", "d_fake"), [None] * 5))
+    assert labels(log) == ["loss"]
+    plots.save_curves(tmp_path / "curves.png", log)
+
+
 @pytest.mark.parametrize(
     ("log", "said"),
     [
         ([], "the log is empty"),
+        (log_of(2, k=[1.0, "much"]), "`k` must be a number or None at every log point.*much"),
+        (log_of(2, k=[1.0, [2.0, 3.0]]), "`k` must be a number or None"),
         ([*log_of(2), {"step": 20, "d_loss": 1.0, "g_loss": 1.0}], "log point 2 lacks d_real, d_fake; it has step"),
         (log_of(2, step=[0, NAN]), "log point 1 has no finite `step`"),
     ],

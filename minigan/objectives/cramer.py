@@ -33,7 +33,7 @@ class Cramer(Objective):
                 dR/dt = N(t - h²) Q - N(t) Q          dR/dh² = -N(t - h²) Q
                 go home through D, in an ordinary backward pass each.
 
-    Defaults    λ 10, 256 features, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
+    Defaults    `weight` λ 10, 256 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
     Healthy     L of G falls, then stays; slopes of f near 1.
     Fails       f sees one fake as anchor and 0 in the place of the data: L of D can be near 0 while the distributions
                 differ. Watch L of G as well.

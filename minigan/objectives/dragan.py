@@ -23,7 +23,7 @@ class DRAGAN(NonSaturating):
                 x̂_i = x_i + α_i · ½ s U_i        U_i ~ U[0, 1) per number, α_i ~ U[0, 1) per sample
                 R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²,  D being the logit        its gradient: penalties.py
 
-    Defaults    λ 10, Adam 1e-4, betas (0.5, 0.9), one D step, batch 128.
+    Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9), one D step, batch 128.
     Healthy     As the non-saturating game, with L of G below 3; gradient norms near the data 0.8 to 1.2.
     Fails       Perturbed points that land on other data: D goes flat.
     Source      Kodali et al. 2017, section 3.2, with the noise of the authors' code (uniform, half a deviation).

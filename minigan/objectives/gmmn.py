@@ -34,7 +34,7 @@ class GMMN(Objective):
                 over all numbers, drec = 2 (rec - x) / x.size. Then it is frozen: G makes codes of `features` numbers,
                 real samples are encoded, and the decoder shows what the codes mean.
 
-    Defaults    w 1000, SGD 2 with momentum 0.9, batch 1000. With Adam: w 1, rate 1e-3.
+    Defaults    `weight` w 1000, SGD 2 with momentum 0.9, batch 1000. With Adam: w 1, rate 1e-3.
     Healthy     √MMD² falls tenfold in the first 2,000 steps, then flattens; samples by way of codes are sharper.
     Fails       A batch of 100 is too small: blur. One narrow bandwidth: every kernel entry is 0, and so is the
                 gradient. One wide bandwidth: only the means match.

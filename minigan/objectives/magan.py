@@ -34,7 +34,7 @@ class MAGAN(EnergyGame):
                 margin never rises.
 
     Energy      sse, Σ (r - x)² over the image.
-    Defaults    code of 256, AdaMax 5e-4, betas (0.5, 0.999), batch 64. No batch norm.
+    Defaults    code of 256 numbers (`features`), AdaMax 5e-4, betas (0.5, 0.999), batch 64. No batch norm.
     Healthy     The margin falls in a few visible steps and freezes; A + |A - B| falls.
     Fails       The margin drops to nearly nothing in the first epochs: D was prepared for too long.
     Source      Wang, Cully, Chang & Demiris 2017, algorithm 1; hinge for each sample, as in the authors' code.

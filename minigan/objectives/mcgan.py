@@ -100,7 +100,7 @@ class McGANMean(McGAN):
 
     Schedule    `warmup` trains the critic long at first, as WGAN does.
 
-    Defaults    p 2, primal, c 0.01, 64 features (the paper: 1024), RMSProp 5e-5, n_critic 5, batch 64.
+    Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5, n_critic 5, batch 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
     Fails       Without the projection v grows for ever, and the loss with it. Means are little to match: features
                 that stop learning cannot tell fakes with the right means and the wrong everything else.
@@ -176,7 +176,7 @@ class McGANCovariance(McGAN):
 
     Schedule    `warmup` trains the critic long at first, as WGAN does.
 
-    Defaults    primal, k 16, 64 features, c 0.01, RMSProp 5e-5, n_critic 5, batch 64.
+    Defaults    `form` primal, `rank` k 16, 64 `features`, `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
     Fails       Without the projection u and v grow for ever, or all their columns become one. In the dual, a batch
                 smaller than the features has a noisy M: J stays above 0 for a perfect G.

@@ -39,7 +39,7 @@ class MMDGANGP(Objective):
                 from there through D to its parameters, in an ordinary backward pass each.
 
     Defaults    α 0.2, 0.5, 1, 2, 5 with `linear` c 1, or σ 2, 5, 10, 20, 40, 80 with c 0 (`bandwidths` are either);
-                λ 1, 16 features, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
+                `weight` λ 1, 16 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
     Healthy     L of G small and positive, of changing sign once the batches match; the witness's slope near 1.
     Fails       Far-apart batches give narrow kernels no gradient: that is what heavy tails and the linear term are
                 for. Batch norm in D: the penalty is on each sample by itself.

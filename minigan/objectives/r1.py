@@ -28,7 +28,7 @@ class R1(NonSaturating):
     Derivation  At the fixed point D is 0 on the data. Near it the players' updates turn like a pendulum that has no
                 friction; R, which shrinks the slope of D where the data is, is the friction.
 
-    Defaults    γ 10, RMSProp 1e-4, one D step, batch 64; an average of G's weights (0.999) draws the samples.
+    Defaults    `gamma` γ 10, RMSProp 1e-4, one D step, batch 64; an average of G's weights (0.999) draws the samples.
     Healthy     L of D - R slightly below 2 log 2 = 1.386; slopes shrink as training settles.
     Fails       γ too large: D knows nothing, L of D is 1.386 for ever.
     Deviates    The authors' code leaves the ½ out: its 10 is γ = 20 here. `every` is that of Karras et al.

@@ -30,7 +30,7 @@ class RWGAN(WGAN):
 
     Schedule    `warmup` trains the critic long at first, as WGAN does; off by default.
 
-    Defaults    "kl", c 0.005, S 0.01, RMSProp 5e-4, n_critic 5, batch 64.
+    Defaults    `bregman` "kl", `clip` c 0.005, `scale` S 0.01, RMSProp 5e-4, n_critic 5, batch 64.
     Healthy     As WGAN; with a rate ten times WGAN's, L of D swings at first.
     Fails       As WGAN. "l2" with the default S: a box of 5e-5, in which every output is 0.
     Deviates    The paper's interval comes from a gradient of φ, which Σ x log x does not have at -c; ψ = eᵗ is the

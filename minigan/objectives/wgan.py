@@ -25,7 +25,7 @@ class WGAN(Objective):
     Schedule    100 critic steps in front of each of the first 25 generator updates and of every 500th, so that the
                 distance is a distance; n_critic otherwise. `warmup=False` turns this off.
 
-    Defaults    c 0.01, RMSProp 5e-5, n_critic 5, batch 64. Momentum makes the critic unstable.
+    Defaults    `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64. Momentum makes the critic unstable.
     Healthy     -L jumps up in the first critic phase, then falls smoothly with the quality of the samples; most
                 weights sit at the two bounds.
     Fails       c too small: gradients vanish layer by layer, outputs of 1e-4; too large: the critic is slow.

@@ -1,4 +1,4 @@
-"""The two pictures of a training log: what both players lose, and what D thinks of real and of fake."""
+"""The pictures of a training log: what both players lose, what D thinks of real and of fake, what else was read."""
 
 from __future__ import annotations
 
@@ -15,23 +15,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEYS = ("step", "d_loss", "g_loss", "d_real", "d_fake")
+NOT_DRAWN = ("epoch", "seconds")
 # Blue and vermillion of Okabe & Ito's palette for all kinds of colour vision; the dashes tell them apart in grey.
 D_STYLE: dict[str, Any] = {"color": "#0072B2", "linestyle": "-"}
 G_STYLE: dict[str, Any] = {"color": "#D55E00", "linestyle": (0, (3.5, 1.2))}
+READING_STYLE: dict[str, Any] = {"color": "#009E73", "linestyle": "-"}
+LINES = {
+    "d_loss": ("discriminator", D_STYLE),
+    "g_loss": ("generator", G_STYLE),
+    "d_real": ("real, $D(x)$", D_STYLE),
+    "d_fake": ("generated, $D(G(z))$", G_STYLE),
+}
 INK = "#333333"
 FEW = 30  # log points up to which each is marked and none is averaged
+READINGS = 4  # panels for what else a log holds
+HEIGHT, READING_HEIGHT = 3.0, 1.3  # inches of a panel
 
 
 def save_curves(path: str | os.PathLike[str], log: Sequence[Mapping[str, Any]], *, title: str | None = None) -> None:
     """Write the curves of a run as a PNG of 1200 x 900 pixels: losses above, D's scores of real and fake below.
 
     log    one mapping per log point with `step`, `d_loss`, `g_loss`, `d_real` (mean D(x)) and `d_fake` (mean D(G(z)));
-           what else it holds is not looked at
+           `epoch` and `seconds` are not looked at; of the objective's own readings (a margin, a distance), which not
+           every point must hold, the first four get a small panel each below, 195 pixels high
 
     Thin lines are the log itself, thick ones its running mean without the wildest spikes, which may leave the panel.
     The scores are called probabilities when all of them lie in [0, 1]. A number that is not finite (or None) leaves
-    a gap, and a mark at the foot of its panel.
-    ValueError: the log is empty, or a log point lacks a key.
+    a gap, and a mark at the foot of its panel; readings leave the gap alone. What is None from end to end is no part
+    of the game: its line is left out, and so is the panel of the scores or of a reading without any line.
+    ValueError: the log is empty, a log point lacks a key, or something in it is not a number.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,47 +58,69 @@ def _figure(curves: dict[str, np.ndarray], title: str | None) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(8, 6), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1))
-    above, below = figure.subplots(2, 1, sharex=True)
-    _panel(above, curves["step"], {"discriminator": curves["d_loss"], "generator": curves["g_loss"]})
-    above.set_ylabel("loss")
-    d_real, d_fake = curves["d_real"], curves["d_fake"]
-    _panel(below, curves["step"], {"real, $D(x)$": d_real, "generated, $D(G(z))$": d_fake})
-    _name_scores(below, np.concatenate([d_real, d_fake]))
-    below.set_xlabel("step")
+    scores: list[str] = [key for key in ("d_real", "d_fake") if key in curves]
+    readings = [[key] for key in curves if key not in KEYS][:READINGS]
+    panels = [["d_loss", "g_loss"], *([scores] if scores else []), *readings]
+    heights = [HEIGHT if keys[0] in KEYS else READING_HEIGHT for keys in panels]
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    figure = Figure(figsize=(8, sum(heights)), dpi=150, layout=layout)
+    column = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, keys in zip(column, panels, strict=True):
+        _panel(axes, curves, keys)
+        axes.set_ylabel("loss" if keys[0] == "d_loss" else keys[0], parse_math=False)
+    if scores:
+        _name_scores(column[1], np.concatenate([curves[key] for key in scores]))
+    if readings:
+        figure.align_ylabels()
+    column[-1].set_xlabel("step")
     if title is not None:
         figure.suptitle(title, x=0.02, ha="left", color=INK, fontsize=13, parse_math=False)
     return figure
 
 
 def _curves(log: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """The log as one float64 array per key; numbers that are not finite become NaN."""
+    """The log as one float64 array per key that has something to show; what is not finite, or missing, becomes NaN."""
     if len(log) == 0:
         raise ValueError("the log is empty: there is no curve to draw before the first log point")
     for number, point in enumerate(log):
         missing = [key for key in KEYS if key not in point]
         if missing:
             raise ValueError(f"log point {number} lacks {', '.join(missing)}; it has {', '.join(map(str, point))}")
-    curves = {key: np.array([point[key] for point in log], dtype=np.float64) for key in KEYS}
-    curves = {key: np.where(np.isfinite(values), values, np.nan) for key, values in curves.items()}
+    keys = dict.fromkeys([*KEYS, *(key for point in log for key in point if key not in NOT_DRAWN)])
+    curves = {key: _column(log, key) for key in keys}
     if np.isnan(curves["step"]).any():
         raise ValueError(f"log point {np.isnan(curves['step']).argmax()} has no finite `step`")
-    return curves
+    return {key: values for key, values in curves.items() if np.isfinite(values).any() or _broke(log, key)}
 
 
-def _panel(axes: Axes, step: np.ndarray, lines: dict[str, np.ndarray]) -> None:
-    """Both players' curves, thin as logged and thick as smoothed, with a legend that covers nothing."""
+def _column(log: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
+    try:
+        values = np.array([point.get(key) for point in log], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{key}` must be a number or None at every log point: {error}") from error
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _broke(log: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Was a number of the game itself computed, and never finite?"""
+    return key in KEYS and any(point[key] is not None for point in log)
+
+
+def _panel(axes: Axes, curves: dict[str, np.ndarray], keys: Sequence[str]) -> None:
+    """Those of `keys` that the log has, thin as logged and thick as smoothed; a legend that covers nothing."""
+    step, shown = curves["step"], {key: curves[key] for key in keys if key in curves}
     marker = "o" if len(step) <= FEW else None
-    tame = [_tame(values) for values in lines.values()]
-    for name, values, calm, style in zip(lines, lines.values(), tame, (D_STYLE, G_STYLE), strict=True):
-        axes.plot(step, values, color=style["color"], alpha=0.3, linewidth=0.8)
+    tame = {key: _tame(values) for key, values in shown.items() if np.isfinite(values).any()}
+    for key, calm in tame.items():
+        name, style = LINES.get(key, (None, READING_STYLE))
+        axes.plot(step, shown[key], color=style["color"], alpha=0.3, linewidth=0.8)
         axes.plot(step, _smooth(calm), label=name, linewidth=2.2, marker=marker, markersize=5, **style)
-    known = np.concatenate(tame)
+    known = np.concatenate([[], *tame.values()])
     known = known[np.isfinite(known)]
     if known.size:
         margin = 0.06 * np.ptp(known) or 0.1
         axes.set_ylim(known.min() - margin, known.max() + margin)
-    broken = np.isnan(sum(lines.values()))
+    broken = np.isnan(sum(values for key, values in shown.items() if key in KEYS))
     if broken.any():
         at, foot = step[broken], axes.get_xaxis_transform()
         axes.plot(at, np.full_like(at, 0.03), "|", color=INK, markersize=9, transform=foot, label="not finite")
@@ -94,10 +128,11 @@ def _panel(axes: Axes, step: np.ndarray, lines: dict[str, np.ndarray]) -> None:
 
 
 def _dress(axes: Axes) -> None:
-    """What both panels share: legend above the axes, whole steps below, faint lines to read values by."""
+    """What all panels share: legend above the axes, whole steps below, faint lines to read values by."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, labelcolor=INK, borderaxespad=0.2)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, labelcolor=INK, borderaxespad=0.2)
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -169,6 +169,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
 
 
+# What a Python user may write where JSON has another word.
+_PYTHON = {"True": "true", "False": "false", "None": "null", "inf": "Infinity"}
+
+
 class _Pair(argparse.Action):
     """Collects NAME=VALUE into a dict; a value is JSON where it can be, else the text itself."""
 
@@ -177,7 +181,7 @@ class _Pair(argparse.Action):
         if not (name and equals):
             parser.error(f"{option} expects NAME=VALUE, such as {option} clip=0.05, got {values!r}")
         try:
-            value = json.loads(text)
+            value = json.loads(_PYTHON.get(text, text))
         except json.JSONDecodeError:
             value = text
         setattr(flags, self.dest, {**getattr(flags, self.dest, {}), name.replace("-", "_"): value})
