@@ -26,8 +26,8 @@ class BEGAN(EnergyGame):
                 Where the fakes are still too good for D (F < gamma E), k grows: D cares more about telling them apart.
 
     Energy      l1, the mean of |r - x| over the image.
-    Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers (`features`), Adam 1e-4, betas (0.5, 0.999),
-                batch 16. No batch norm: D judges each image by itself.
+    Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers (`features`), Adam 1e-4,
+                betas (0.5, 0.999), batch 16. No batch norm: D judges each image by itself.
     Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
     Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
                 and alike: collapse, raise gamma.

@@ -55,8 +55,8 @@ class EBGAN(EnergyGame):
                 N_i has constant length, so what points along it is lost: dS_i = (dN_i - N_i <N_i, dN_i>) / |S_i|
                 |S_i| = √(Σ S_i² + 1e-12) keeps a code of zeros at PT = 0 and dS = 0.
 
-    Defaults    margin 10, pt 0.1, energy l2, code of 64 numbers (`features`), Adam 1e-3, batch 128. A margin belongs to its energy: mse
-                wants one of about 1.
+    Defaults    margin 10, pt 0.1, energy l2, code of 64 numbers (`features`), Adam 1e-3, batch 128. A margin belongs to
+                its energy: mse wants one of about 1.
     Healthy     The real energy falls, the fake energy hovers below the margin, PT falls from about 1 to 0.1 to 0.3.
     Fails       A margin far above what D can reach: D raises the fakes' energy without end, samples turn to noise. A
                 margin below the real energy: the hinge is off and nothing guides G. Without PT: few modes.

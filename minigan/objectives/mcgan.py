@@ -100,7 +100,8 @@ class McGANMean(McGAN):
 
     Schedule    `warmup` trains the critic long at first, as WGAN does.
 
-    Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5, n_critic 5, batch 64.
+    Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5, n_critic 5, batch
+                64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
     Fails       Without the projection v grows for ever, and the loss with it. Means are little to match: features
                 that stop learning cannot tell fakes with the right means and the wrong everything else.

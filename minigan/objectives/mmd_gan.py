@@ -39,8 +39,8 @@ class MMDGAN(Objective):
     Schedule    100 critic steps in front of each of the first 25 generator updates and of every 500th; n_critic
                 otherwise. `warmup=False` turns this off.
 
-    Defaults    `sigmas` 1, 2, 4, 8, 16, `one_sided` w 16, `reconstruction` v 8, c 0.01, codes of 10 numbers (`features`), RMSProp 5e-5,
-                n_critic 5, batch 64.
+    Defaults    `sigmas` 1, 2, 4, 8, 16, `one_sided` w 16, `reconstruction` v 8, c 0.01, codes of 10 numbers
+                (`features`), RMSProp 5e-5, n_critic 5, batch 64.
     Healthy     √MMD² small and steady, the one-sided term near 0, the energy of real samples falling.
     Fails       Without clipping MMD² saturates at twice the number of bandwidths, and its gradient vanishes. Near
                 MMD² = 0 the factor 1 / (2 √MMD²) amplifies noise.

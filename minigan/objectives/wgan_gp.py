@@ -24,8 +24,8 @@ class WGANGP(WGAN):
 
     No batch norm in the critic, for the penalty is on each sample by itself; layer norm takes its place.
 
-    Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9) (the authors' MNIST code; the paper's box has (0, 0.9)), n_critic 5,
-                batch 64. `one_sided` penalises only norms above 1.
+    Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9) (the authors' MNIST code; the paper's box has (0, 0.9)),
+                n_critic 5, batch 64. `one_sided` penalises only norms above 1.
     Healthy     Norms within 0.9 to 1.1 after a few hundred steps, R below 0.5, -(L - R) falling.
     Fails       With one ε per pixel, or the norm over one axis, it trains, but something else.
     Source      Gulrajani et al. 2017, algorithm 1 and equation 3.

@@ -2,26 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from support import strict
 
-from minigan import objectives
+from minigan import models, objectives
 from minigan.device import Array
 from minigan.layers import BatchNorm, Flatten, Layer, LeakyReLU, Linear, Network
-from minigan.objectives import Defaults
+from minigan.models import Critic
+from minigan.objectives import Defaults, Objective
+from minigan.random import Streams
 
-NAMES = ["minimax", "nonsaturating", "lsgan", "wgan", "wgan-gp", "hinge", "dragan"]
+NAMES = [
+    *("minimax", "nonsaturating", "lsgan", "hinge", "ragan", "dragan", "r1"),
+    *("wgan", "wgan-gp", "rwgan", "mcgan-mean", "mcgan-cov", "fisher"),
+    *("gmmn", "mmd-gan", "mmd-gan-gp", "cramer", "ebgan", "began", "magan"),
+    *("fgan-kl", "fgan-reverse-kl", "fgan-pearson", "fgan-neyman", "fgan-hellinger", "fgan-js", "fgan-gan"),
+]
 DEFAULTS = {
-    "minimax": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
-    "nonsaturating": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
-    "lsgan": Defaults("adam", 2e-4, (0.5, 0.999), 1, 64),
-    "wgan": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
-    "wgan-gp": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
+    **dict.fromkeys(NAMES, Defaults("adam", 2e-4, (0.5, 0.999), 1, 64)),
     "hinge": Defaults("adam", 2e-4, (0.0, 0.9), 5, 64),
     "dragan": Defaults("adam", 1e-4, (0.5, 0.9), 1, 128),
+    "r1": Defaults("rmsprop", 1e-4, batch_size=64),
+    "wgan": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
+    "wgan-gp": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
+    "rwgan": Defaults("rmsprop", 5e-4, n_critic=5, batch_size=64),
+    "mcgan-mean": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
+    "mcgan-cov": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
+    "fisher": Defaults("adam", 2e-4, (0.5, 0.999), 2, 64),
+    "gmmn": Defaults("sgd", 2.0, batch_size=1000),
+    "mmd-gan": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
+    "mmd-gan-gp": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
+    "cramer": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
+    "ebgan": Defaults("adam", 1e-3, (0.5, 0.999), 1, 128),
+    "began": Defaults("adam", 1e-4, (0.5, 0.999), 1, 16),
+    "magan": Defaults("adamax", 5e-4, (0.5, 0.999), 1, 64),
+}
+PENALISED = ["dragan", "r1", "wgan-gp", "mmd-gan-gp", "cramer"]
+DRAWING = [name for name in NAMES if "rng" in objectives.hyperparameters(name)]
+PROJECTING = ["wgan", "rwgan", "mcgan-mean", "mcgan-cov", "mmd-gan"]
+WARMING_UP = ["wgan", "mcgan-mean", "mcgan-cov", "mmd-gan"]
+# What D gives, in the games where it is not a score.
+SEEN = {
+    "mcgan-mean": "mean",
+    "mcgan-cov": "covariance",
+    "gmmn": "samples",
+    **dict.fromkeys(("mmd-gan", "ebgan", "began", "magan"), "autoencoder"),
+    **dict.fromkeys(("mmd-gan-gp", "cramer"), "features"),
 }
 
 
@@ -73,18 +103,130 @@ def test_the_defaults_are_those_of_the_paper(name: str) -> None:
     assert objectives.find(name).defaults == DEFAULTS[name]
 
 
+def test_the_objectives_that_draw_points_are_those_with_a_penalty_between_samples() -> None:
+    assert set(DRAWING) == {"dragan", "wgan-gp", "mmd-gan-gp", "cramer"}
+
+
+def test_the_penalty_of_another_game_is_added_or_refused() -> None:
+    real, fake = rng(1).normal(size=(6, 3)), rng(2).normal(size=(6, 3))
+
+    def paid(objective: Objective) -> float:
+        assert objective.penalty is not None
+        return float(objective.penalty(Witness(3), real, fake, {}))
+
+    alone = objectives.get("hinge")
+    alone.add_penalty(objectives.get("r1"))
+    both = objectives.get("wgan-gp", rng=rng())
+    both.add_penalty(objectives.get("r1"))
+    r1, gp = paid(objectives.get("r1")), paid(objectives.get("wgan-gp", rng=rng()))
+    assert (paid(alone), paid(both)) == (pytest.approx(r1), pytest.approx(gp + r1))
+    assert objectives.get("hinge").penalty is None
+    with pytest.raises(ValueError, match="lsgan has no penalty that hinge could borrow"):
+        objectives.get("hinge").add_penalty(objectives.get("lsgan"))
+
+
 def test_the_hyper_parameters_start_with_the_papers_numbers() -> None:
     gets: dict[str, Any] = {name: objectives.get(name) for name in NAMES}
     assert gets["wgan"].clip == 0.01
     assert (gets["wgan-gp"].weight, gets["wgan-gp"].one_sided, gets["dragan"].weight) == (10, False, 10)
     assert (gets["lsgan"].fake, gets["lsgan"].real, gets["lsgan"].gen) == (0, 1, 1)
-    assert all(gets[name].real_label == 1 for name in ("minimax", "nonsaturating", "dragan"))
+    assert all(gets[name].real_label == 1 for name in ("minimax", "nonsaturating", "dragan", "r1"))
+    assert (gets["r1"].gamma, gets["r1"].on, gets["r1"].every) == (10, "real", 1)
+
+
+def those(are: Callable[[type[Objective]], Any]) -> list[str]:
+    """The names of the pages of which something is true."""
+    return [name for name in NAMES if are(objectives.find(name))]
 
 
 def test_logits_penalties_and_norms_are_known_by_the_page() -> None:
-    assert [name for name in NAMES if objectives.find(name).logit] == ["minimax", "nonsaturating", "dragan"]
-    assert [name for name in NAMES if objectives.find(name).penalty is not None] == ["wgan-gp", "dragan"]
-    assert [name for name in NAMES if objectives.find(name).critic_norm == "layer"] == ["wgan-gp", "dragan"]
+    logits = ["minimax", "nonsaturating", "dragan", "r1", "fgan-js", "fgan-gan"]
+    assert those(lambda page: page.logit) == logits
+    assert those(lambda page: page.penalty is not None) == PENALISED
+    assert those(lambda page: page.critic_norm == "layer") == PENALISED
+    assert those(lambda page: page.critic_norm is None) == ["began", "magan"]
+    assert {page.critic_norm for page in map(objectives.find, NAMES)} == {"batch", "layer", None}
+
+
+def test_what_d_gives_is_known_by_the_page_and_told_to_the_model() -> None:
+    for name in NAMES:
+        objective = objectives.get(name)
+        assert (objective.output, objective.critic()["output"]) == (SEEN.get(name, "score"),) * 2
+        assert objective.trains_d == (name != "gmmn")
+        Critic(**objective.critic())
+    assert set(objectives.OUTPUTS) == {"score", "codes", *SEEN.values()}
+
+
+def test_games_that_compare_that_want_more_fakes_that_prepare_and_that_remember_are_known_by_the_page() -> None:
+    gets = {name: objectives.get(name) for name in NAMES}
+    assert [name for name in NAMES if gets[name].compares] == ["ragan", "gmmn", "mmd-gan", "mmd-gan-gp", "cramer"]
+    assert [name for name in NAMES if gets[name].fakes != 1] == ["cramer"]
+    assert {name: gets[name].passes for name in NAMES if gets[name].passes} == {"magan": 3}
+    assert {name: gets[name].buffers for name in NAMES if gets[name].buffers} == {
+        "fisher": ("lam", "omega", "distance"),
+        "began": ("k", "convergence"),
+        "magan": ("margin", "sum_real", "sum_fake", "count", "before"),
+    }
+    assert {name: gets[name].counts() for name in NAMES if gets[name].counts()} == {"r1": {"d_steps": 0}}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if objectives.find(name).buffers])
+def test_the_own_numbers_of_an_objective_are_float64_of_no_dimension_and_can_be_moved(name: str) -> None:
+    objective = objectives.get(name)
+    for key, number in objective.named_buffers():
+        assert isinstance(number, np.ndarray), key  # not a scalar: it is changed in place
+        assert (number.shape, number.dtype) == ((), np.float64), key
+        assert number is getattr(objective, key), key
+    objective.convert(strict.to_device)
+    assert {type(number) for _, number in objective.named_buffers()} == {strict.StrictArray}
+    assert objective.readings().keys() <= set(objective.buffers)
+
+
+def critic_of(output: str, shape: tuple[int, ...] = (2,)) -> Layer:
+    """A small D that gives this."""
+    critic = Critic(output=output, features=3, rank=2)
+    return models.get("points", Streams(0), sample_shape=shape, hidden=4, critic=critic).D
+
+
+# What else is let through, for each kind of D's outputs: it has their shape.
+ALSO: dict[str, set[str]] = {
+    "score": {"mean", "covariance"},
+    "features": {"score", "mean", "covariance", "samples", "codes", "autoencoder"},
+    "samples": set(objectives.OUTPUTS),
+    "codes": {"autoencoder"},
+    "autoencoder": {"codes"},
+}
+ASKING: list[tuple[str, dict[str, Any]]] = [*((name, {}) for name in ("hinge", *SEEN)), ("gmmn", {"space": "codes"})]
+REFUSED = [
+    (name, options, given)
+    for name, options in ASKING
+    for wanted in [objectives.get(name, **options).output]
+    for given in sorted(objectives.OUTPUTS.keys() - {wanted} - ALSO.get(wanted, set()))
+]
+
+
+@pytest.mark.parametrize(("name", "options", "given"), REFUSED)
+def test_a_d_of_another_kind_is_refused_with_what_was_expected(name: str, options: dict[str, Any], given: str) -> None:
+    objective, x = objectives.get(name, **options), np.zeros((5, 2), np.float32)
+    with pytest.raises(ValueError, match=rf"^{name} (is played with|needs a D) ") as caught:
+        objective.check(critic_of(given), x)
+    assert "models.get(name, ..., critic=objective.critic()) builds one" in str(caught.value)
+    if "is played with" in str(caught.value):
+        assert f"is played with {objectives.OUTPUTS[objective.output]} for every sample; this " in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_d_that_was_built_for_a_game_is_let_through(name: str) -> None:
+    objective = objectives.get(name)
+    objective.check(critic_of(objective.output), np.zeros((5, 2), np.float32))
+
+
+def test_checking_d_leaves_its_running_statistics_alone() -> None:
+    D = critic()
+    before = {name: array.copy() for name, array in D.named_buffers()}
+    objectives.get("hinge").check(D, rng().normal(size=(5, 6)).astype(np.float32))
+    for name, array in D.named_buffers():
+        np.testing.assert_array_equal(array, before[name])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +274,7 @@ def test_a_box_on_the_gpu_does_not_wait() -> None:
     assert all(np.abs(strict.to_host(param)).max() <= np.float32(0.3) for _, param in D.named_params())
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "wgan"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PROJECTING])
 def test_the_other_objectives_leave_d_alone_after_its_update(name: str) -> None:
     D, untouched = critic(), critic()
     objectives.get(name).after_d_update(D)
@@ -140,24 +282,25 @@ def test_the_other_objectives_leave_d_alone_after_its_update(name: str) -> None:
         np.testing.assert_array_equal(param, same)
 
 
-def test_wgan_trains_its_critic_long_at_the_start_and_every_500_steps() -> None:
-    wgan = objectives.get("wgan")
+@pytest.mark.parametrize("name", WARMING_UP)
+def test_wgan_and_its_kin_train_their_critic_long_at_the_start_and_every_500_steps(name: str) -> None:
+    wgan = objectives.get(name)
     long = [step for step in range(1502) if wgan.critic_steps(step, 5) != 5]
     assert long == [*range(25), 500, 1000, 1500]
     assert {wgan.critic_steps(step, 5) for step in long} == {100}
-    assert {objectives.get("wgan", warmup=False).critic_steps(step, 3) for step in range(1002)} == {3}
+    assert {objectives.get(name, warmup=False).critic_steps(step, 3) for step in range(1002)} == {3}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "wgan"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*WARMING_UP, "gmmn")])
 def test_the_other_objectives_take_the_critic_steps_that_are_asked_for(name: str) -> None:
     assert {objectives.get(name).critic_steps(step, 4) for step in range(502)} == {4}
 
 
-@pytest.mark.parametrize("name", ["wgan-gp", "dragan"])
+@pytest.mark.parametrize("name", DRAWING)
 def test_a_penalty_without_a_generator_is_refused_with_the_remedy(name: str) -> None:
-    x = np.ones((3, 2))
+    x, objective = np.ones((3, 2)), objectives.get(name)
     with pytest.raises(ValueError, match=rf"objectives.get\('{name}', rng=generator\)"):
-        objectives.get(name).penalty(Witness(2), x, x, {})  # type: ignore[misc]
+        objective.penalty(Witness(2), x, np.tile(x, (objective.fakes, 1)), {})  # type: ignore[misc]
 
 
 def test_wgan_gp_looks_between_real_and_fake_with_one_number_per_sample() -> None:
