@@ -25,7 +25,7 @@ FAINT = "#BBBBBB"
 LONGEST = 9  # rows that stand in one column; more are split into two, side by side
 PIXELS, GAP = 240, 4  # of a density picture, and between two of them
 SIDE, LABEL, CURVE, LAST, SPACE = 1.4, 1.35, 1.2, 0.45, 0.12  # inches: a picture, the name, a curve, its last value
-HEAD, FOOT, STRIP = 0.4, 0.32, 0.56  # inches above and below all rows, and of a row of images
+HEAD, STRIP = 0.4, 0.56  # inches above all rows, and of a row of images
 DPI = 120
 
 
@@ -123,7 +123,7 @@ def _points_page(rows: Sequence[PointsRow], real: np.ndarray, modes: int) -> Fig
     columns = 1 if len(rows) <= LONGEST else 2
     per_column = -(-len(rows) // columns)
     width = LABEL + count * SIDE + 2 * (SPACE + CURVE + LAST) + SPACE
-    page = _Page(columns * width, HEAD + per_column * (SIDE + SPACE) + FOOT)
+    page = _Page(columns * width, HEAD + per_column * (SIDE + SPACE))
     for column in range(columns):
         x = column * width + LABEL + count * SIDE + SPACE
         page.write(x, HEAD / 2, f"modes found, of {modes}", 9)
@@ -147,8 +147,8 @@ def _points_row(page: _Page, x: float, y: float, row: PointsRow, count: int, rea
     x += LABEL + count * SIDE + SPACE
     for values, top, words in ((row.found, modes, "{:.0f}"), (row.good, 1, "{:.0%}")):
         if len(values):
-            _curve(page.axes(x, y + 0.1, CURVE, SIDE - 0.2), row, values, top)
-            page.write(x + CURVE + 0.06, y + 0.1 + (1 - values[-1] / top) * (SIDE - 0.2), words.format(values[-1]), 10)
+            _curve(page.axes(x, y, CURVE, SIDE), row, values, top)
+            page.write(x + CURVE + 0.06, y + (1.08 - values[-1] / top) / 1.16 * SIDE, words.format(values[-1]), 10)
         x += CURVE + LAST + SPACE
 
 
@@ -165,16 +165,13 @@ def _curve(axes: Axes, row: PointsRow, values: Sequence[float], top: float) -> N
     """Values over the steps between 0 and `top`, with dots where there is a picture."""
     steps, heights = np.asarray(row.steps), np.asarray(values, dtype=np.float64)
     pictured = np.isin(steps, list(row.pictures))
-    axes.plot(steps, heights, color=LINE, linewidth=1.6, clip_on=False)
-    axes.plot(steps[pictured], heights[pictured], "o", color=LINE, markersize=4, clip_on=False)
-    axes.set_xlim(0, 1.04 * max(row.total, steps[-1]))
-    axes.set_ylim(0, top)
-    axes.set_yticks([0, top / 2, top], [""] * 3)
-    axes.set_xticks([])
-    axes.grid(axis="y", color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    end = max(row.total, steps[-1])
+    axes.hlines([0, top / 2, top], 0, end, color=FAINT, linewidth=0.6)
+    axes.plot(steps, heights, color=LINE, linewidth=1.6)
+    axes.plot(steps[pictured], heights[pictured], "o", color=LINE, markersize=4)
+    axes.set_xlim(-0.03 * end, 1.03 * end)
+    axes.set_ylim(-0.08 * top, 1.08 * top)
+    axes.set_axis_off()
 
 
 def _images_page(rows: Sequence[ImagesRow]) -> Figure:
