@@ -12,7 +12,7 @@ import argparse
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.training.command import mended
-from minigan.training.config import add_flags
+from minigan.training.flags import add_flags
 
 # How it was chosen: python examples/compare_recipes.py, all recipes at equal time.
 RECIPE = Config(

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigan import Config, Streams, Trainer, data, plots
 from minigan.training.command import mended
-from minigan.training.config import add_flags
+from minigan.training.flags import add_flags
 
 RECIPE = Config(
     model="points",

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.training.command import mended
-from minigan.training.config import add_flags
+from minigan.training.flags import add_flags
 
 RECIPE = Config.paper(
     objective="wgan-gp",  # Adam (0.5, 0.9), five critic steps for each of the generator's

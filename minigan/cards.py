@@ -192,7 +192,7 @@ def _hyperparameters(page: type[Objective]) -> Iterator[str]:
 
 def _effort(steps: int, seconds: float, choices: dict[str, Any]) -> str:
     chosen = "".join(f", {name}={value}" for name, value in choices.items())
-    return f"{steps:,} steps in {seconds:.0f} s on two cores{chosen}"
+    return f"{steps:,} steps in {seconds:.0f} s of one core{chosen}"
 
 
 def _paragraph(label: str, text: str) -> str:

@@ -14,7 +14,8 @@ from minigan import __version__, battery, cards, data, device, gradcheck, plots
 from minigan.atomic import replacing
 from minigan.training import checkpoint
 from minigan.training.command import mended
-from minigan.training.config import RECIPE, add_flags
+from minigan.training.config import RECIPE
+from minigan.training.flags import add_flags
 from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.trainer import Trainer

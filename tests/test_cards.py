@@ -129,8 +129,8 @@ def test_without_results_nothing_is_said_about_them(results: Path) -> None:
 def test_results_stand_on_the_card_and_in_the_readme(results: Path) -> None:
     results.write_text(json.dumps({"lsgan": {"ring": RING, "digits": DIGITS}, "wgan": {"digits": DIGITS}}))
     assert " ".join(cards.card("lsgan").partition("\nMeasured ")[2].split()) == (
-        "ring of Gaussians: 7 of 8 found, 93 % of the points good, 3,000 steps in 31 s on two cores; "
-        "digits: 61 % recognised, 9 of 10 classes, 2,000 steps in 240 s on two cores, d_lr=0.001"
+        "ring of Gaussians: 7 of 8 found, 93 % of the points good, 3,000 steps in 31 s of one core; "
+        "digits: 61 % recognised, 9 of 10 classes, 2,000 steps in 240 s of one core, d_lr=0.001"
     )
     assert "Measured    digits: 61 %" in cards.card("wgan")
     lines = cards.markdown().splitlines()

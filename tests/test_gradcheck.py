@@ -11,7 +11,7 @@ import pytest
 from minigan import battery, gradcheck, layers, objectives
 from minigan.gradcheck import TOLERANCE, derivative_error
 from minigan.layers import BatchNorm, Layer, Linear, Network, Tanh
-from minigan.objectives import LSGAN, NonSaturating
+from minigan.objectives import GMMN, LSGAN, NonSaturating, RaGAN
 
 OFF = 1.001
 Answer = Any
@@ -144,6 +144,27 @@ def test_an_objective_with_a_wrong_gradient_is_caught(wrong: str) -> None:
     assert {name for name, error in found.items() if error > TOLERANCE} == {wrong}
 
 
+@pytest.mark.parametrize("wrong", ["none", "real", "fake"])
+def test_a_game_that_compares_is_checked_facing_the_real_samples(wrong: str) -> None:
+    class Wrong(RaGAN):
+        """Relativistic, but G's gradient is off, or its loss is taken at other samples."""
+
+        def joint_g_loss(self, a: Any, b: Any) -> Any:
+            loss, db = super().joint_g_loss(OFF * a if wrong == "real" else a, b)
+            return loss, super().joint_g_loss(a, b)[1] * (OFF if wrong == "fake" else 1)
+
+    found = gradcheck.objective_errors(Wrong(), rng().normal(size=(5, 1)), rng(1).normal(size=(4, 1)), rng(2))
+    assert {name for name, error in found.items() if error > TOLERANCE} == (set() if wrong == "none" else {"G db"})
+    assert found.keys() == {"D da", "D db", "G db"}
+
+
+def test_a_game_without_a_d_is_checked_for_g_alone() -> None:
+    found = gradcheck.objective_errors(GMMN(), rng().normal(size=(5, 2)), rng(1).normal(size=(4, 2)), rng(2))
+    assert found.keys() == {"G db"}
+    assert found["G db"] < TOLERANCE
+    assert battery.StepCase("gmmn", None).errors().keys() == {"G step"}
+
+
 def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     class Forgetful(NonSaturating):
         """A penalty in the loss, and not in the gradient."""
@@ -151,7 +172,7 @@ def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest
         def penalty(self, D: Any, real: Any, fake: Any, grads: Any) -> Any:
             return sum((param**2).sum() for _, param in D.named_params())
 
-    monkeypatch.setattr(battery.StepCase, "_objective", lambda self, streams: Forgetful())
+    monkeypatch.setattr(battery.StepCase, "objective", lambda self, streams: Forgetful())
     found = battery.StepCase("nonsaturating", "batch").errors()
     assert found["D step"] > 1e-2
     assert found["G step"] < TOLERANCE
@@ -186,7 +207,7 @@ def test_every_layer_and_every_objective_is_in_the_table(table: list[tuple[str, 
 
 def test_the_table_shows_small_but_not_impossible_errors(table: list[tuple[str, str, dict[str, float]]]) -> None:
     firsts = [found["dx"] for kind, _, found in table if kind == "layer"]
-    assert 0 < min(firsts) < max(firsts) < 1e-8
+    assert 0 < min(firsts) < max(firsts) < 1e-7
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])

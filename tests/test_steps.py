@@ -36,7 +36,7 @@ class Game:
         self.streams = Streams(5)
         self.objective = case.objective(self.streams)
         if projecting:
-            del self.objective.after_d_update  # type: ignore[misc] # the page's own is under it
+            del self.objective.after_d_update  # the page's own is under it
         self.G, self.D = small_pair(self.streams("weights"), case.critic_norm, self.objective, case.spectral_norm)
         if isinstance(self.D, Network) and isinstance(self.D.layers[-1], Linear):
             self.D.layers[-1].weight *= 0.1  # outputs of about 1, where no objective is flat
@@ -123,11 +123,10 @@ def idle(case: StepCase, player: str) -> set[str]:
     return batch_norm_takes_the_bias_in_front_of_it_out | a_difference_has_no_level
 
 
-@pytest.mark.parametrize("player", ["D", "G"])
-@every
+@pytest.mark.parametrize(
+    ("case", "player"), [*((case, "D") for case in TRAINING_D), *((case, "G") for case in CASES)], ids=str
+)
 def test_every_parameter_moves_in_a_step_but_those_that_do_not_matter(case: StepCase, player: str) -> None:
-    if player == "D" and case not in TRAINING_D:
-        return
     game = Game(case)
     network: Layer = getattr(game, player)
     before = state(network)
@@ -163,7 +162,8 @@ def test_the_loss_of_a_g_step_is_that_of_the_objective_and_of_the_networks_befor
     [("wgan-gp", "weight"), ("dragan", "weight"), ("r1", "gamma"), ("mmd-gan-gp", "weight"), ("cramer", "weight")],
 )
 def test_the_penalty_is_part_of_the_loss_and_of_the_gradient(name: str, weight: str) -> None:
-    with_it, without = Game(name), Game(name, **{weight: 0.0})
+    nothing: dict[str, Any] = {weight: 0.0}
+    with_it, without = Game(name), Game(name, **nothing)
     recorded = gradcheck.Recorder(), gradcheck.Recorder()
     loss, plain = with_it.d_step(recorded[0]), without.d_step(recorded[1])
     assert loss - plain > 0.01
@@ -246,7 +246,8 @@ PAIRING = {"wgan-gp", "mmd-gan-gp", "cramer"}  # every real sample has its own f
 
 
 @pytest.mark.parametrize("case", [case for case in TRAINING_D if case.name not in PAIRING], ids=str)
-def test_real_and_fake_batches_may_differ_in_size(case: StepCase) -> None:
+def test_real_and_fake_batches_may_differ_in_size(case: StepCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradcheck, "STEP", 1e-6)  # too short to meet a kink of an l1 energy
     game = Game(case)
     game.settle()
     game.real = game.real[:4]

@@ -105,7 +105,10 @@ def get(name: str, **hyper: Any) -> Objective:
     unknown = hyper.keys() - inspect.signature(page).parameters.keys()
     if unknown:
         raise ValueError(f"objective {name!r} has no {sorted(unknown)}; it has {hyperparameters(name)}")
-    return page(**hyper)
+    try:
+        return page(**hyper)
+    except TypeError as error:  # a text where a number belongs
+        raise ValueError(f"objective {name!r} cannot be played with {hyper}: {error}") from error
 
 
 def hyperparameters(name: str) -> list[str]:

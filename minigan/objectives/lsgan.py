@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from minigan.device import Array
 from minigan.objectives.objective import Defaults, Objective
 
@@ -29,6 +31,8 @@ class LSGAN(Objective):
     defaults = Defaults()
 
     def __init__(self, *, fake: float = 0.0, real: float = 1.0, gen: float = 1.0) -> None:
+        if not all(math.isfinite(target) for target in (fake, real, gen)):
+            raise ValueError(f"targets are finite numbers, got fake {fake}, real {real} and gen {gen}")
         if fake == real:
             raise ValueError(f"the targets of fake and real samples must differ, got {fake} for both")
         self.fake, self.real, self.gen = fake, real, gen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -107,10 +108,17 @@ class Objective:
     def check(self, D: Any, x: Array) -> None:
         """ValueError unless D's outputs for samples x (N, ...) are what this game is played with."""
         y = D.forward(x, train=False)[0]
-        wide = {"score": 1, "mean": 1, "covariance": 1, "autoencoder": 2}.get(self.output)
-        fits = y.ndim == 2 and len(y) == len(x) and (wide is None or wide == y.shape[1] or wide == 2 <= y.shape[1])
-        parts = {"autoencoder": ("encoder", "decoder"), "codes": ("encoder", "decoder")}.get(self.output, ())
-        if not fits or not all(hasattr(D, part) for part in parts):
+        columns = y.shape[-1]
+        fits = y.ndim == 2 and len(y) == len(x)
+        if self.output == "autoencoder":
+            fits &= hasattr(D, "energy") and columns >= 2
+        elif self.output == "codes":
+            fits &= hasattr(D, "decoder") and not hasattr(D, "energy")
+        elif self.output == "samples":
+            fits &= columns == math.prod(x.shape[1:])
+        elif self.output != "features":
+            fits &= columns == 1
+        if not fits:
             raise ValueError(
                 f"{self.name} is played with {OUTPUTS[self.output]} for every sample; this {type(D).__name__} gives "
                 f"{tuple(y.shape)} for {tuple(x.shape)}. models.get(name, ..., critic=objective.critic()) builds one"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from minigan import data, device, models, objectives
+from minigan import data, models, objectives
 from minigan.training import recipes
 
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
+# Objectives whose penalty any other game with scores can borrow, and what they call its weight.
+PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,12 @@ class Config:
             raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
         objectives.find(self.objective)
         models.options(self.model)
+        if self.penalty is not None and self.penalty not in PENALTIES:
+            raise ValueError(f"unknown penalty {self.penalty!r}; known are {', '.join(PENALTIES)}")
         if self.penalty_weight is not None and self.penalty is None:
             raise ValueError("a penalty weight needs a penalty to weigh; an objective's own weight is one of its hyper")
+        if self.real_label is not None and "real_label" in self.hyper:
+            raise ValueError("real_label is given twice, by itself and among the hyper-parameters")
 
     @classmethod
     def paper(cls, **choices: Any) -> Config:
@@ -68,7 +74,7 @@ class Config:
     def tuned(cls, **choices: Any) -> Config:
         """Our recipe for the objective (training/recipes.py), with `choices` in its place: minutes on a CPU."""
         own = objectives.find(choices.get("objective", cls.objective)).defaults
-        points = choices.get("model") == "points" or choices.get("data") in data.MIXTURES
+        points = _in_the_plane(choices)
         recipe = recipes.choices(choices.get("objective", cls.objective), points)
         if "model" in choices and choices["model"] != recipe["model"]:  # what only the recipe's own model knows
             known = models.options(choices["model"])
@@ -77,13 +83,19 @@ class Config:
         return cls(**base | recipe | choices)
 
     def but(self, **choices: Any) -> Config:
-        """This recipe with `choices` in place. Its training numbers hold for its own pair of model and objective
-        only: another pair starts from its own recipe."""
-        pair = choices.get("model", self.model), choices.get("objective", self.objective)
-        if pair == (self.model, self.objective):
-            return replace(self, **choices)
-        kept = {name: getattr(self, name) for name in ("data", "size", "seed", "device", "threads")}
-        return Config.tuned(**kept | {"objective": pair[1]} | choices)
+        """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
+        only: others start from their own recipe. A model that is not the recipe's stays."""
+        kept = {name: getattr(self, name) for name in ("objective", "data", "size", "seed", "device", "threads")}
+        here, there = {**kept, "model": self.model}, {**kept, "model": self.model} | choices
+        points = _in_the_plane(choices) or ("data" not in choices and _in_the_plane(here))
+        if points == _in_the_plane(here):
+            if all(there[name] == here[name] for name in ("model", "objective")):
+                return replace(self, **choices)
+            if self.model != recipes.choices(self.objective, points)["model"]:
+                kept["model"] = self.model
+        elif "data" not in choices:
+            del kept["data"]
+        return Config.tuned(**kept | choices)
 
     def model_choices(self) -> dict[str, Any]:
         """What `models.get` is told: the chosen options; D's normalisation suits objective and penalty."""
@@ -114,6 +126,11 @@ class Config:
             raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error
 
 
+def _in_the_plane(choices: Mapping[str, Any]) -> bool:
+    """Are the samples points, and no images?"""
+    return choices.get("model") == "points" or choices.get("data") in data.MIXTURES
+
+
 def _check_type(name: str, value: Any) -> None:
     """TypeError where a value read from a file is not what the field of Config holds."""
     kind = get_type_hints(Config)[name]
@@ -127,81 +144,5 @@ def _check_type(name: str, value: Any) -> None:
         raise TypeError(f"{name} is {value!r}, expected {getattr(kind, '__name__', kind)}")
 
 
-# Objectives whose penalty any other game with scores can borrow, and what they call its weight.
-PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 # The recipe of examples/mnist_gan.py: the best of examples/compare_recipes.py, at equal time.
 RECIPE = Config.tuned(real_label=0.9)
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of a training run. What is not given stays out of the namespace: the recipe decides."""
-    rest = argparse.SUPPRESS
-    known = f"{', '.join(data.NAMES)} or a folder of images"
-    parser.add_argument("--model", default=rest, choices=models.names(), help="the two networks")
-    parser.add_argument("--objective", default=rest, choices=objectives.names(), help="what they play for")
-    parser.add_argument("--data", default=rest, help=known)
-    parser.add_argument("--size", type=int, default=rest, help="pixels along a side, for a folder of images")
-    parser.add_argument("--epochs", type=float, default=rest, help="passes over the data")
-    parser.add_argument("--batch-size", type=int, default=rest, help="samples per step")
-    parser.add_argument("--lr", type=float, default=rest, help="learning rate of both players")
-    parser.add_argument("--n-critic", type=int, default=rest, help="D steps per G step")
-    parser.add_argument("--width", type=float, default=rest, help="factor on the models' channels")
-    parser.add_argument("--hidden", type=int, default=rest, help="units of the hidden layers, where a model has them")
-    parser.add_argument("--z-dim", type=int, default=rest, help="numbers that the generator starts from")
-    parser.add_argument("--decay", type=float, default=rest, help="share of the run in which the rates fall to zero")
-    parser.add_argument("--average", type=float, default=rest, help="decay of the average of G that paints; 0: none")
-    parser.add_argument("--real-label", type=float, default=rest, help="smoothed target of real samples, such as 0.9")
-    parser.add_argument(
-        "--hyper",
-        action=_Pair,
-        default=rest,
-        metavar="NAME=VALUE",
-        help="a hyper-parameter of the objective; repeatable",
-    )
-    parser.add_argument("--penalty", default=rest, choices=PENALTIES, help="penalty on D's gradient, on top")
-    parser.add_argument("--penalty-weight", type=float, default=rest, help="its weight; default its paper's")
-    parser.add_argument("--spectral-norm", action="store_true", default=rest, help="keep D's layers 1-Lipschitz")
-    parser.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
-    parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
-    parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
-    parser.add_argument("--threads", type=int, default=rest, help="threads of the BLAS library")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
-    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
-
-
-# What a Python user may write where JSON has another word.
-_PYTHON = {"True": "true", "False": "false", "None": "null", "inf": "Infinity"}
-
-
-class _Pair(argparse.Action):
-    """Collects NAME=VALUE into a dict; a value is JSON where it can be, else the text itself."""
-
-    def __call__(self, parser: Any, flags: Any, values: Any, option: str | None = None) -> None:
-        name, equals, text = values.partition("=")
-        if not (name and equals):
-            parser.error(f"{option} expects NAME=VALUE, such as {option} clip=0.05, got {values!r}")
-        try:
-            value = json.loads(_PYTHON.get(text, text))
-        except json.JSONDecodeError:
-            value = text
-        setattr(flags, self.dest, {**getattr(flags, self.dest, {}), name.replace("-", "_"): value})
-
-
-def chosen(flags: argparse.Namespace) -> dict[str, Any]:
-    """The choices that were given on the command line."""
-    known = {field.name for field in fields(Config)} | {"lr"}
-    return {name: value for name, value in vars(flags).items() if name in known}
-
-
-def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
-    """The config that the flags ask for, starting from `recipe`."""
-    choices = chosen(flags)
-    if "lr" in choices:
-        choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
-    choices["device"] = str(device.choose(choices.get("device")))
-    if Path(choices.get("data", "")).is_dir() and "data" in choices:
-        choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
-    if flags.paper:
-        base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
-        return Config.paper(**base | choices)
-    return recipe.but(**choices)

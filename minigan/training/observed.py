@@ -28,7 +28,7 @@ class Observed(Objective):
         self._faced = self.inner.facing(self.a)
 
     def g_loss(self, b: Array) -> tuple[Array, Array]:
-        if self.b is None:  # there is no D to train, and no other look at its outputs
+        if not self.inner.trains_d:  # nobody else has looked at the fakes
             self.b = b
         return self._faced.g_loss(b)
 

@@ -89,6 +89,8 @@ def _objective(config: Config, streams: Streams) -> objectives.Objective:
 
 
 def _got(name: str, hyper: dict[str, Any], rng: np.random.Generator) -> objectives.Objective:
+    if "rng" in hyper:
+        raise ValueError("rng is the run's own: its random numbers follow from the seed")
     random = {"rng": rng} if "rng" in objectives.hyperparameters(name) else {}
     return objectives.get(name, **hyper, **random)
 

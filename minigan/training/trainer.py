@@ -20,7 +20,8 @@ from minigan.device import Array
 from minigan.random import Streams
 from minigan.training import checkpoint, words
 from minigan.training.album import Album
-from minigan.training.config import Config, chosen, from_flags
+from minigan.training.config import Config
+from minigan.training.flags import chosen, from_flags
 from minigan.training.interrupt import stop_on_signals
 from minigan.training.observed import Observed
 from minigan.training.prepare import prepare

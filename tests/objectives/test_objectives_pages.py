@@ -192,9 +192,6 @@ def critic_of(output: str, shape: tuple[int, ...] = (2,)) -> Layer:
 ALSO: dict[str, set[str]] = {
     "score": {"mean", "covariance"},
     "features": {"score", "mean", "covariance", "samples", "codes", "autoencoder"},
-    "samples": set(objectives.OUTPUTS),
-    "codes": {"autoencoder"},
-    "autoencoder": {"codes"},
 }
 ASKING: list[tuple[str, dict[str, Any]]] = [*((name, {}) for name in ("hinge", *SEEN)), ("gmmn", {"space": "codes"})]
 REFUSED = [

@@ -114,10 +114,11 @@ def test_a_missing_file_is_missing_and_not_damaged(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "c.npz")
 
 
-def test_another_version_is_refused_and_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 3, 99])
+def test_another_version_is_refused_and_named(tmp_path: Path, version: int) -> None:
     path = tmp_path / "c.npz"
-    np.savez(path, minigan=np.array('{"version": 99}'))
-    with pytest.raises(ValueError, match=r"c\.npz: checkpoint of version 99; this minigan reads version 1"):
+    np.savez(path, minigan=np.array(f'{{"version": {version}}}'))
+    with pytest.raises(ValueError, match=rf"c\.npz: checkpoint of version {version}; this minigan reads version 2"):
         checkpoint.load(path)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minigan import device
-from minigan.training.config import RECIPE, Config, add_flags, chosen, from_flags
+from minigan import device, objectives
+from minigan.training.config import RECIPE, Config
+from minigan.training.flags import add_flags, chosen, from_flags
+from minigan.training.state import State
 
 SOURCE = Path("somewhere/config.json")
 
@@ -33,6 +36,10 @@ def test_what_is_dumped_is_loaded_with_every_type_kept() -> None:
         betas=(0.0, 0.9),
         decay=0.5,
         n_critic=5,
+        hyper={"weight": 2.5, "one_sided": True, "words": "kl", "numbers": [1, 2.5], "none": None},
+        penalty="r1",
+        penalty_weight=0.5,
+        spectral_norm=True,
         z_dim=7,
         width=0.1,
         average=0.99,
@@ -130,15 +137,54 @@ def test_the_recipe_stays_where_the_pair_stays() -> None:
 
 
 @pytest.mark.parametrize("pair", [{"model": "dcgan"}, {"objective": "wgan-gp"}, {"model": "mlp", "objective": "lsgan"}])
-def test_another_pair_starts_from_its_paper_and_keeps_what_is_no_training_number(pair: dict[str, str]) -> None:
-    kept: dict[str, Any] = {"data": "some/folder", "size": 32, "epochs": 3.0, "seed": 5, "device": "auto", "threads": 2}
-    recipe = Config(width=0.5, d_lr=1e-3, g_lr=1e-3, batch_size=32, average=0.9, decay=0.5, **kept)
-    assert recipe.but(**pair) == Config.paper(**kept, **pair)
+def test_another_pair_starts_from_its_own_recipe_and_keeps_what_is_no_training_number(pair: dict[str, str]) -> None:
+    kept: dict[str, Any] = {"data": "some/folder", "size": 32, "seed": 5, "device": "auto", "threads": 2}
+    recipe = Config(width=0.5, d_lr=0.7, g_lr=0.7, batch_size=3, average=0.9, decay=0.1, epochs=3.5, **kept)
+    config = recipe.but(**pair)
+    assert config == Config.tuned(**kept, **{"objective": recipe.objective} | pair)
+    assert {name: getattr(config, name) for name in kept | pair} == kept | pair
+    for name in ("d_lr", "g_lr", "batch_size", "average", "decay", "epochs"):
+        assert getattr(config, name) != getattr(recipe, name), name
 
 
 def test_choices_beside_another_pair_are_taken() -> None:
-    config = RECIPE.but(objective="wgan", width=0.25, d_lr=1.0)
-    assert (config.width, config.d_lr, config.g_lr, config.optimizer) == (0.25, 1.0, 5e-5, "rmsprop")
+    config = RECIPE.but(objective="wgan", width=0.125, d_lr=1.0)
+    assert (config.width, config.d_lr) == (0.125, 1.0)
+    assert config == dataclasses.replace(Config.tuned(objective="wgan"), width=0.125, d_lr=1.0)
+
+
+def test_the_recipe_takes_the_papers_critic_steps_unless_it_says_otherwise() -> None:
+    tuned = Config.tuned(objective="lsgan", n_critic=3)
+    assert (tuned.n_critic, tuned.model, tuned.data) == (3, "infogan", "mnist-10k")
+    assert (Config.tuned(model="points").data, Config.tuned(data="ring").model) == ("ring", "points")
+    assert Config.tuned(model="mlp").width is None  # a network without channels
+
+
+@pytest.mark.parametrize("name", objectives.names())
+def test_every_objective_has_recipes_that_build_a_run_and_survive_the_disk(name: str) -> None:
+    for config, shape in (
+        (Config.tuned(objective=name, data="ring"), (2,)),
+        (Config.tuned(objective=name, hidden=8), (8, 8, 1)),
+        (Config.paper(objective=name, model="points", data="ring", hidden=8), (2,)),
+    ):
+        assert Config.load(config.dump(), SOURCE) == config
+        state = State(config, shape)
+        assert state.model.sample_shape == shape
+        assert state.objective.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hyper", [1]), ("hyper", None), ("penalty", 3), ("penalty_weight", "1"), ("spectral_norm", 1), ("seed", True)],
+)
+def test_a_value_of_the_wrong_type_in_a_file_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"config\.json: .*{name} is {re.escape(repr(value))}, expected "):
+        Config.load(changed(lambda values: values.update({name: value})), SOURCE)
+
+
+def test_a_weight_without_a_penalty_is_refused() -> None:
+    with pytest.raises(ValueError, match="a penalty weight needs a penalty to weigh"):
+        Config(penalty_weight=1.0)
 
 
 def test_without_flags_there_are_no_choices_and_the_recipe_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +196,9 @@ def test_without_flags_there_are_no_choices_and_the_recipe_holds(monkeypatch: py
 
 def test_every_flag_reaches_the_config() -> None:
     given = "--model dcgan --objective hinge --data ring --size 16 --epochs 0.5 --batch-size 7 --n-critic 3 --width 0.1"
+    given += " --penalty r1 --penalty-weight 2 --spectral-norm --hyper clip=0.05 --hyper on=both"
     config = from_flags(parse(*given.split(), "--seed", "9", "--device", "cpu", "--threads", "2"), RECIPE)
-    assert config == Config.paper(
+    assert config == Config.tuned(
         model="dcgan",
         objective="hinge",
         data="ring",
@@ -160,10 +207,63 @@ def test_every_flag_reaches_the_config() -> None:
         batch_size=7,
         n_critic=3,
         width=0.1,
+        penalty="r1",
+        penalty_weight=2.0,
+        spectral_norm=True,
+        hyper={"clip": 0.05, "on": "both"},
         seed=9,
         device="cpu",
         threads=2,
     )
+
+
+def test_hyper_parameters_are_json_where_they_can_be_and_else_words() -> None:
+    words = "clip=0.05 on=both every=3 one-sided=true sigmas=[1,2.5] margin=null name==x p=Infinity"
+    flags = parse(*(word for pair in words.split() for word in ("--hyper", pair)))
+    expected: dict[str, Any] = {"clip": 0.05, "on": "both", "every": 3, "one_sided": True, "sigmas": [1, 2.5]}
+    expected |= {"margin": None, "name": "=x", "p": float("inf")}
+    config = from_flags(flags, RECIPE)
+    assert config.hyper == expected
+    assert {name: type(value) for name, value in config.hyper.items()} == {k: type(v) for k, v in expected.items()}
+    assert Config.load(config.dump(), SOURCE) == config
+
+
+@pytest.mark.parametrize("pair", ["clip", "=0.05", ""])
+def test_a_hyper_parameter_that_is_no_pair_is_refused_with_an_example(
+    pair: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse("--hyper", pair)
+    assert f"--hyper expects NAME=VALUE, such as --hyper clip=0.05, got {pair!r}" in capsys.readouterr().err
+
+
+def test_the_flags_of_one_command_line_do_not_reach_the_next() -> None:
+    assert from_flags(parse("--hyper", "clip=0.8", "--objective", "wgan"), RECIPE).hyper["clip"] == 0.8
+    assert from_flags(parse(), RECIPE).hyper == RECIPE.hyper == {}
+
+
+def test_a_smoothed_label_among_the_hyper_parameters_takes_the_recipes_place() -> None:
+    config = from_flags(parse("--hyper", "real_label=0.8"), RECIPE)
+    assert (config.real_label, config.hyper) == (0.8, {})
+    with pytest.raises(ValueError, match="real_label is given twice"):
+        Config(real_label=0.9, hyper={"real_label": 0.8})
+
+
+def test_only_penalties_that_any_scores_can_pay_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("wgan-gp", "dragan", "r1"):
+        assert parse("--penalty", name).penalty == name
+    with pytest.raises(SystemExit):
+        parse("--penalty", "cramer")
+    assert "invalid choice: 'cramer'" in capsys.readouterr().err
+
+
+def test_the_papers_numbers_are_taken_on_request() -> None:
+    config = from_flags(parse("--paper", "--objective", "hinge", "--seed", "3"), RECIPE)
+    kept = {"model": RECIPE.model, "data": RECIPE.data, "epochs": RECIPE.epochs}
+    assert config == Config.paper(objective="hinge", seed=3, **kept)
+    assert (config.d_lr, config.betas, config.n_critic, config.width) == (2e-4, (0.0, 0.9), 5, None)
+    config = from_flags(parse("--paper", "--lr", "0.5", "--batch-size", "7", "--epochs", "2"), RECIPE)
+    assert (config.d_lr, config.g_lr, config.batch_size, config.epochs) == (0.5, 0.5, 7, 2)
 
 
 def test_one_learning_rate_is_that_of_both_players() -> None:
@@ -189,4 +289,8 @@ def test_the_critics_normalisation_follows_the_objective_where_the_model_has_one
         "critic_norm": "layer",
     }
     assert Config(model="dcgan").model_choices() == {"critic_norm": "batch"}
+    assert Config(model="dcgan", objective="began").model_choices() == {"critic_norm": None}
+    assert Config(model="dcgan", objective="hinge", penalty="r1").model_choices() == {"critic_norm": "layer"}
+    assert Config(model="dcgan", objective="wgan-gp", penalty="r1").model_choices() == {"critic_norm": "layer"}
+    assert Config(model="gmmn", objective="gmmn", z_dim=5).model_choices() == {"z_dim": 5}
     assert Config(model="points", objective="wgan-gp", hidden=8).model_choices() == {"hidden": 8}

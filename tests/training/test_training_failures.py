@@ -88,12 +88,24 @@ def test_label_smoothing_where_there_are_no_labels_is_refused_and_leaves_no_fold
         ({"hidden": 3}, "model 'dcgan' has no \\['hidden'\\]"),
         ({"average": 1.0}, "decay of the average"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
+        ({"hyper": {"clip": 0.1}}, r"objective 'nonsaturating' has no \['clip'\]; it has \['real_label'\]"),
+        ({"objective": "wgan", "hyper": {"clip": -0.1}}, "clip must be positive, got -0.1"),
+        ({"objective": "began", "penalty": "r1"}, "one score per sample; began is played with energy and code"),
+        ({"objective": "magan", "penalty": "dragan"}, "one score per sample; magan is played with energy and code"),
+        (
+            {"objective": "cramer", "penalty": "wgan-gp"},
+            r"one score per sample; cramer is played with features \(N, d\)",
+        ),
+        ({"objective": "gmmn", "penalty": "r1"}, "one score per sample; gmmn is played with the samples themselves"),
+        ({"objective": "hinge", "penalty": "r1", "penalty_weight": -1.0}, "gamma, .* must not be negative, got -1"),
+        ({"objective": "hinge", "penalty": "lsgan"}, "unknown penalty 'lsgan'; known are wgan-gp, dragan, r1"),
+        ({"objective": "gmmn", "spectral_norm": True}, "for a D that is trained; here is none"),
+        ({"objective": "mcgan-cov", "hyper": {"features": 4}}, "rank must be an integer from 1 to features = 4"),
     ],
 )
 def test_wrong_choices_are_refused_before_there_is_a_folder(
     pictures: Path, tmp_path: Path, choices: dict[str, Any], words: str
 ) -> None:
-    config = tiny(pictures, **choices)
     with pytest.raises(ValueError, match=words):
-        Trainer.start(config, tmp_path / "run")
+        Trainer.start(tiny(pictures, **choices), tmp_path / "run")
     assert not (tmp_path / "run").exists()

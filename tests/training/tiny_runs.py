@@ -28,6 +28,22 @@ KINDS: dict[str, dict[str, Any]] = {
     "average and falling rates": {"average": 0.9, "decay": 0.5},
     "rmsprop": {"optimizer": "rmsprop", "objective": "lsgan"},
     "sgd, batches across epochs": {"optimizer": "sgd", "batch_size": 7},
+    "began": {"objective": "began"},
+    "magan, prepared": {"objective": "magan", "optimizer": "adamax"},
+    "fisher": {"objective": "fisher", "n_critic": 2, "epochs": 4, "hyper": {"rho": 0.001}},
+    "r1, lazy": {"objective": "r1", "optimizer": "rmsprop", "hyper": {"every": 3}},
+    "cramer": {"objective": "cramer", "n_critic": 2, "epochs": 6, "hyper": {"features": 4}},
+    "gmmn of samples": {"objective": "gmmn", "hyper": {"weight": 1.0}},
+    "gmmn of codes": {
+        "objective": "gmmn",
+        "model": "gmmn",
+        "average": 0.9,
+        "hyper": {"space": "codes", "features": 4, "passes": 2},
+    },
+    "mmd-gan": {"objective": "mmd-gan", "epochs": 4, "hyper": {"warmup": False}},
+    "ragan": {"objective": "ragan", "epochs": 4},
+    "hinge, spectral norm": {"objective": "hinge", "spectral_norm": True},
+    "hinge, penalty of dragan": {"objective": "hinge", "penalty": "dragan", "penalty_weight": 3.0},
     "points": {"model": "points", "data": "ring", "size": None, "hidden": 8, "batch_size": 9000, "epochs": 1},
 }
 
@@ -54,7 +70,7 @@ def tiny(data: Path, /, **choices: Any) -> Config:
         "batch_size": 8,
         "width": 0.05,
     }
-    if choices.get("model", "dcgan") in ("mlp", "points"):
+    if choices.get("model", "dcgan") in ("mlp", "gmmn", "points"):
         del own["width"]
     return Config(**own | choices)
 

@@ -1,0 +1,89 @@
+"""The flags of a training run, and the config that they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from minigan import data, device, models, objectives
+from minigan.training.config import PENALTIES, Config
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of a training run. What is not given stays out of the namespace: the recipe decides."""
+    rest = argparse.SUPPRESS
+    known = f"{', '.join(data.NAMES)} or a folder of images"
+    parser.add_argument("--model", default=rest, choices=models.names(), help="the two networks")
+    parser.add_argument("--objective", default=rest, choices=objectives.names(), help="what they play for")
+    parser.add_argument("--data", default=rest, help=known)
+    parser.add_argument("--size", type=int, default=rest, help="pixels along a side, for a folder of images")
+    parser.add_argument("--epochs", type=float, default=rest, help="passes over the data")
+    parser.add_argument("--batch-size", type=int, default=rest, help="samples per step")
+    parser.add_argument("--lr", type=float, default=rest, help="learning rate of both players")
+    parser.add_argument("--n-critic", type=int, default=rest, help="D steps per G step")
+    parser.add_argument("--width", type=float, default=rest, help="factor on the models' channels")
+    parser.add_argument("--hidden", type=int, default=rest, help="units of the hidden layers, where a model has them")
+    parser.add_argument("--z-dim", type=int, default=rest, help="numbers that the generator starts from")
+    parser.add_argument("--decay", type=float, default=rest, help="share of the run in which the rates fall to zero")
+    parser.add_argument("--average", type=float, default=rest, help="decay of the average of G that paints; 0: none")
+    parser.add_argument("--real-label", type=float, default=rest, help="smoothed target of real samples, such as 0.9")
+    parser.add_argument(
+        "--hyper",
+        action=_Pair,
+        default=rest,
+        metavar="NAME=VALUE",
+        help="a hyper-parameter of the objective; repeatable",
+    )
+    parser.add_argument("--penalty", default=rest, choices=PENALTIES, help="penalty on D's gradient, on top")
+    parser.add_argument("--penalty-weight", type=float, default=rest, help="its weight; default its paper's")
+    parser.add_argument("--spectral-norm", action="store_true", default=rest, help="keep D's layers 1-Lipschitz")
+    parser.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
+    parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
+    parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
+    parser.add_argument("--threads", type=int, default=rest, help="threads of the BLAS library")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
+    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
+
+
+# What a Python user may write where JSON has another word.
+_PYTHON = {"True": "true", "False": "false", "None": "null", "inf": "Infinity"}
+
+
+class _Pair(argparse.Action):
+    """Collects NAME=VALUE into a dict; a value is JSON where it can be, else the text itself."""
+
+    def __call__(self, parser: Any, flags: Any, values: Any, option: str | None = None) -> None:
+        name, equals, text = values.partition("=")
+        if not (name and equals):
+            parser.error(f"{option} expects NAME=VALUE, such as {option} clip=0.05, got {values!r}")
+        try:
+            value = json.loads(_PYTHON.get(text, text))
+        except json.JSONDecodeError:
+            value = text
+        setattr(flags, self.dest, {**getattr(flags, self.dest, {}), name.replace("-", "_"): value})
+
+
+def chosen(flags: argparse.Namespace) -> dict[str, Any]:
+    """The choices that were given on the command line."""
+    known = {field.name for field in fields(Config)} | {"lr"}
+    return {name: value for name, value in vars(flags).items() if name in known}
+
+
+def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
+    """The config that the flags ask for, starting from `recipe`."""
+    choices = chosen(flags)
+    if "real_label" in choices.get("hyper", {}):
+        choices["hyper"] = dict(choices["hyper"])
+        choices["real_label"] = choices["hyper"].pop("real_label")
+    if "lr" in choices:
+        choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
+    choices["device"] = str(device.choose(choices.get("device")))
+    if Path(choices.get("data", "")).is_dir() and "data" in choices:
+        choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
+    if flags.paper:
+        base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
+        return Config.paper(**base | choices)
+    return recipe.but(**choices)
