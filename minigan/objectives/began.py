@@ -27,18 +27,19 @@ class BEGAN(EnergyGame):
 
     Energy      l1, the mean of |r - x| over the image.
     Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers (`features`), Adam 1e-4,
-                betas (0.5, 0.999), batch 16. No batch norm: D judges each image by itself.
+                betas (0.5, 0.999), batch 16.
     Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
     Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
                 and alike: collapse, raise gamma.
-    Deviates    The paper lowers the learning rate when the convergence measure stalls; here that is the run's schedule.
+    Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros is nearly its own
+                reconstruction in a D without normalisation, and G never leaves that grey. The paper lowers the learning
+                rate when the convergence measure stalls; here that is the run's schedule.
     Source      Berthelot, Schumm & Metz 2017, section 3.
     """
 
     name = "began"
     defaults = Defaults(lr=1e-4, batch_size=16)
     constraint = "balance k"
-    critic_norm = None
     buffers = ("k", "convergence")
     energy = "l1"
 

@@ -20,19 +20,70 @@ _POINTS_BASE: Choices = {
     "betas": (0.5, 0.999),
     "decay": 0.5,  # a constant rate keeps the points dancing around their Gaussians
 }
-_POINTS: dict[str, Choices] = {}
+_CALM: Choices = {"betas": (0.0, 0.9)}  # no momentum: a critic that is bent hard in the plane overshoots with it
+_POINTS: dict[str, Choices] = {
+    "hinge": {"n_critic": 1},
+    "ragan": {**_CALM, "epochs": 16.0},
+    "dragan": {"hyper": {"weight": 0.1}},  # in the plane a critic has to be steeper than on images
+    "r1": {"hyper": {"gamma": 0.1}},
+    "wgan": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"clip": 0.12, "warmup": False}},
+    "wgan-gp": {**_CALM, "n_critic": 2, "epochs": 16.0, "hyper": {"weight": 0.1}},
+    "rwgan": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"scale": 0.12}},
+    "mcgan-mean": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"clip": 0.1, "warmup": False}},
+    "fisher": {"n_critic": 1, "hyper": {"rho": 1e-3}},
+    "gmmn": {"hyper": {"weight": 1.0, "sigmas": [0.001, 0.01, 0.1, 1.0, 4.0]}},  # from a Gaussian's size to the ring's
+    "mmd-gan": {
+        **_CALM,
+        "n_critic": 1,
+        "epochs": 12.0,
+        "batch_size": 128,
+        # The one-sided term has no bottom where G's points, unlike pixels, can go anywhere.
+        "hyper": {"clip": 0.2, "one_sided": 0.0, "warmup": False},
+    },
+    "mmd-gan-gp": {"n_critic": 1, "batch_size": 128, "hyper": {"weight": 0.1}},
+    "cramer": {"n_critic": 1, "epochs": 12.0, "batch_size": 128, "hyper": {"weight": 0.1, "features": 64}},
+    "ebgan": {**_CALM, "hyper": {"energy": "sse", "margin": 4.0, "pt": 0.5, "features": 16}},
+    "magan": {**_CALM, "hyper": {"margin": 1.0, "features": 8}},  # prepared, D would redraw every point of the plane
+    # Slopes of these divergences are exponentials or have no bound: D must not be steep.
+    "fgan-kl": {**_CALM, "penalty": "r1", "penalty_weight": 0.1, "hyper": {"alternative": True}},
+    "fgan-pearson": {**_CALM, "penalty": "r1", "penalty_weight": 0.1, "hyper": {"alternative": True}},
+    "fgan-hellinger": {**_CALM, "g_lr": 1e-3},
+}
 
 _IMAGES_BASE: Choices = {
     "model": "infogan",
     "width": 0.25,  # a quarter of the channels: three times the steps in the same time
-    "epochs": 14.0,
+    "epochs": 10.0,
     "batch_size": 64,
     "d_lr": 1e-3,
     "g_lr": 1e-3,
     "betas": (0.5, 0.999),
     "decay": 0.5,
 }
-_IMAGES: dict[str, Choices] = {}
+_RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 16.0}
+_IMAGES: dict[str, Choices] = {
+    "nonsaturating": {"epochs": 14.0},
+    "hinge": {"n_critic": 1},
+    "ragan": {"epochs": 20.0},
+    "r1": {"hyper": {"gamma": 1.0}},
+    "wgan": {**_RMSPROP, "hyper": {"warmup": False}},
+    "wgan-gp": {"n_critic": 2, "epochs": 14.0},
+    "rwgan": _RMSPROP,
+    "mcgan-mean": {"n_critic": 1, "hyper": {"clip": 0.05, "warmup": False}},
+    "fisher": {"n_critic": 1, "hyper": {"rho": 1e-3}},
+    "gmmn": {
+        "model": "gmmn",
+        "width": None,
+        "batch_size": 200,
+        "epochs": 80.0,
+        "hyper": {"space": "codes", "weight": 1.0, "passes": 10},
+    },
+    "began": {"epochs": 8.0, "hyper": {"gamma": 0.7, "rate": 0.01}},
+    "magan": {"epochs": 8.0},
+    "cramer": {"n_critic": 1, "epochs": 14.0, "hyper": {"features": 64}},
+    "fgan-kl": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},
+    "fgan-pearson": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},
+}
 
 
 def choices(objective: str, points: bool) -> Choices:

@@ -149,7 +149,7 @@ def test_the_autoencoder_that_a_game_wants() -> None:
     assert EBGAN().critic() == {"output": "autoencoder", "energy": "l2", "features": 64}
     assert BEGAN().critic() == {"output": "autoencoder", "energy": "l1", "features": 64}
     assert MAGAN().critic() == {"output": "autoencoder", "energy": "sse", "features": 256}
-    assert (EBGAN.critic_norm, BEGAN.critic_norm, MAGAN.critic_norm) == ("batch", None, None)
+    assert (EBGAN.critic_norm, BEGAN.critic_norm, MAGAN.critic_norm) == ("batch", "batch", None)
 
 
 def test_the_defaults_are_those_of_the_papers() -> None:
