@@ -30,6 +30,7 @@ _POINTS: dict[str, Choices] = {
     "wgan-gp": {**_CALM, "n_critic": 2, "epochs": 16.0, "hyper": {"weight": 0.1}},
     "rwgan": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"scale": 0.12}},
     "mcgan-mean": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"clip": 0.1, "warmup": False}},
+    "mcgan-cov": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"clip": 0.4, "rank": 8, "warmup": False}},
     "fisher": {"n_critic": 1, "hyper": {"rho": 1e-3}},
     "gmmn": {"hyper": {"weight": 1.0, "sigmas": [0.001, 0.01, 0.1, 1.0, 4.0]}},  # from a Gaussian's size to the ring's
     "mmd-gan": {
@@ -43,28 +44,30 @@ _POINTS: dict[str, Choices] = {
     "mmd-gan-gp": {"n_critic": 1, "batch_size": 128, "hyper": {"weight": 0.1}},
     "cramer": {"n_critic": 1, "epochs": 12.0, "batch_size": 128, "hyper": {"weight": 0.1, "features": 64}},
     "ebgan": {**_CALM, "hyper": {"energy": "sse", "margin": 4.0, "pt": 0.5, "features": 16}},
+    "began": {**_CALM, "d_lr": 1e-3, "g_lr": 1e-3, "hyper": {"gamma": 0.9, "rate": 0.1, "features": 1}},
     "magan": {**_CALM, "hyper": {"margin": 1.0, "features": 8}},  # prepared, D would redraw every point of the plane
     # Slopes of these divergences are exponentials or have no bound: D must not be steep.
     "fgan-kl": {**_CALM, "penalty": "r1", "penalty_weight": 0.1, "hyper": {"alternative": True}},
     "fgan-pearson": {**_CALM, "penalty": "r1", "penalty_weight": 0.1, "hyper": {"alternative": True}},
+    "fgan-neyman": {**_CALM, "d_lr": 1.5e-3, "g_lr": 1.5e-3, "penalty": "r1", "penalty_weight": 0.5},
     "fgan-hellinger": {**_CALM, "g_lr": 1e-3},
 }
 
 _IMAGES_BASE: Choices = {
     "model": "infogan",
     "width": 0.25,  # a quarter of the channels: three times the steps in the same time
-    "epochs": 10.0,
+    "epochs": 8.0,
     "batch_size": 64,
     "d_lr": 1e-3,
     "g_lr": 1e-3,
     "betas": (0.5, 0.999),
     "decay": 0.5,
 }
-_RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 16.0}
+_RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 14.0}
 _IMAGES: dict[str, Choices] = {
     "nonsaturating": {"epochs": 14.0},
     "hinge": {"n_critic": 1},
-    "ragan": {"epochs": 20.0},
+    "ragan": {"epochs": 16.0},
     "r1": {"hyper": {"gamma": 1.0}},
     "wgan": {**_RMSPROP, "hyper": {"warmup": False}},
     "wgan-gp": {"n_critic": 2, "epochs": 14.0},
@@ -75,14 +78,17 @@ _IMAGES: dict[str, Choices] = {
         "model": "gmmn",
         "width": None,
         "batch_size": 200,
-        "epochs": 80.0,
+        "epochs": 60.0,
         "hyper": {"space": "codes", "weight": 1.0, "passes": 10},
     },
-    "began": {"epochs": 8.0, "hyper": {"gamma": 0.7, "rate": 0.01}},
-    "magan": {"epochs": 8.0},
-    "cramer": {"n_critic": 1, "epochs": 14.0, "hyper": {"features": 64}},
+    "mmd-gan": {"n_critic": 1, "epochs": 12.0, "hyper": {"clip": 0.1, "one_sided": 1.0, "warmup": False}},
+    "mmd-gan-gp": {"n_critic": 1, "epochs": 18.0},
+    "began": {"hyper": {"gamma": 0.7, "rate": 0.01}},
+    "cramer": {"n_critic": 1, "epochs": 12.0, "hyper": {"features": 64}},
     "fgan-kl": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},
     "fgan-pearson": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},
+    "fgan-neyman": {"spectral_norm": True},  # its slopes are exponentials: noise without
+    "fgan-hellinger": {"spectral_norm": True},
 }
 
 
