@@ -30,7 +30,8 @@ class BEGAN(EnergyGame):
                 betas (0.5, 0.999), batch 16.
     Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
     Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
-                and alike: collapse, raise gamma.
+                and alike: collapse, raise gamma. In the plane: an autoencoder redraws whole curves that pass through
+                data, its energy says little about where on them a point should be, and modes are lost (see Measured).
     Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros is nearly its own
                 reconstruction in a D without normalisation, and G never leaves that grey. The paper lowers the learning
                 rate when the convergence measure stalls; here that is the run's schedule.
