@@ -86,14 +86,12 @@ class Watch:
     """A hook that looks at some moments where G's points lie; the noise is that of every other run."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.started = total, time.perf_counter()
+        self.total = total
         self.moments = {max(1, round(total * k / LOOKS)): k for k in range(1, LOOKS + 1)}
         self.looks: dict[int, Coverage] = {}
         self.pictures: dict[int, np.ndarray] = {}
 
     def __call__(self, trainer: Trainer) -> None:
-        if trainer.step == 1:  # what came before the loop was work as well
-            trainer.seconds = time.perf_counter() - self.started
         if trainer.step in self.moments and trainer.config.data in MIXTURES:
             points = trainer.state.sample(trainer.state.noise(POINTS, Streams(1)("points")))
             if not np.isfinite(points).all():

@@ -145,15 +145,6 @@ def test_a_time_is_turned_into_epochs(
     assert config.epochs == pytest.approx(batches * config.batch_size / 100_000)
 
 
-def test_what_comes_before_the_first_step_counts_as_training(
-    comparison: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ticks = itertools.count(0, 1000)
-    monkeypatch.setattr(comparison, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
-    line, _ = comparison.run(tiny(), None, None, tmp_path / "run")
-    assert line["seconds"] >= 1000
-
-
 def test_recording_merges_into_what_was_measured(
     comparison: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,7 +137,9 @@ class Trainer:
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.config.threads, "blas")
         with quiet, blas, stop_on_signals() as stop, bar:
             if self.step == 0 and self.state.objective.passes > 0:
+                started = time.perf_counter()
                 prepare(self.state, self.batches, quiet=self.quiet)
+                self.seconds += time.perf_counter() - started
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)

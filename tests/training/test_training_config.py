@@ -164,7 +164,7 @@ def test_the_recipe_takes_the_papers_critic_steps_unless_it_says_otherwise() -> 
 def test_every_objective_has_recipes_that_build_a_run_and_survive_the_disk(name: str) -> None:
     for config, shape in (
         (Config.tuned(objective=name, data="ring"), (2,)),
-        (Config.tuned(objective=name, hidden=8), (8, 8, 1)),
+        (Config.tuned(objective=name), (8, 8, 1)),
         (Config.paper(objective=name, model="points", data="ring", hidden=8), (2,)),
     ):
         assert Config.load(config.dump(), SOURCE) == config
@@ -289,7 +289,7 @@ def test_the_critics_normalisation_follows_the_objective_where_the_model_has_one
         "critic_norm": "layer",
     }
     assert Config(model="dcgan").model_choices() == {"critic_norm": "batch"}
-    assert Config(model="dcgan", objective="began").model_choices() == {"critic_norm": None}
+    assert Config(model="dcgan", objective="magan").model_choices() == {"critic_norm": None}
     assert Config(model="dcgan", objective="hinge", penalty="r1").model_choices() == {"critic_norm": "layer"}
     assert Config(model="dcgan", objective="wgan-gp", penalty="r1").model_choices() == {"critic_norm": "layer"}
     assert Config(model="gmmn", objective="gmmn", z_dim=5).model_choices() == {"z_dim": 5}
