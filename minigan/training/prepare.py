@@ -13,8 +13,8 @@ from minigan.training.state import State
 FIRST = 2**32  # part of step 0 from which the random numbers of the preparation are counted; no step has so many parts
 
 
-def prepare(state: State, batches: Batches, *, quiet: bool = False) -> None:
-    """Walk over the real batches as often as the objective asks for, with a progress bar."""
+def prepare(state: State, batches: Batches, *, quiet: bool = False) -> Iterator[None]:
+    """Walk over the real batches as often as the objective asks for, with a progress bar; one `next` for each batch."""
     objective, whole = state.objective, int(batches.per_epoch)
     walks = (tuple(range(i * whole, (i + 1) * whole)) for i in range(objective.passes))
 
@@ -25,5 +25,4 @@ def prepare(state: State, batches: Batches, *, quiet: bool = False) -> None:
 
     work = objective.prepare(state.D, state.d_optimizer, walk)
     total = objective.passes * whole
-    for _ in tqdm(work, total=total, unit="batch", desc=f"{objective.name} prepares", leave=False, disable=quiet):
-        pass
+    yield from tqdm(work, total=total, unit="batch", desc=f"{objective.name} prepares", leave=False, disable=quiet)

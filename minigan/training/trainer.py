@@ -138,7 +138,9 @@ class Trainer:
         with quiet, blas, stop_on_signals() as stop, bar:
             if self.step == 0 and self.state.objective.passes > 0:
                 started = time.perf_counter()
-                prepare(self.state, self.batches, quiet=self.quiet)
+                for _ in prepare(self.state, self.batches, quiet=self.quiet):
+                    if stop.requested:
+                        raise Interrupted(f"stopped while preparing; --resume {self.run.folder} begins again")
                 self.seconds += time.perf_counter() - started
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_runs import PER_EPOCH, last_arrays, tiny, trained
 
-from minigan import objectives
+from minigan import data, objectives
 from minigan.battery import objective_cases, outputs
 from minigan.gradcheck import Recorder
 from minigan.layers import Autoencoder, BatchNorm, Layer, LayerNorm, SpectralNorm
@@ -24,7 +26,7 @@ from minigan.training.observed import Observed
 from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
-from minigan.training.trainer import Trainer
+from minigan.training.trainer import Interrupted, Trainer
 
 GAMES = objective_cases()
 LOGITS = ("minimax", "nonsaturating", "dragan", "r1", "fgan-js", "fgan-gan")
@@ -240,6 +242,33 @@ def test_the_average_of_a_generator_of_codes_paints_with_the_trained_decoder(pic
     assert not {
         name for name in last_arrays(trainer.run.folder) if name.startswith(("G/", "average/")) and "coder" in name
     }
+
+
+class Impatient:
+    """The batches of a trainer, and somebody who presses Ctrl-C at the third."""
+
+    def __init__(self, batches: data.Batches) -> None:
+        self.batches, self.per_epoch = batches, batches.per_epoch
+
+    def __call__(self, i: int) -> np.ndarray:
+        if i == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return self.batches(i)
+
+
+def test_a_run_stopped_while_preparing_begins_again_as_if_it_had_not(pictures: Path, tmp_path: Path) -> None:
+    config = tiny(pictures, objective="magan", optimizer="adamax", epochs=1)
+    trainer = Trainer.start(config, tmp_path / "stopped", quiet=True)
+    trainer.batches = Impatient(trainer.batches)  # type: ignore[assignment]
+    with pytest.raises(Interrupted, match=r"stopped while preparing; --resume .*stopped begins again"):
+        trainer.train()
+    assert trainer.state.counts()["d_optimizer"] == 3
+    Trainer.resume(tmp_path / "stopped", quiet=True).train()
+    trained(config, tmp_path / "whole")
+    whole, stopped = last_arrays(tmp_path / "whole"), last_arrays(tmp_path / "stopped")
+    assert whole.keys() == stopped.keys()
+    for name, array in whole.items():
+        np.testing.assert_array_equal(stopped[name], array, err_msg=name)
 
 
 def test_a_lazy_penalty_counts_its_steps_in_the_checkpoint(pictures: Path, tmp_path: Path) -> None:
