@@ -80,7 +80,8 @@ class Config:
             known = models.options(choices["model"])
             recipe = {name: value for name, value in recipe.items() if name not in SIZES or name in known}
         base: dict[str, Any] = {"n_critic": own.n_critic, "data": "ring" if points else cls.data}
-        return cls(**base | recipe | choices)
+        hyper = {"hyper": {**recipe.get("hyper", {}), **choices.get("hyper", {})}}
+        return cls(**base | recipe | choices | hyper)
 
     def but(self, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
@@ -90,7 +91,7 @@ class Config:
         points = _in_the_plane(choices) or ("data" not in choices and _in_the_plane(here))
         if points == _in_the_plane(here):
             if all(there[name] == here[name] for name in ("model", "objective")):
-                return replace(self, **choices)
+                return replace(self, **choices | {"hyper": {**self.hyper, **choices.get("hyper", {})}})
             if self.model != recipes.choices(self.objective, points)["model"]:
                 kept["model"] = self.model
         elif "data" not in choices:

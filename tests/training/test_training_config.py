@@ -249,6 +249,13 @@ def test_a_smoothed_label_among_the_hyper_parameters_takes_the_recipes_place() -
         Config(real_label=0.9, hyper={"real_label": 0.8})
 
 
+def test_a_hyper_parameter_leaves_the_recipes_others_in_place() -> None:
+    own = Config.tuned(objective="began").hyper
+    config = from_flags(parse("--objective", "began", "--hyper", "gamma=0.25"), RECIPE)
+    assert config.hyper == {**own, "gamma": 0.25}
+    assert config.but(hyper={"rate": 0.5}).hyper == {"gamma": 0.25, "rate": 0.5}
+
+
 def test_only_penalties_that_any_scores_can_pay_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("wgan-gp", "dragan", "r1"):
         assert parse("--penalty", name).penalty == name
