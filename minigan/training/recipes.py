@@ -73,6 +73,7 @@ _IMAGES: dict[str, Choices] = {
     "wgan-gp": {"n_critic": 2, "epochs": 14.0},
     "rwgan": _RMSPROP,
     "mcgan-mean": {"n_critic": 1, "hyper": {"clip": 0.05, "warmup": False}},
+    "mcgan-cov": {"n_critic": 1, "hyper": {"clip": 0.05, "warmup": False}},
     "fisher": {"n_critic": 1, "hyper": {"rho": 1e-3}},
     "gmmn": {
         "model": "gmmn",
