@@ -24,7 +24,7 @@ WITHOUT_D = ("samples", "codes")  # outputs of games in which there is no D to t
 
 @dataclass(frozen=True)
 class Row:
-    """What a table says about an objective, all in words; `ring` is empty where nothing was measured."""
+    """What a table says about an objective, all in words; `ring` and `digits` are empty where nothing was measured."""
 
     name: str
     idea: str  # one sentence
@@ -33,6 +33,7 @@ class Row:
     optimizer: str  # with its numbers, and D steps : G steps
     source: str  # authors and year
     ring: str
+    digits: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Digits:
 def rows() -> list[Row]:
     """One row per objective, in the order of `objectives.names()`."""
     results = measured()
-    return [_row(name, results.get(name, {}).get("ring")) for name in objectives.names()]
+    return [_row(name, results.get(name, {})) for name in objectives.names()]
 
 
 def table() -> str:
@@ -87,13 +88,15 @@ def table() -> str:
 
 
 def markdown() -> str:
-    """All objectives as README's table, with the measured ring where there is one."""
+    """All objectives as README's table, with columns of what was measured where there is something."""
     shown = rows()
     heads = ["name", "idea", "D's output", "constraint", "source"]
     cells = [[f"`{row.name}`", row.idea, row.output, row.constraint, row.source] for row in shown]
-    if any(row.ring for row in shown):
-        heads.append("ring: found, good")
-        cells = [[*line, row.ring] for line, row in zip(cells, shown, strict=True)]
+    results = {"ring: found, good": [row.ring for row in shown], "digits: recognised": [row.digits for row in shown]}
+    for head, column in results.items():
+        if any(column):
+            heads.append(head)
+            cells = [[*line, cell] for line, cell in zip(cells, column, strict=True)]
     lines = [heads, ["---"] * len(heads), *([re.sub(r"([|<*])", r"\\\1", cell) for cell in line] for line in cells)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -146,8 +149,8 @@ def measured() -> dict[str, dict[str, Ring | Digits]]:
         raise ValueError(f"{MEASURED}: expected what examples/compare_objectives.py writes ({error!r})") from error
 
 
-def _row(name: str, ring: Ring | Digits | None) -> Row:
-    game = objectives.get(name)
+def _row(name: str, results: dict[str, Ring | Digits]) -> Row:
+    game, ring, digits = objectives.get(name), results.get("ring"), results.get("digits")
     return Row(
         name=name,
         idea=_doc(type(game)).splitlines()[0],
@@ -156,6 +159,7 @@ def _row(name: str, ring: Ring | Digits | None) -> Row:
         optimizer=_optimizer(game),
         source=_source(paragraphs(name)["Source"]),
         ring=f"{ring.found} of {ring.modes}, {100 * ring.good:.0f} %" if isinstance(ring, Ring) else "",
+        digits=f"{100 * digits.recognised:.0f} %" if isinstance(digits, Digits) else "",
     )
 
 
