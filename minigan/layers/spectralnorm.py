@@ -52,14 +52,14 @@ class SpectralNorm(Layer):
         self.layer, self.eps, self.params = layer, eps, layer.params
         W = self._matrix()
         self.u = self._unit(like(rng.normal(size=len(W)), W))
-        self.v = self._unit(self.u @ W)
+        self.v = self._unit(_rows(self.u, W))
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache outlives the next iteration
         if train:
-            v = self._unit(u @ W)
-            u = self._unit(W @ v)
-        sigma = u @ W @ v
+            v = self._unit(_rows(u, W))
+            u = self._unit(_columns(W, v))
+        sigma = (u * _columns(W, v)).sum()
         twin = copy.copy(self.layer)
         twin.weight = self.layer.weight / sigma
         y, cache = twin.forward(x, train)  # refuses an x that does not fit, before any buffer changes
@@ -109,3 +109,15 @@ class SpectralNorm(Layer):
 
     def __repr__(self) -> str:
         return f"SpectralNorm({self.layer})"
+
+
+# Products with one vector are einsum's, not BLAS's: on small matrices OpenBLAS was seen to report an invalid operation
+# among finite numbers.
+def _rows(u: Array, W: Array) -> Array:
+    """Wᵀ u."""
+    return np.einsum("o,or->r", u, W)
+
+
+def _columns(W: Array, v: Array) -> Array:
+    """W v."""
+    return np.einsum("or,r->o", W, v)
