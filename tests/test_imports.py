@@ -27,7 +27,7 @@ MAY_SEE: dict[str, set[str]] = {
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
     "data": {"atomic", "device", "random"},
-    "metrics": {"device", "random"},
+    "metrics": {"atomic", "device", "random"},
 }
 MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["cards"] = {"objectives"}

@@ -1,0 +1,88 @@
+"""Score: a number together with everything that it was measured with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+UNKNOWN = "unknown"
+FREE = ("version", "seed")  # fields in which two comparable scores may differ
+
+
+class NonFiniteSamples(ValueError):
+    """Samples or features hold a NaN or an infinity: there is no score."""
+
+
+class ProtocolMismatch(ValueError):
+    """Two scores were measured differently; the message lists the fields."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a score was measured with. Two scores are comparable where all fields but `FREE` agree.
+
+    metric       name of the metric, such as "fid"
+    parameters   the metric's own numbers, such as {"subsets": 100, "subset_size": 1000}
+    extractor    id of the feature network and the first 12 digits of its digest, "pixels" for none
+    variant      how images were brought to the extractor (resize and intensity)
+    reference    what the samples were compared with: data set, split, digest; "" where the metric needs none
+    n_reference  how many reference samples
+    n_generated  how many generated samples
+    quantised    were generated images rounded to 8 bits first, as the reference images are?
+    version      of minigan
+    seed         of the metric's own random choices, None where it makes none
+    """
+
+    metric: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    extractor: str = UNKNOWN
+    variant: str = UNKNOWN
+    reference: str = UNKNOWN
+    n_reference: int | None = None
+    n_generated: int | None = None
+    quantised: bool | None = None
+    version: str = UNKNOWN
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        """`fid[lenet-mnist-v1:3fa9 | ref=mnist/test n=10000 | gen n=10000 uint8]`."""
+        gen = f"gen n={UNKNOWN if self.n_generated is None else self.n_generated}{' uint8' if self.quantised else ''}"
+        parts = [self.extractor, gen]
+        if self.reference:
+            n = UNKNOWN if self.n_reference is None else self.n_reference
+            parts.insert(1, f"ref={self.reference} n={n}")
+        parts += [f"{name}={value}" for name, value in self.parameters.items()]
+        return f"{self.metric}[{' | '.join(parts)}]"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's result: its value, its protocol, and what else the computation has to say (errors, ranks, notes)."""
+
+    value: float
+    protocol: Protocol
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        return f"{self.protocol} = {self.value:.4g}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The score as JSON can hold it: value, details, protocol."""
+        return asdict(self)
+
+
+def difference(a: Score, b: Score) -> float:
+    """a - b, where both were measured alike; ProtocolMismatch lists the fields that differ, with both values."""
+    left, right = asdict(a.protocol), asdict(b.protocol)
+    differing = [name for name in left if name not in FREE and left[name] != right[name]]
+    if differing:
+        told = "; ".join(f"{name}: {left[name]!r} and {right[name]!r}" for name in differing)
+        raise ProtocolMismatch(f"these scores cannot be compared, they were measured differently: {told}")
+    if not (math.isfinite(a.value) and math.isfinite(b.value)):
+        raise NonFiniteSamples(f"a score is not finite: {a.value} and {b.value}")
+    return a.value - b.value

@@ -1,0 +1,662 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support import strict
+
+from minigan.metrics.score import NonFiniteSamples
+from minigan.metrics.sqrtm import polar as polar_page
+from minigan.metrics.sqrtm import sqrtm, sqrtm_product, trace_from_factors
+from minigan.metrics.sqrtm.alternatives import coupled
+from minigan.metrics.sqrtm.factors import BLOCK, eigen_factor, factor, pivoted_cholesky
+from minigan.metrics.sqrtm.polar import polar
+
+METHODS = ("polar", "spectral", "newton-schulz", "denman-beavers")
+EXACT = ("polar", "spectral")  # without loss of digits where the covariances are singular
+S1, S2 = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.3], [-0.3, 1.5]])
+Pair = tuple[np.ndarray, np.ndarray, float]
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def rotation(d: int, seed: int = 0) -> np.ndarray:
+    return np.linalg.qr(rng(seed).normal(size=(d, d)))[0]
+
+
+def covariance(d: int, rank: int, seed: int = 0) -> np.ndarray:
+    L = rng(seed).normal(size=(d, rank))
+    return L @ L.T / rank
+
+
+def distance(S1: np.ndarray, S2: np.ndarray, trace: float) -> float:
+    """The part of the Fréchet distance that belongs to the covariances."""
+    return float(np.trace(S1) + np.trace(S2) - 2 * trace)
+
+
+def non_commuting(P: np.ndarray, d1: np.ndarray, d2: np.ndarray) -> Pair:
+    """S1 = P D1² Pᵀ, S2 = P⁻ᵀ D2² P⁻¹: the root of S1 S2 is P D1 D2 P⁻¹, its trace Σ d1 d2."""
+    inverse = np.linalg.inv(P)
+    A, B = P * d1, inverse.T * d2
+    return A @ A.T, B @ B.T, float(d1 @ d2)
+
+
+def stretched(d: int, condition: float, seed: int = 0) -> np.ndarray:
+    return (rotation(d, seed) * np.geomspace(1, 1 / condition, d)) @ rotation(d, seed + 1)
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_features_have_a_closed_form(method: str) -> None:
+    found = sqrtm_product(S1, S2, method=method)
+    assert found.trace == pytest.approx(2.518264405196762026, rel=4e-15)
+    assert 2 + distance(S1, S2, found.trace) == pytest.approx(2.463471189606475947, rel=1e-14)  # means (0, 0), (1, -1)
+    product = S1 @ S2
+    closed = (product + np.sqrt(np.linalg.det(product)) * np.eye(2)) / found.trace  # Cayley and Hamilton
+    np.testing.assert_allclose(sqrtm_product(S1, S2, root=True, method=method).root, closed, rtol=1e-13)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_diagonal_against_the_unit_matrix_is_the_sum_of_standard_deviations(method: str) -> None:
+    S = np.diag([4.0, 1.0, 0.25])
+    found = sqrtm_product(S, np.eye(3), root=True, method=method)
+    assert found.trace == pytest.approx(3.5, rel=1e-14)
+    assert distance(S, np.eye(3), found.trace) == pytest.approx(1.25, rel=1e-13)
+    np.testing.assert_allclose(found.root, np.diag([2, 1, 0.5]), atol=1e-13)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_the_trace_of_a_rank_one_pair_is_the_inner_product(method: str) -> None:
+    u, v = np.array([1.0, 2.0, 2.0]), np.array([2.0, 0.0, 1.0])
+    A, B = np.outer(u, u), np.outer(v, v)
+    found = sqrtm_product(A, B, root=True, method=method)
+    assert found.trace == pytest.approx(4, rel=1e-14)
+    assert distance(A, B, found.trace) == pytest.approx(6, rel=1e-14)
+    assert (found.rank1, found.rank2) == (1, 1)
+    np.testing.assert_allclose(found.root, np.outer(u, v), atol=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_commuting_covariances_add_up_the_products_of_their_deviations(method: str) -> None:
+    Q, a, b = rotation(24), rng(1).uniform(0.1, 2, 24), rng(2).uniform(0.1, 2, 24)
+    A, B = (Q * a**2) @ Q.T, (Q * b**2) @ Q.T
+    found = sqrtm_product(A, B, root=True, method=method)
+    assert distance(A, B, found.trace) == pytest.approx(((a - b) ** 2).sum(), abs=1e-12)
+    np.testing.assert_allclose(found.root, (Q * a * b) @ Q.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("d", [16, 64, 256])
+def test_non_commuting_covariances_that_are_exact_by_construction(d: int) -> None:
+    P, d1, d2 = stretched(d, 10), rng(2).uniform(0.5, 2, d), rng(3).uniform(0.5, 2, d)
+    A, B, trace = non_commuting(P, d1, d2)
+    found = sqrtm_product(A, B, root=True)
+    assert found.trace == pytest.approx(trace, rel=1e-12)
+    assert found.residual is not None
+    assert found.residual < 1e-12
+    assert found.status in ("converged", "trace")
+    np.testing.assert_allclose(found.root, (P * (d1 * d2)) @ np.linalg.inv(P), atol=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("method", METHODS)
+def test_random_non_commuting_covariances(method: str, seed: int) -> None:
+    draw = rng(100 + seed)
+    d, condition = int(draw.integers(1, 40)), draw.uniform(1, 100)
+    d1, d2 = draw.uniform(0.3, 3, (2, d))
+    A, B, trace = non_commuting(stretched(d, condition, seed), d1, d2)
+    assert sqrtm_product(A, B, method=method).trace == pytest.approx(trace, rel=1e-10)
+    if method in EXACT:
+        assert sqrtm_product(A, B, method=method).trace == pytest.approx(trace, rel=1e-12)
+
+
+def test_the_root_of_one_covariance_in_closed_form() -> None:
+    found = sqrtm(np.array([[5.0, 4.0], [4.0, 5.0]]))
+    np.testing.assert_allclose(found.root, [[2, 1], [1, 2]], rtol=1e-15)
+    assert found.trace == pytest.approx(4, rel=1e-15)
+
+
+# Identities
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_root_squared_is_the_product(method: str) -> None:
+    A, B = covariance(32, 96), covariance(32, 96, seed=1)
+    found = sqrtm_product(A, B, root=True, method=method)
+    assert found.root is not None
+    assert np.linalg.norm(found.root @ found.root - A @ B) <= 1e-12 * np.linalg.norm(A @ B)
+    assert found.residual == pytest.approx(
+        np.linalg.norm(found.root @ found.root - A @ B) / np.linalg.norm(A @ B), abs=1e-14
+    )
+    assert np.trace(found.root) == pytest.approx(found.trace, rel=1e-13)
+    eigenvalues = np.linalg.eigvals(found.root)
+    assert abs(eigenvalues.imag).max() < 1e-10
+    assert eigenvalues.real.min() > 0  # the principal root, not another
+
+
+def test_all_routes_have_the_same_root_where_it_is_easy() -> None:
+    A, B = covariance(32, 96), covariance(32, 96, seed=1)
+    expected = sqrtm_product(A, B, root=True).root
+    for method in METHODS[1:]:
+        np.testing.assert_allclose(sqrtm_product(A, B, root=True, method=method).root, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("rank", [1, 7, 20, 40])
+def test_the_root_of_a_singular_product_squared_is_the_product(rank: int) -> None:
+    A, B = covariance(40, rank), covariance(40, 25, seed=1)
+    found = sqrtm_product(A, B, root=True)
+    assert (found.rank1, found.rank2) == (rank, 25)
+    np.testing.assert_allclose(found.root @ found.root, A @ B, atol=1e-12 * np.linalg.norm(A @ B))
+
+
+@pytest.mark.parametrize("rank", [1, 10, 30, 90])
+def test_the_root_of_one_covariance_is_a_covariance_whose_square_it_is(rank: int) -> None:
+    A = covariance(30, rank)
+    found = sqrtm(A)
+    assert found.root is not None
+    assert found.rank1 == found.rank2 == min(rank, 30)
+    assert np.trace(found.root) == pytest.approx(found.trace, rel=1e-13)
+    assert found.trace == pytest.approx(np.sqrt(np.linalg.eigvalsh(A).clip(min=1e-14)).sum(), rel=1e-5)
+    np.testing.assert_allclose(found.root @ found.root, A, atol=1e-13 * np.linalg.norm(A))
+    np.testing.assert_array_equal(found.root, found.root.T)
+    assert np.linalg.eigvalsh(found.root).min() > -1e-13
+    assert found.residual is not None
+    assert found.residual < 1e-13
+
+
+def test_the_order_of_the_arguments_transposes_the_root() -> None:
+    A, B = covariance(30, 12), covariance(30, 60, seed=1)
+    one, other = sqrtm_product(A, B, root=True), sqrtm_product(B, A, root=True)
+    assert one.trace == pytest.approx(other.trace, rel=1e-12)
+    assert (one.rank1, one.rank2) == (other.rank2, other.rank1) == (12, 30)
+    assert one.root is not None
+    np.testing.assert_allclose(one.root.T, other.root, atol=1e-12)
+
+
+@pytest.mark.parametrize("rank", [10, 60])
+def test_a_common_rotation_changes_nothing(rank: int) -> None:
+    A, B, Q = covariance(30, rank), covariance(30, 60, seed=1), rotation(30)
+    turned = sqrtm_product(Q @ A @ Q.T, Q @ B @ Q.T).trace
+    assert turned == pytest.approx(sqrtm_product(A, B).trace, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("scale", [1e-200, 1e-12, 9.0, 1e12, 1e200])
+def test_a_scale_comes_through_as_its_root(scale: float, method: str) -> None:
+    plain, scaled = (sqrtm_product(c * S1, S1, root=True, method=method) for c in (1, scale))
+    assert plain.trace == pytest.approx(3, rel=1e-14)  # the root of S1 S1 is S1
+    assert scaled.trace == pytest.approx(3 * np.sqrt(scale), rel=1e-13)
+    assert plain.residual is not None
+    assert scaled.residual is not None
+    assert max(plain.residual, scaled.residual) < 1e-13
+
+
+@pytest.mark.parametrize("rank", [5, 20, 100])
+def test_equal_covariances_have_no_distance(rank: int) -> None:
+    A = covariance(40, rank)
+    found = sqrtm_product(A, A, root=True)
+    assert abs(distance(A, A, found.trace)) <= 1e-13 * np.trace(A)
+    np.testing.assert_allclose(found.root, A, atol=1e-12)
+
+
+# Singular input
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_half_the_rank_costs_no_digits(method: str) -> None:
+    L1, L2 = rng().normal(size=(2, 64, 32)) / 8
+    exact = np.linalg.svd(L1.T @ L2, compute_uv=False).sum()
+    found = sqrtm_product(L1 @ L1.T, L2 @ L2.T, method=method)
+    assert found.trace == pytest.approx(exact, rel=1e-13)
+    assert (found.rank1, found.rank2) == (32, 32)
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_a_collapsed_generator_costs_no_digits(method: str) -> None:
+    L1, L2 = rng().normal(size=(64, 200)) / 14, rng(1).normal(size=(64, 10)) / 3
+    exact = np.linalg.svd(L1.T @ L2, compute_uv=False).sum()
+    found = sqrtm_product(L1 @ L1.T, L2 @ L2.T, method=method)
+    assert found.trace == pytest.approx(exact, rel=1e-13)
+    assert (found.rank1, found.rank2) == (64, 10)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("null", [1, 2])
+def test_a_generator_of_one_point_has_the_trace_zero(null: int, method: str) -> None:
+    pair = (np.zeros((5, 5)), covariance(5, 20))[:: 1 if null == 1 else -1]
+    found = sqrtm_product(*pair, root=True, method=method)
+    assert (found.trace, found.residual) == (0, 0)
+    assert (found.rank1, found.rank2) == ((0, 5) if null == 1 else (5, 0))
+    np.testing.assert_array_equal(found.root, np.zeros((5, 5)))
+    assert sqrtm_product(*pair, method=method).trace == 0
+
+
+@pytest.mark.parametrize("method", EXACT)
+def test_ranges_that_are_orthogonal_have_the_trace_zero(method: str) -> None:
+    Q = rotation(40)
+    A, B = 9 * Q[:, :20] @ Q[:, :20].T, 4 * Q[:, 20:] @ Q[:, 20:].T
+    assert abs(sqrtm_product(A, B, method=method).trace) <= 1e-13 * np.trace(A + B)
+
+
+def test_coupled_newton_schulz_calls_orthogonal_ranges_zero() -> None:
+    Q = rotation(40)
+    found = sqrtm_product(Q[:, :20] @ Q[:, :20].T, Q[:, 20:] @ Q[:, 20:].T, method="newton-schulz")
+    assert (found.trace, found.status) == (0, "zero")
+
+
+@pytest.mark.parametrize("method", ["polar", "spectral", "newton-schulz"])
+def test_constant_features_count_nothing(method: str) -> None:
+    A, B = np.zeros((2, 30, 30))
+    A[:20, :20], B[:20, :20] = covariance(20, 80), covariance(20, 80, seed=1)
+    found = sqrtm_product(A, B, method=method)
+    assert found.trace == pytest.approx(sqrtm_product(A[:20, :20], B[:20, :20]).trace, rel=1e-13)
+    assert (found.rank1, found.rank2) == (20, 20)
+
+
+def test_two_samples_are_enough() -> None:
+    x, y = rng().normal(size=(2, 2, 12))
+    A, B = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    found = sqrtm_product(A, B)
+    assert (found.rank1, found.rank2) == (1, 1)
+    assert found.trace == pytest.approx(abs((x[0] - x[1]) @ (y[0] - y[1])) / 2, rel=1e-13)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_feature_is_the_product_of_two_deviations(method: str) -> None:
+    found = sqrtm_product(np.array([[9.0]]), np.array([[4.0]]), root=True, method=method)
+    assert found.trace == pytest.approx(6, rel=1e-15)
+    np.testing.assert_allclose(found.root, [[6]], rtol=1e-15)
+
+
+# Ill-conditioned spectra: eigenvalues of the covariances from 1 down to 10^-e, aligned or shuffled
+
+
+@pytest.mark.parametrize(
+    ("digits", "shuffled", "polar_error", "spectral_error", "coupled_error"),
+    [
+        (8, False, 1e-13, 1e-13, 5e-5),
+        (8, True, 2e-12, 4e-12, 5e-6),
+        (12, False, 1e-13, 1e-13, 5e-5),
+        (12, True, 1e-10, 2e-10, 2e-5),
+        (16, False, 1e-12, 1e-11, 5e-5),
+        (16, True, 1e-6, 5e-6, 2e-5),
+    ],
+)
+def test_extreme_spectra_cost_what_the_pages_say(
+    digits: int, shuffled: bool, polar_error: float, spectral_error: float, coupled_error: float
+) -> None:
+    d = 48
+    w = np.logspace(0, -digits / 2, d)
+    A, B, trace = non_commuting(rotation(d), w, rng(1).permutation(w) if shuffled else w)
+    for method, error in zip(METHODS, (polar_error, spectral_error, coupled_error), strict=False):
+        found = sqrtm_product(A, B, method=method, check=False)
+        assert abs(found.trace - trace) < error, method
+        assert found.iterations <= 50 or method == "newton-schulz"
+
+
+def test_a_spectrum_of_two_levels_crossed() -> None:
+    w = np.repeat([1, 1e-5], 24)
+    A, B, trace = non_commuting(rotation(48), w, w[::-1])
+    for method in EXACT:
+        assert sqrtm_product(A, B, method=method).trace == pytest.approx(trace, abs=1e-9)
+
+
+def test_routes_that_disagree_say_so_and_give_both_numbers() -> None:
+    w = np.repeat([1, 1e-7], 24)  # at the edge of the ranks, where float64 covariances do not carry the answer
+    A, B, _ = non_commuting(rotation(48), w, w[::-1])
+    found = sqrtm_product(A, B)
+    assert found.status == "disagree"
+    assert found.spectral is not None
+    assert found.spectral == sqrtm_product(A, B, method="spectral").trace
+    assert abs(found.trace - found.spectral) > 1e-8 * np.trace(A + B)
+    assert sqrtm_product(A, B, check=False).status == "converged"
+
+
+def test_the_cross_check_is_made_where_it_is_cheap_or_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sqrtm_product(S1, S2).spectral == sqrtm_product(S1, S2, method="spectral").trace
+    assert sqrtm_product(S1, S2, check=False).spectral is None
+    monkeypatch.setattr("minigan.metrics.sqrtm.product.CHECKED_UP_TO", 1)
+    assert sqrtm_product(S1, S2).spectral is None
+    assert sqrtm_product(S1, S2, check=True).spectral is not None
+    assert sqrtm_product(S1, S2, check=True, method="newton-schulz").spectral is None
+
+
+@pytest.mark.parametrize("d", [16, 48])
+def test_forty_digits_agree(d: int) -> None:
+    mp = pytest.importorskip("mpmath", reason="the reference in forty digits needs mpmath: pip install mpmath").mp
+    w = np.logspace(0, -3, d)
+    A, B, _ = non_commuting(rotation(d), w, rng(1).permutation(w))
+    A, B = (A + A.T) / 2, (B + B.T) / 2
+    with mp.workdps(40):
+        L = mp.cholesky(mp.matrix(A.tolist()))
+        squares = mp.eigsy(L.T * mp.matrix(B.tolist()) * L, eigvals_only=True)
+        reference = float(sum(mp.sqrt(square) for square in squares))
+    for method in EXACT:
+        assert sqrtm_product(A, B, method=method).trace == pytest.approx(reference, rel=1e-12)
+
+
+# The polar factor
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 7), (20, 6), (6, 20), (1, 9)])
+def test_the_polar_factor_is_orthogonal_and_leaves_a_covariance(shape: tuple[int, int]) -> None:
+    B = rng().normal(size=shape)
+    U, trace, _, status = polar(B)
+    small = U.T @ U if shape[0] >= shape[1] else U @ U.T
+    np.testing.assert_allclose(small, np.eye(min(shape)), atol=1e-13)
+    H = U.T @ B
+    np.testing.assert_allclose(H, H.T, atol=1e-13)
+    np.testing.assert_allclose(H @ H, B.T @ B, atol=1e-12)
+    assert np.linalg.eigvalsh((H + H.T) / 2).min() > -1e-13
+    assert trace == pytest.approx(np.linalg.svd(B, compute_uv=False).sum(), rel=1e-14)
+    assert status in ("converged", "trace")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e200])
+def test_the_polar_factor_knows_no_scale(scale: float) -> None:
+    B = rng().normal(size=(9, 5))
+    np.testing.assert_allclose(polar(scale * B).U, polar(B).U, atol=1e-14)
+    assert polar(scale * B).trace == pytest.approx(scale * polar(B).trace, rel=1e-14)
+
+
+@pytest.mark.parametrize("rest", [1e-3, 1e-6, 1e-9, 0])
+@pytest.mark.parametrize("equal", [1, 3])
+def test_singular_values_that_dominate_are_not_thrown_among_the_rounding(equal: int, rest: float) -> None:
+    s = np.repeat([1, rest], [equal, 64 - equal])
+    found = polar((rotation(64) * s) @ rotation(64, 1))
+    assert found.trace == pytest.approx(s.sum(), rel=4e-15)
+    assert found.status in ("converged", "trace")
+
+
+def test_directions_without_variance_end_by_the_trace() -> None:
+    s = np.repeat([1.0, 0.0], [5, 20]) * np.arange(1, 26)
+    U, trace, _, status = polar((rotation(25) * s) @ rotation(25, 1))
+    assert status == "trace"
+    assert trace == pytest.approx(15, rel=1e-14)
+    assert np.linalg.norm(U, 2) < 1.5
+
+
+def test_an_iteration_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polar_page, "STEPS", 3)
+    found = sqrtm_product(S1, S2, check=False)
+    assert (found.status, found.iterations) == ("max_iter", 3)
+    assert sqrtm_product(S1, S2).status == "disagree"
+
+
+def test_the_schedule_is_the_same_whatever_the_condition() -> None:
+    steps = [sqrtm_product(covariance(30, 300), covariance(30, n, seed=1)).iterations for n in (30, 31, 60, 3000)]
+    assert max(steps) - min(steps) <= 2
+    assert max(steps) <= 45
+
+
+# Factors
+
+
+@pytest.mark.parametrize("rank", [0, 1, 30, BLOCK, BLOCK + 1, 2 * BLOCK + 5, 150])
+def test_pivoted_cholesky_finds_the_rank_and_gives_the_covariance_back(rank: int) -> None:
+    S = covariance(150, rank) if rank else np.zeros((150, 150))
+    home = S.copy()
+    L = pivoted_cholesky(S)
+    assert L.shape == (150, rank)
+    np.testing.assert_allclose(L @ L.T, S, atol=2e-14 * max(1, np.trace(S)))
+    np.testing.assert_array_equal(S, home)
+
+
+def test_pivoted_cholesky_takes_the_largest_variance_first() -> None:
+    L = pivoted_cholesky(np.array([[1.0, 0.0, 1.0], [0.0, 9.0, 3.0], [1.0, 3.0, 4.0]]))
+    np.testing.assert_allclose(L[:, 0], [0, 3, 1], rtol=1e-15)
+    np.testing.assert_allclose(L[:, 1], [1 / np.sqrt(3), 0, np.sqrt(3)], rtol=1e-15)
+    np.testing.assert_allclose(L[:, 2], [np.sqrt(2 / 3), 0, 0], rtol=1e-15)
+
+
+def test_constant_features_are_rows_of_exact_zeros() -> None:
+    S = np.zeros((40, 40))
+    S[10:30, 10:30] = covariance(20, 12)
+    L = factor(S, "S")
+    assert L.shape[1] == 12
+    assert not L[:10].any()
+    assert not L[30:].any()
+
+
+def test_a_regular_covariance_has_the_plain_cholesky_factor() -> None:
+    L = factor(covariance(20, 80), "S")
+    np.testing.assert_array_equal(L, np.tril(L))
+    assert L.diagonal().min() > 0
+
+
+def test_a_pivot_that_is_rounding_is_no_rank() -> None:
+    S = np.array([[1, 1], [1, 1 + 2.0**-52]])
+    assert np.linalg.cholesky(S)[1, 1] > 0  # plain Cholesky takes it for a variance
+    assert factor(S, "S").shape == (2, 1)
+    assert factor(np.diag([1, -1e-17]), "S").shape == (2, 1)
+
+
+def test_pivoted_cholesky_is_triangular_in_the_order_of_its_pivots() -> None:
+    assert np.count_nonzero(pivoted_cholesky(covariance(100, 300))) == 100 * 101 / 2
+
+
+def test_the_eigenvectors_are_a_factor_too() -> None:
+    L = eigen_factor(covariance(30, 12), "S")
+    assert L.shape == (30, 12)
+    np.testing.assert_allclose(L @ L.T, covariance(30, 12), atol=1e-13)
+
+
+@pytest.mark.parametrize(("n1", "n2"), [(2, 2), (9, 14), (9, 200), (200, 300), (1000, 2)])
+def test_features_give_the_trace_of_their_covariances(n1: int, n2: int) -> None:
+    x, y = rng().normal(size=(n1, 20)) + 5, rng(1).normal(size=(n2, 20)) @ rng(2).normal(size=(20, 20))
+    L1, L2 = ((s - s.mean(axis=0)).T / np.sqrt(len(s) - 1) for s in (x, y))
+    found = trace_from_factors(L1, L2)
+    expected = sqrtm_product(np.cov(x, rowvar=False), np.cov(y, rowvar=False))
+    assert found.trace == pytest.approx(expected.trace, rel=1e-12)
+    assert found.spectral == pytest.approx(found.trace, rel=1e-12)
+    assert (found.rank1, found.rank2) == (min(n1, 20), min(n2, 20))
+    assert found.root is None
+    assert found.status in ("converged", "trace")
+
+
+def test_the_trace_of_factors_is_the_sum_of_singular_values() -> None:
+    L1, L2 = rng().normal(size=(50, 6)), rng(1).normal(size=(50, 9))
+    found = trace_from_factors(L1, L2, check=False)
+    assert found.trace == pytest.approx(np.linalg.svd(L1.T @ L2, compute_uv=False).sum(), rel=1e-14)
+    assert found.spectral is None
+
+
+# The alternatives, and where they fail
+
+
+def test_coupled_newton_schulz_gives_the_root_and_its_inverse() -> None:
+    A = covariance(20, 100)
+    Y, Z, steps, status = coupled(A)
+    np.testing.assert_allclose(Y @ Y, A, atol=1e-14 * np.trace(A))
+    np.testing.assert_allclose(Y @ Z, np.eye(20), atol=1e-12)
+    np.testing.assert_array_equal(Y, Y.T)
+    np.testing.assert_array_equal(Z, Z.T)
+    assert status == "converged"
+    assert steps < 20
+
+
+def test_coupled_newton_schulz_is_not_stopped_by_a_pause_of_the_trace() -> None:
+    w = np.repeat([1.0, 1e-9], [4, 40])  # the trace of the first four stands still long before the others arrive
+    Y, _, steps, _ = coupled(np.diag(w))
+    assert np.trace(Y) == pytest.approx(np.sqrt(w).sum(), rel=1e-9)
+    assert steps > 20
+
+
+def test_coupled_newton_schulz_ends_at_its_horizon_on_singular_input() -> None:
+    L1, L2 = rng().normal(size=(2, 64, 32)) / 8
+    exact = np.linalg.svd(L1.T @ L2, compute_uv=False).sum()
+    found = sqrtm_product(L1 @ L1.T, L2 @ L2.T, method="newton-schulz")
+    assert found.status == "horizon"
+    assert found.iterations == 2 * 39  # floor(ln(1 / (64 eps)) / ln 2.25)
+    assert 1e-13 < abs(found.trace - exact) < 1e-7
+
+
+def test_coupled_newton_schulz_tells_that_its_first_run_did_not_converge() -> None:
+    w = np.repeat([1, 1e-5], 24)  # the product is a multiple of the unit matrix: the second run is easy
+    A, B, _ = non_commuting(rotation(48), w, w[::-1])
+    found = sqrtm_product(A, B, method="newton-schulz")
+    assert found.status == "horizon"
+    assert found.iterations < 60
+
+
+def test_denman_beavers_needs_few_steps_on_easy_input() -> None:
+    found = sqrtm_product(covariance(32, 320), covariance(32, 320, seed=1), method="denman-beavers")
+    assert found.status == "converged"
+    assert found.iterations <= 11
+    assert found.residual is not None
+    assert found.residual < 1e-13
+    w = np.logspace(0, -3, 48)
+    A, B, _ = non_commuting(rotation(48), w, rng(1).permutation(w))
+    assert sqrtm_product(A, B, method="denman-beavers").iterations <= 11  # thanks to the scaling by the determinant
+
+
+def test_denman_beavers_refuses_constant_features() -> None:
+    A = np.diag([1.0, 2.0, 0.0])
+    with pytest.raises(np.linalg.LinAlgError, match="needs a regular S1 S2, and this one is singular: use method"):
+        sqrtm_product(A, A, method="denman-beavers")
+
+
+def test_denman_beavers_shows_its_failure_on_singular_input() -> None:
+    A, B = covariance(48, 24), covariance(48, 24, seed=1)
+    found = sqrtm_product(A, B, method="denman-beavers")
+    assert found.status == "max_iter"
+    assert found.residual is not None
+    assert found.residual > 1e-8
+    assert abs(found.trace - sqrtm_product(A, B).trace) > 1e-8
+
+
+# What comes in, what goes out
+
+
+def test_only_what_was_asked_for_comes_back() -> None:
+    for method in METHODS:
+        assert sqrtm_product(S1, S2, method=method).root is None
+    assert sqrtm_product(S1, S2).residual is None
+    with pytest.raises(AttributeError):
+        sqrtm_product(S1, S2).trace = 0.0  # type: ignore[misc]
+
+
+def test_float32_and_integers_are_computed_in_float64() -> None:
+    A, B = covariance(12, 6).astype(np.float32), covariance(12, 40, seed=1).astype(np.float32)
+    found, wide = (sqrtm_product(a, b, root=True) for a, b in ((A, B), (A.astype(float), B.astype(float))))
+    assert found.root is not None
+    assert found.root.dtype == np.float64
+    assert found.trace == wide.trace
+    assert sqrtm(np.array([[5, 4], [4, 5]])).trace == pytest.approx(4, rel=1e-15)
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    for rank in (10, 60):
+        A, B = covariance(30, rank), covariance(30, rank, seed=1)
+        homes = A.copy(), B.copy()
+        A.flags.writeable = B.flags.writeable = False
+        for method in ("polar", "spectral", "newton-schulz"):
+            sqrtm_product(A, B, root=True, method=method)
+        trace_from_factors(A, B)
+        sqrtm(A)
+        np.testing.assert_array_equal((A, B), homes)
+
+
+def test_memory_in_any_order_is_welcome() -> None:
+    big = covariance(40, 100)
+    found = sqrtm_product(np.asfortranarray(big)[::2, ::2], big[::2, ::2])
+    assert found.trace == pytest.approx(np.trace(big[::2, ::2]), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("method", "rank"), [*((method, 60) for method in METHODS), ("polar", 8), ("spectral", 8), ("newton-schulz", 8)]
+)
+def test_a_gpu_array_gives_the_same_numbers(method: str, rank: int) -> None:
+    A, B = covariance(20, rank), covariance(20, 60, seed=1)
+    here = sqrtm_product(A, B, root=True, method=method)
+    there = sqrtm_product(strict.to_device(A), strict.to_device(B), root=True, method=method)
+    assert isinstance(there.trace, float)
+    assert there.trace == pytest.approx(here.trace, rel=1e-12)
+    assert (there.rank1, there.rank2) == (here.rank1, here.rank2)
+    if method in EXACT:
+        np.testing.assert_allclose(strict.to_host(there.root), here.root, atol=1e-12)
+
+
+def test_gpu_arrays_go_through_the_other_functions() -> None:
+    A, L1, L2 = covariance(20, 12), rng().normal(size=(20, 7)), rng(1).normal(size=(20, 50))
+    there = sqrtm(strict.to_device(A))
+    np.testing.assert_allclose(strict.to_host(there.root), sqrtm(A).root, atol=1e-13)
+    found = trace_from_factors(strict.to_device(L1), strict.to_device(L2))
+    assert found.trace == pytest.approx(trace_from_factors(L1, L2).trace, rel=1e-13)
+    with pytest.raises(ValueError, match="S1 is not positive semi-definite: it has the eigenvalue -1"):
+        sqrtm_product(strict.to_device(np.array([[1.0, 2.0], [2.0, 1.0]])), strict.to_device(np.eye(2)))
+    with pytest.raises(TypeError, match="S1 and S2 must be on the same device"):
+        sqrtm_product(strict.to_device(A), A)
+
+
+I = np.eye(3)
+
+
+@pytest.mark.parametrize(
+    ("S", "error", "words"),
+    [
+        (np.ones((3, 2)), ValueError, r"must be a square matrix, the covariance of d features, got shape \(3, 2\)"),
+        (np.ones((0, 0)), ValueError, r"must be a square matrix.*got shape \(0, 0\)"),
+        (np.ones(3), ValueError, r"must be a matrix, got shape \(3,\)"),
+        (np.float64(2), ValueError, r"must be a matrix, got shape \(\)"),
+        (np.diag([1, np.nan, 1]), NonFiniteSamples, "holds a NaN or an infinity"),
+        (np.diag([1, np.inf, 1]), NonFiniteSamples, "holds a NaN or an infinity"),
+        (I + np.eye(3, k=1), ValueError, "must be symmetric.* differ by 1 "),
+        (np.diag([1.0, -1.0, 1.0]), ValueError, "is no covariance: its diagonal holds the variance -1"),
+        (np.diag([1.0, -1e-12, 1.0]), ValueError, "is no covariance: its diagonal holds the variance -1e-12"),
+        (I + 2 * np.eye(3, k=2) + 2 * np.eye(3, k=-2), ValueError, "is not positive semi-definite"),
+        (np.fliplr(I), ValueError, "is not positive semi-definite"),
+        (np.fliplr(I) - np.diag([0, 1, 0]), ValueError, "is not positive semi-definite"),
+        (I + 0j, TypeError, "must be an array of real numbers, got complex128"),
+        (I > 0, TypeError, "must be an array of real numbers, got bool"),
+        ([[1.0]], TypeError, "must be an array of real numbers, got <class 'list'>"),
+    ],
+)
+@pytest.mark.parametrize("place", ["A", "S1", "S2"])
+def test_what_is_no_covariance_is_refused_by_name(S: Any, error: type[Exception], words: str, place: str) -> None:
+    with pytest.raises(error, match=f"{place} .*{words}" if not words.startswith("is") else f"{place} {words}"):
+        if place == "A":
+            sqrtm(S)
+        else:
+            sqrtm_product(*((S, I) if place == "S1" else (I, S)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_not_positive_semi_definite_is_refused_whatever_the_method(method: str) -> None:
+    with pytest.raises(ValueError, match="S2 is not positive semi-definite"):
+        sqrtm_product(S1, np.array([[1.0, 2.0], [2.0, 1.0]]), method=method)
+
+
+def test_rounding_is_no_reason_to_refuse() -> None:
+    A = covariance(50, 20).astype(np.float32).astype(float)  # eigenvalues of about -1e-8 in place of zeros
+    assert np.linalg.eigvalsh(A).min() < -1e-9
+    assert sqrtm_product(A, covariance(50, 100)).trace == pytest.approx(
+        sqrtm_product(covariance(50, 20), covariance(50, 100)).trace, rel=1e-3
+    )
+    A = covariance(50, 100)
+    A[3, 7] += 1e-12
+    assert sqrtm(A).trace == sqrtm(A.T).trace
+    assert sqrtm_product(A, A).trace == pytest.approx(np.trace(A), rel=1e-11)
+
+
+def test_covariances_of_different_features_are_refused() -> None:
+    with pytest.raises(ValueError, match="S1 and S2 must be of the same features, got d = 2 and d = 3"):
+        sqrtm_product(S1, I)
+    with pytest.raises(ValueError, match="L1 and L2 must be of the same features, got d = 2 and d = 3"):
+        trace_from_factors(np.ones((2, 7)), np.ones((3, 7)))
+
+
+def test_a_factor_without_features_or_with_a_nan_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"L1 must be a factor \(d features, n columns\), got shape \(0, 4\)"):
+        trace_from_factors(np.ones((0, 4)), np.ones((0, 4)))
+    with pytest.raises(NonFiniteSamples, match="L2 holds a NaN"):
+        trace_from_factors(np.ones((2, 4)), np.full((2, 4), np.nan))
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="'cholesky': expected one of polar, spectral, newton-schulz, denman-beavers"):
+        sqrtm_product(S1, S2, method="cholesky")
