@@ -110,13 +110,14 @@ def kmeans(
 
 def _plus_plus(x: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
     """Samples as first centres, each drawn in proportion to its squared distance from the centres before it."""
-    chosen = [int(rng.integers(len(x)))]
-    _, squares = nearest(x, x[chosen])
+    norms = (x**2).sum(axis=1)
+    chosen, squares = [int(rng.integers(len(x)))], np.full(len(x), np.inf)
     while len(chosen) < clusters:
+        last = chosen[-1]
+        squares = np.minimum(squares, (norms + norms[last] - 2 * (x @ x[last])).clip(0))
         total = squares.sum()
         shares = squares / total if total > 0 else None  # 0: every sample is a centre already
         chosen.append(int(rng.choice(len(x), p=shares)))
-        squares = np.minimum(squares, nearest(x, x[chosen[-1:]])[1])
     return x[chosen]
 
 

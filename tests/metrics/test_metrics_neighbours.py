@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -151,7 +149,3 @@ def test_features_that_do_not_fit_are_refused() -> None:
 def test_a_k_without_so_many_neighbours_is_refused(k: int, density_k: int) -> None:
     with pytest.raises(ValueError, match="a sample has from 1 to n - 1 neighbours"):
         prdc(LINE, LINE[:2], k=k, density_k=density_k)
-
-
-def test_metrics_of_neighbours_import_no_scipy_by_themselves() -> None:
-    assert "scipy" not in Path(neighbours.__file__).read_text(encoding="utf-8")
