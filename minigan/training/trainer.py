@@ -104,6 +104,8 @@ class Trainer:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
         if flags.out is not None:
             raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
+        if flags.paper:
+            raise ValueError(f"--resume goes on with the numbers of {flags.resume}; leave out --paper")
         changes = chosen(flags)
         if "device" in changes or os.environ.get("MINIGAN_DEVICE"):
             changes["device"] = str(device.choose(changes.get("device")))
