@@ -24,11 +24,13 @@ class Observed(Objective):
     def face(self, D: Layer, real: Array) -> None:
         """Let D look at the real samples that the next loss of G compares with."""
         with D.keeping_buffers():
-            self.a, _ = D.forward(real)
-        self._faced = self.inner.facing(self.a)
+            a, _ = D.forward(real)
+        if not self.inner.trains_d:  # else the log shows both sides of D's own update
+            self.a = a
+        self._faced = self.inner.facing(a)
 
     def g_loss(self, b: Array) -> tuple[Array, Array]:
-        if not self.inner.trains_d:  # nobody else has looked at the fakes
+        if not self.inner.trains_d:
             self.b = b
         return self._faced.g_loss(b)
 

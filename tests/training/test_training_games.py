@@ -57,6 +57,17 @@ def test_observed_means_are_those_of_ds_last_outputs(objective: Objective) -> No
         assert observed.means() == pytest.approx((shown(objective, a), shown(objective, b)))
 
 
+def test_a_log_shows_both_sides_of_one_look_of_d_where_the_game_compares() -> None:
+    objective = objectives.get("ragan")
+    observed, rng = Observed(objective), np.random.default_rng(0)
+    a, b = outputs(objective, rng)
+    observed.d_loss(a, b)
+    later, _ = outputs(objective, rng)
+    observed.face(Answer(later), np.zeros((5, 2)))  # D has moved since
+    observed.g_loss(b)
+    assert observed.means() == pytest.approx((shown(objective, a), shown(objective, b)))
+
+
 class Answer(Layer):
     """A D that gives the same whatever it is shown."""
 
