@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array
+from minigan.device import Array, like
 from minigan.layers import Layer, accumulate
 
 EPS = 1e-12  # under a root: keeps its slope finite where a gradient is zero
@@ -40,6 +40,19 @@ class Slope:
         ddu, _, new = self.critic.double_backward(ddx, self._trace, self.caches)
         accumulate(grads, new)
         return ddu
+
+
+def between(name: str, rng: np.random.Generator | None, real: Array, fake: Array) -> Array:
+    """x̂_i = ε_i x_i + (1 - ε_i) y_i between real x and fake y (N, ...), ε_i ~ U[0, 1) one number per sample.
+
+    ValueError names the objective: it was given no generator, or batches that do not pair.
+    """
+    if rng is None:
+        raise ValueError(f"{name} draws points between real and fake: objectives.get({name!r}, rng=generator)")
+    if real.shape != fake.shape:
+        raise ValueError(f"{name} pairs real with fake samples, got shapes {real.shape} and {fake.shape}")
+    eps = like(rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
+    return eps * real + (1 - eps) * fake
 
 
 def towards(g: Array, *, weight: float, target: float = 1.0, one_sided: bool = False) -> tuple[Array, Array]:

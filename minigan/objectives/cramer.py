@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array, like
+from minigan.device import Array
 from minigan.objectives.objective import Defaults, Objective
-from minigan.penalties import EPS, Slope, towards
+from minigan.penalties import EPS, Slope, between, towards
 
 
 class Cramer(Objective):
@@ -70,13 +70,11 @@ class Cramer(Objective):
         return (r1 + r2 - f).mean(), np.concatenate([-e_r1 - e_f, e_f - e_r2]) / len(h)
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
-        if self.rng is None:
-            raise ValueError("cramer draws points between real and fake: objectives.get('cramer', rng=generator)")
         first, anchors = _halves(real, fake)
-        eps = like(self.rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
+        x = between(self.name, self.rng, real, first)
         with D.keeping_buffers():
             h2, cache = D.forward(anchors)
-        slope = Slope(D, eps * real + (1 - eps) * first, lambda t: _norm(t - h2)[1] - _norm(t)[1])
+        slope = Slope(D, x, lambda t: _norm(t - h2)[1] - _norm(t)[1])
         value, ddx = towards(slope.g, weight=self.weight)
         Q = slope.backward(ddx, grads)
         dh2 = -_norm_curvature(slope.h - h2, Q)

@@ -11,6 +11,7 @@ from minigan.device import Array
 from minigan.objectives.kernel import RBF
 from minigan.objectives.mmd import mmd2, root
 from minigan.objectives.objective import Defaults, Objective
+from minigan.objectives.wgan import long_at_first
 
 
 class MMDGAN(Objective):
@@ -100,7 +101,7 @@ class MMDGAN(Objective):
             np.clip(w, -self.clip, self.clip, out=w)
 
     def critic_steps(self, step: int, n_critic: int) -> int:
-        return 100 if self.warmup and (step < 25 or step % 500 == 0) else n_critic
+        return long_at_first(step, n_critic) if self.warmup else n_critic
 
     def critic(self) -> dict[str, Any]:
         return {"output": self.output, "energy": "mse", "features": self.features}

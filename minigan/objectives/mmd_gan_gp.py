@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array, like
+from minigan.device import Array
 from minigan.objectives.kernel import radial_kernel
 from minigan.objectives.mmd import mmd2, pull, pull_backward
 from minigan.objectives.objective import Defaults, Objective
-from minigan.penalties import Slope, towards
+from minigan.penalties import Slope, between, towards
 
 PAPER = {"rational-quadratic": (0.2, 0.5, 1.0, 2.0, 5.0), "rbf": (2.0, 5.0, 10.0, 20.0, 40.0, 80.0)}
 
@@ -86,7 +86,7 @@ class MMDGANGP(Objective):
         return value, dY
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
-        x = self._between(real, fake)
+        x = between(self.name, self.rng, real, fake)
         with D.keeping_buffers():
             X, cache_real = D.forward(real)
             Y, cache_fake = D.forward(fake)
@@ -96,16 +96,6 @@ class MMDGANGP(Objective):
         for d, caches in ((dh, slope.caches), (dX, cache_real), (dY, cache_fake)):
             D.backward(d, caches, grads, need_dx=False)
         return value
-
-    def _between(self, real: Array, fake: Array) -> Array:
-        if self.rng is None:
-            raise ValueError(
-                "mmd-gan-gp draws points between real and fake: objectives.get('mmd-gan-gp', rng=generator)"
-            )
-        if real.shape != fake.shape:
-            raise ValueError(f"mmd-gan-gp pairs real with fake samples, got shapes {real.shape} and {fake.shape}")
-        eps = like(self.rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
-        return eps * real + (1 - eps) * fake
 
     def _witness_slope(self, h: Array, X: Array, Y: Array) -> Array:
         """u = ∂w/∂h."""

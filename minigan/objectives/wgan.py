@@ -53,4 +53,9 @@ class WGAN(Objective):
             np.clip(w, -self.clip, self.clip, out=w)
 
     def critic_steps(self, step: int, n_critic: int) -> int:
-        return 100 if self.warmup and (step < 25 or step % 500 == 0) else n_critic
+        return long_at_first(step, n_critic) if self.warmup else n_critic
+
+
+def long_at_first(step: int, n_critic: int) -> int:
+    """The schedule above, which MMD GAN follows as well."""
+    return 100 if step < 25 or step % 500 == 0 else n_critic

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array, like
+from minigan.device import Array
 from minigan.objectives.objective import Defaults
 from minigan.objectives.wgan import WGAN
-from minigan.penalties import gradient_penalty
+from minigan.penalties import between, gradient_penalty
 
 
 class WGANGP(WGAN):
@@ -44,12 +44,7 @@ class WGANGP(WGAN):
         self.weight, self.one_sided, self.rng = weight, one_sided, rng
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
-        if self.rng is None:
-            raise ValueError("wgan-gp draws points between real and fake: objectives.get('wgan-gp', rng=generator)")
-        if real.shape != fake.shape:
-            raise ValueError(f"wgan-gp pairs real with fake samples, got shapes {real.shape} and {fake.shape}")
-        eps = like(self.rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
-        x = eps * real + (1 - eps) * fake
+        x = between(self.name, self.rng, real, fake)
         return gradient_penalty(D, x, grads, weight=self.weight, one_sided=self.one_sided)
 
     def after_d_update(self, D: Any) -> None:
