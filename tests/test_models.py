@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import models
+from minigan import models, objectives
 from minigan.layers import (
     Autoencoder,
     BatchNorm,
@@ -20,8 +20,10 @@ from minigan.layers import (
     Linear,
     Network,
     SpectralNorm,
+    autoencoder,
 )
-from minigan.models import Critic, Model, count
+from minigan.models import Critic, Model, count, critic
+from minigan.objectives import ebgan
 from minigan.random import Streams
 
 # Linear: in · out + out. Convolution: k · k · in · out (+ out). Batch norm: 2 · channels.
@@ -101,6 +103,11 @@ SMALL: dict[str, dict[str, Any]] = {  # of every model, quick to compute with
     "gmmn": {"sample_shape": (8, 4, 3)},
     "points": {},
 }
+
+
+def test_models_and_objectives_speak_of_the_same_outputs_and_energies() -> None:
+    assert set(OUTPUTS) == set(critic.OUTPUTS) == set(objectives.OUTPUTS)
+    assert set(autoencoder.ENERGIES) == set(ebgan.ENERGIES)
 
 
 def get(name: str, seed: int = 0, **choices: Any) -> Model:

@@ -49,7 +49,7 @@ ENERGIES = {
 }
 
 
-class _EncoderDecoder(Layer):
+class EncoderDecoder(Layer):
     """What layers with an encoder and a decoder share: the names of their parts' arrays nest, "encoder.0.weight"."""
 
     def __init__(self, encoder: Layer, decoder: Layer) -> None:
@@ -72,7 +72,7 @@ class _EncoderDecoder(Layer):
         return ("encoder", self.encoder), ("decoder", self.decoder)
 
 
-class Autoencoder(_EncoderDecoder):
+class Autoencoder(EncoderDecoder):
     """Squeeze the sample into a code, draw it again from the code, and report how far off the drawing is.
 
     Shapes      x, rec, r, dx, ddx (N, ...); S (N, d); e, w (N, 1); y, dy, ddy (N, 1 + d)

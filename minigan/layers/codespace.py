@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from minigan.device import Array
-from minigan.layers.autoencoder import _EncoderDecoder
+from minigan.layers.autoencoder import EncoderDecoder
 from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
-class CodeSpace(_EncoderDecoder):
+class CodeSpace(EncoderDecoder):
     """Show every sample as its code; what is a code already stays as it is.
 
     GMMN in code space compares the codes of real samples with codes that G makes. Both pass through this layer in

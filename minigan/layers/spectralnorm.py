@@ -58,8 +58,10 @@ class SpectralNorm(Layer):
         W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache outlives the next iteration
         if train:
             v = self._unit(_rows(u, W))
-            u = self._unit(_columns(W, v))
-        sigma = (u * _columns(W, v)).sum()
+        Wv = _columns(W, v)
+        if train:
+            u = self._unit(Wv)
+        sigma = (u * Wv).sum()
         twin = copy.copy(self.layer)
         twin.weight = self.layer.weight / sigma
         y, cache = twin.forward(x, train)  # refuses an x that does not fit, before any buffer changes

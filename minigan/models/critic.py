@@ -84,19 +84,15 @@ class Critic:
         if self.output == "codes":
             encoder = Network(*trunk, linear(width, d), Sigmoid())
             return CodeSpace(encoder, Network(*decoder(d)), sample_shape=sample_shape, codes=d)
+        built = _spectral if self.spectral_norm else _plain
+        layers = [*trunk, linear(width, 1 if self.output == "score" else d)]
         if self.output == "autoencoder":
-            parts = Network(*trunk, linear(width, d)), Network(*decoder(d))
-            if self.spectral_norm:
-                parts = _spectral(parts[0], rng), _spectral(parts[1], rng)
-            return Autoencoder(*parts, energy=self.energy)
-        heads: dict[str, Callable[[], list[Layer]]] = {
-            "score": lambda: [linear(width, 1)],
-            "features": lambda: [linear(width, d)],
-            "mean": lambda: [linear(width, d), linear(d, 1, bias=False)],
-            "covariance": lambda: [linear(width, d), Covariance(d, self.rank, rng=rng)],
-        }
-        D = Network(*trunk, *heads[self.output]())
-        return _spectral(D, rng) if self.spectral_norm else D
+            return Autoencoder(built(layers, rng), built(decoder(d), rng), energy=self.energy)
+        if self.output == "mean":
+            layers.append(linear(d, 1, bias=False))
+        if self.output == "covariance":
+            layers.append(Covariance(d, self.rank, rng=rng))
+        return built(layers, rng)
 
     def generator(self, layers: Sequence[Layer], D: Layer, z_dim: int, rng: np.random.Generator) -> Network:
         """G: the model's own `layers`; where the game is one of codes, Li et al.'s way from noise to codes instead."""
@@ -111,7 +107,11 @@ class Critic:
 SCORE = Critic()
 
 
-def _spectral(network: Network, rng: np.random.Generator) -> Network:
-    """The network with SpectralNorm around every layer that has a weight matrix."""
+def _plain(layers: Sequence[Layer], rng: np.random.Generator) -> Network:
+    return Network(*layers)
+
+
+def _spectral(layers: Sequence[Layer], rng: np.random.Generator) -> Network:
+    """The layers with SpectralNorm around each that has a weight matrix."""
     heavy = (Linear, Conv2d, ConvTranspose2d)
-    return Network(*(SpectralNorm(layer, rng=rng) if isinstance(layer, heavy) else layer for layer in network.layers))
+    return Network(*(SpectralNorm(layer, rng=rng) if isinstance(layer, heavy) else layer for layer in layers))

@@ -86,16 +86,16 @@ class Config:
     def but(self, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
         only: others start from their own recipe. A model that is not the recipe's stays."""
-        kept = {name: getattr(self, name) for name in ("objective", "data", "size", "seed", "device", "threads")}
-        here, there = {**kept, "model": self.model}, {**kept, "model": self.model} | choices
-        points = _in_the_plane(choices) or ("data" not in choices and _in_the_plane(here))
-        if points == _in_the_plane(here):
-            if all(there[name] == here[name] for name in ("model", "objective")):
-                return replace(self, **choices | {"hyper": {**self.hyper, **choices.get("hyper", {})}})
-            if self.model != recipes.choices(self.objective, points)["model"]:
-                kept["model"] = self.model
-        elif "data" not in choices:
-            del kept["data"]
+        kept = {name: getattr(self, name) for name in ("objective", "size", "seed", "device", "threads")}
+        here = {"model": self.model, "data": self.data}
+        points = _in_the_plane(here)
+        if points != _in_the_plane(choices if "data" in choices else here | choices):
+            return Config.tuned(**kept | choices)
+        if all(choices.get(name, getattr(self, name)) == getattr(self, name) for name in ("model", "objective")):
+            return replace(self, **choices | {"hyper": {**self.hyper, **choices.get("hyper", {})}})
+        kept["data"] = self.data
+        if self.model != recipes.choices(self.objective, points)["model"]:
+            kept["model"] = self.model
         return Config.tuned(**kept | choices)
 
     def model_choices(self) -> dict[str, Any]:

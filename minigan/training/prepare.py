@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count, islice
 
 from tqdm import tqdm
 
@@ -16,10 +17,10 @@ FIRST = 2**32  # part of step 0 from which the random numbers of the preparation
 def prepare(state: State, batches: Batches, *, quiet: bool = False) -> Iterator[None]:
     """Walk over the real batches as often as the objective asks for, with a progress bar; one `next` for each batch."""
     objective, whole = state.objective, int(batches.per_epoch)
-    walks = (tuple(range(i * whole, (i + 1) * whole)) for i in range(objective.passes))
+    numbers = count()  # of the batches, over all walks
 
     def walk() -> Iterator[Array]:
-        for i in next(walks):
+        for i in islice(numbers, whole):
             state.streams.seek(0, FIRST + i)
             yield state.device.asarray(batches(i))
 
