@@ -14,12 +14,12 @@ from typing import Any
 
 from minigan import objectives
 from minigan.objectives.objective import OUTPUTS, Defaults, Objective
+from minigan.training import recipes
 
 MEASURED = Path(__file__).with_name("measured.json")  # written by examples/compare_objectives.py
 WIDTH = 120  # columns of a terminal
 INDENT = 12  # of a paragraph's text, behind its label
 OPTIMIZERS = {"adam": "Adam", "adamax": "AdaMax", "rmsprop": "RMSProp", "sgd": "SGD"}
-WITHOUT_D = ("samples", "codes")  # outputs of games in which there is no D to train
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ def card(name: str) -> str:
         "Optimizer": f"{_optimizer(game)} (D : G steps), batches of {game.defaults.batch_size}",
         "Hyper": ", ".join(_hyperparameters(page)),
         "D's output": f"{OUTPUTS[game.output]}; constraint: {game.constraint}",
+        "Recipes": "; ".join(f"{kind}: {_choices(name, kind == 'points')}" for kind in ("points", "images")),
         "Measured": "; ".join(map(str, results.values())),
     }
     family = [base for base in page.__mro__[1:] if issubclass(base, Objective) and "name" not in vars(base)]
@@ -176,7 +177,7 @@ def _source(text: str) -> str:
 def _optimizer(game: Objective) -> str:
     own: Defaults = game.defaults
     betas = f" ({own.betas[0]:g}, {own.betas[1]:g})" if own.optimizer in ("adam", "adamax") else ""
-    d_steps = 0 if game.output in WITHOUT_D else own.n_critic
+    d_steps = own.n_critic if game.trains_d else 0
     return f"{OPTIMIZERS[own.optimizer]} {_rate(own.lr)}{betas}, {d_steps}:1"
 
 
@@ -192,6 +193,11 @@ def _hyperparameters(page: type[Objective]) -> Iterator[str]:
         if name != "rng":
             value = parameter.default
             yield f"{name}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
+
+
+def _choices(name: str, points: bool) -> str:
+    """The recipe that `minigan train` starts from, as NAME=VALUE."""
+    return ", ".join(f"{key}={value}" for key, value in recipes.choices(name, points).items() if value is not None)
 
 
 def _effort(steps: int, seconds: float, choices: dict[str, Any]) -> str:

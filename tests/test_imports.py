@@ -30,7 +30,7 @@ MAY_SEE: dict[str, set[str]] = {
     "metrics": {"atomic", "device", "random"},
 }
 MAY_SEE["training"] = {*MAY_SEE}
-MAY_SEE["cards"] = {"objectives"}
+MAY_SEE["cards"] = {"objectives", "training"}
 MAY_SEE["battery"] = {*MAY_SEE, "__init__"}
 MAY_SEE["__init__"] = {*MAY_SEE}
 MAY_SEE["cli"] = {*MAY_SEE}
