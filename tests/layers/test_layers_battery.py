@@ -47,9 +47,10 @@ def classes_in(layer: Layer) -> Iterator[type[Layer]]:
 
 
 def public_subclasses(page: type[Layer]) -> Iterator[type[Layer]]:
-    """The layers of the library: not those that a test invents, not the bases that pages share."""
+    """The layers of the library: not those that a test invents, not the bases that pages share and nobody builds."""
     for found in page.__subclasses__():
-        if found.__module__.startswith("minigan.") and not found.__name__.startswith("_"):
+        shared_base = found.__subclasses__() and found.__name__ not in minigan.layers.__all__
+        if found.__module__.startswith("minigan.") and not shared_base:
             yield found
         yield from public_subclasses(found)
 
