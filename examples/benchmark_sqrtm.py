@@ -1,4 +1,4 @@
-"""How long takes the square root of a product of covariances? minigan's default beside its spectral route and SciPy.
+"""How long takes the square root of a product of covariances? minigan's default beside its other routes and SciPy.
 
     python examples/benchmark_sqrtm.py                   2048 features, as of the Inception network: minutes
     python examples/benchmark_sqrtm.py --dim 256         seconds
@@ -29,6 +29,11 @@ Route = Callable[[np.ndarray, np.ndarray], float]
 def polar(S1: np.ndarray, S2: np.ndarray) -> float:
     """The default, without its cross-check."""
     return sqrtm_product(S1, S2, check=False).trace
+
+
+def schulz(S1: np.ndarray, S2: np.ndarray) -> float:
+    """The same by products of matrices alone, as on a GPU."""
+    return sqrtm_product(S1, S2, method="polar-schulz", check=False).trace
 
 
 def spectral(S1: np.ndarray, S2: np.ndarray) -> float:
@@ -74,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     n = 5 * options.dim if options.samples is None else options.samples
     if min(options.dim, options.rounds, options.threads) < 1 or n < 2:
         parser.error("--dim, --rounds and --threads must be at least 1, --samples at least 2")
-    routes: dict[str, Route] = {DEFAULT: polar, "minigan, spectral": spectral}
+    routes: dict[str, Route] = {DEFAULT: polar, "minigan, Newton-Schulz": schulz, "minigan, spectral": spectral}
     if not options.no_scipy:
         routes["scipy.linalg.sqrtm"] = scipy_sqrtm
     rng = np.random.default_rng(0)

@@ -7,14 +7,15 @@ import pytest
 from support import strict
 
 from minigan.metrics.score import NonFiniteSamples
-from minigan.metrics.sqrtm import polar as polar_page
+from minigan.metrics.sqrtm import halley as halley_page
+from minigan.metrics.sqrtm import schulz as schulz_page
 from minigan.metrics.sqrtm import sqrtm, sqrtm_product, trace_from_factors
 from minigan.metrics.sqrtm.alternatives import coupled
 from minigan.metrics.sqrtm.factors import BLOCK, eigen_factor, factor, pivoted_cholesky
-from minigan.metrics.sqrtm.polar import polar
+from minigan.metrics.sqrtm.polar import ITERATIONS, polar
 
-METHODS = ("polar", "spectral", "newton-schulz", "denman-beavers")
-EXACT = ("polar", "spectral")  # without loss of digits where the covariances are singular
+METHODS = ("polar-halley", "polar-schulz", "spectral", "newton-schulz", "denman-beavers")
+EXACT = ("polar-halley", "polar-schulz", "spectral")  # without loss of digits where the covariances are singular
 S1, S2 = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.3], [-0.3, 1.5]])
 Pair = tuple[np.ndarray, np.ndarray, float]
 
@@ -248,7 +249,7 @@ def test_coupled_newton_schulz_calls_orthogonal_ranges_zero() -> None:
     assert (found.trace, found.status) == (0, "zero")
 
 
-@pytest.mark.parametrize("method", ["polar", "spectral", "newton-schulz"])
+@pytest.mark.parametrize("method", ["polar-halley", "polar-schulz", "spectral", "newton-schulz"])
 def test_constant_features_count_nothing(method: str) -> None:
     A, B = np.zeros((2, 30, 30))
     A[:20, :20], B[:20, :20] = covariance(20, 80), covariance(20, 80, seed=1)
@@ -292,7 +293,7 @@ def test_extreme_spectra_cost_what_the_pages_say(
     d = 48
     w = np.logspace(0, -digits / 2, d)
     A, B, trace = non_commuting(rotation(d), w, rng(1).permutation(w) if shuffled else w)
-    for method, error in zip(METHODS, (polar_error, spectral_error, coupled_error), strict=False):
+    for method, error in zip(METHODS, (polar_error, polar_error, spectral_error, coupled_error), strict=False):
         found = sqrtm_product(A, B, method=method, check=False)
         assert abs(found.trace - trace) < error, method
         assert found.iterations <= 50 or method == "newton-schulz"
@@ -342,10 +343,11 @@ def test_forty_digits_agree(d: int) -> None:
 # The polar factor
 
 
+@pytest.mark.parametrize("iteration", ITERATIONS)
 @pytest.mark.parametrize("shape", [(1, 1), (7, 7), (20, 6), (6, 20), (1, 9)])
-def test_the_polar_factor_is_orthogonal_and_leaves_a_covariance(shape: tuple[int, int]) -> None:
+def test_the_polar_factor_is_orthogonal_and_leaves_a_covariance(shape: tuple[int, int], iteration: str) -> None:
     B = rng().normal(size=shape)
-    U, trace, _, status = polar(B)
+    U, trace, _, status = polar(B, iteration)
     small = U.T @ U if shape[0] >= shape[1] else U @ U.T
     np.testing.assert_allclose(small, np.eye(min(shape)), atol=1e-13)
     H = U.T @ B
@@ -356,41 +358,50 @@ def test_the_polar_factor_is_orthogonal_and_leaves_a_covariance(shape: tuple[int
     assert status in ("converged", "trace")
 
 
+@pytest.mark.parametrize("iteration", ITERATIONS)
 @pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e200])
-def test_the_polar_factor_knows_no_scale(scale: float) -> None:
+def test_the_polar_factor_knows_no_scale(scale: float, iteration: str) -> None:
     B = rng().normal(size=(9, 5))
-    np.testing.assert_allclose(polar(scale * B).U, polar(B).U, atol=1e-14)
-    assert polar(scale * B).trace == pytest.approx(scale * polar(B).trace, rel=1e-14)
+    np.testing.assert_allclose(polar(scale * B, iteration).U, polar(B, iteration).U, atol=1e-14)
+    assert polar(scale * B, iteration).trace == pytest.approx(scale * polar(B, iteration).trace, rel=1e-14)
 
 
 @pytest.mark.parametrize("rest", [1e-3, 1e-6, 1e-9, 0])
 @pytest.mark.parametrize("equal", [1, 3])
-def test_singular_values_that_dominate_are_not_thrown_among_the_rounding(equal: int, rest: float) -> None:
+@pytest.mark.parametrize("iteration", ITERATIONS)
+def test_singular_values_that_dominate_are_not_thrown_among_the_rounding(
+    iteration: str, equal: int, rest: float
+) -> None:
     s = np.repeat([1, rest], [equal, 64 - equal])
-    found = polar((rotation(64) * s) @ rotation(64, 1))
+    found = polar((rotation(64) * s) @ rotation(64, 1), iteration)
     assert found.trace == pytest.approx(s.sum(), rel=4e-15)
     assert found.status in ("converged", "trace")
 
 
-def test_directions_without_variance_end_by_the_trace() -> None:
+@pytest.mark.parametrize("iteration", ITERATIONS)
+def test_directions_without_variance_end_by_the_trace(iteration: str) -> None:
     s = np.repeat([1.0, 0.0], [5, 20]) * np.arange(1, 26)
-    U, trace, _, status = polar((rotation(25) * s) @ rotation(25, 1))
+    U, trace, _, status = polar((rotation(25) * s) @ rotation(25, 1), iteration)
     assert status == "trace"
     assert trace == pytest.approx(15, rel=1e-14)
     assert np.linalg.norm(U, 2) < 1.5
 
 
 def test_an_iteration_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(polar_page, "STEPS", 3)
-    found = sqrtm_product(S1, S2, check=False)
-    assert (found.status, found.iterations) == ("max_iter", 3)
-    assert sqrtm_product(S1, S2).status == "disagree"
+    monkeypatch.setattr(halley_page, "STEPS", 3)
+    monkeypatch.setattr(schulz_page, "STEPS", 3)
+    for method in ("polar-halley", "polar-schulz"):
+        found = sqrtm_product(S1, S2, method=method, check=False)
+        assert (found.status, found.iterations) == ("max_iter", 3)
+        assert sqrtm_product(S1, S2, method=method).status == "disagree"
 
 
 def test_the_schedule_is_the_same_whatever_the_condition() -> None:
-    steps = [sqrtm_product(covariance(30, 300), covariance(30, n, seed=1)).iterations for n in (30, 31, 60, 3000)]
-    assert max(steps) - min(steps) <= 2
-    assert max(steps) <= 45
+    for method, most in (("polar-halley", 12), ("polar-schulz", 45)):
+        pairs = [(covariance(30, 300), covariance(30, n, seed=1)) for n in (30, 31, 60, 3000)]
+        steps = [sqrtm_product(a, b, method=method).iterations for a, b in pairs]
+        assert max(steps) - min(steps) <= 2
+        assert max(steps) <= most
 
 
 # Factors
@@ -554,7 +565,7 @@ def test_the_input_is_left_as_it_was() -> None:
         A, B = covariance(30, rank), covariance(30, rank, seed=1)
         homes = A.copy(), B.copy()
         A.flags.writeable = B.flags.writeable = False
-        for method in ("polar", "spectral", "newton-schulz"):
+        for method in ("polar-halley", "polar-schulz", "spectral", "newton-schulz"):
             sqrtm_product(A, B, root=True, method=method)
         trace_from_factors(A, B)
         sqrtm(A)
@@ -568,7 +579,8 @@ def test_memory_in_any_order_is_welcome() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "rank"), [*((method, 60) for method in METHODS), ("polar", 8), ("spectral", 8), ("newton-schulz", 8)]
+    ("method", "rank"),
+    [*((method, 60) for method in ("polar", *METHODS[1:])), ("polar", 8), ("spectral", 8), ("newton-schulz", 8)],
 )
 def test_a_gpu_array_gives_the_same_numbers(method: str, rank: int) -> None:
     A, B = covariance(20, rank), covariance(20, 60, seed=1)
@@ -577,8 +589,14 @@ def test_a_gpu_array_gives_the_same_numbers(method: str, rank: int) -> None:
     assert isinstance(there.trace, float)
     assert there.trace == pytest.approx(here.trace, rel=1e-12)
     assert (there.rank1, there.rank2) == (here.rank1, here.rank2)
-    if method in EXACT:
+    if method in ("polar", *EXACT):
         np.testing.assert_allclose(strict.to_host(there.root), here.root, atol=1e-12)
+
+
+def test_halleys_iteration_says_that_it_needs_the_cpu() -> None:
+    A = strict.to_device(covariance(20, 60))
+    with pytest.raises(TypeError, match='take method="polar-schulz"'):
+        sqrtm_product(A, A, method="polar-halley")
 
 
 def test_gpu_arrays_go_through_the_other_functions() -> None:
@@ -658,5 +676,8 @@ def test_a_factor_without_features_or_with_a_nan_is_refused() -> None:
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="'cholesky': expected one of polar, spectral, newton-schulz, denman-beavers"):
+    with pytest.raises(
+        ValueError,
+        match="'cholesky': expected one of polar, polar-halley, polar-schulz, spectral, newton-schulz, denman",
+    ):
         sqrtm_product(S1, S2, method="cholesky")

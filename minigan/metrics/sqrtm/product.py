@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 from minigan.device import Array
@@ -50,10 +51,11 @@ def sqrtm_product(
     The singular values of B are the roots of the eigenvalues of S1 S2: nothing is squared on the way, so that a
     singular covariance costs no digits and nothing has to be added to its diagonal.
 
-    Method      "polar" (default). "spectral": eigenvectors and an SVD. "newton-schulz", "denman-beavers": iterations
-                on the root itself, for comparison; their pages say where they fail.
+    Method      "polar" (default): by the iteration that suits the machine; "polar-halley", "polar-schulz": by that one.
+                "spectral": eigenvectors and an SVD. "newton-schulz", "denman-beavers": iterations on the root itself,
+                for comparison; their pages say where they fail.
     Check       True: T is computed by the spectral route too, which must agree to 1e-8 (Tr S1 + Tr S2), else `status`
-                is "disagree". None: where d ≤ 512. It belongs to "polar"; the other methods are never checked.
+                is "disagree". None: where d ≤ 512. It belongs to the polar methods; the others are never checked.
     Precision   Everything is in float64: float32 is converted. If the covariances are known to dS only, T is known to
                 √(||dS||_* Tr S2) (Powers & Størmer): of float64 covariances of 2048 features 2e-5, so that a Fréchet
                 distance has three decimals.
@@ -67,7 +69,7 @@ def sqrtm_product(
     S1, S2 = covariance(S1, "S1"), covariance(S2, "S2")
     same_features(S1, S2, "S1 and S2")
     found = ROUTES[method](S1, S2, root)
-    if method != "polar" or not _wanted(check, len(S1)):
+    if not method.startswith("polar") or not _wanted(check, len(S1)):
         return found
     return _checked(found, spectral(S1, S2, False).trace, float(S1.trace() + S2.trace()))
 
@@ -89,16 +91,23 @@ def trace_from_factors(L1: Array, L2: Array, *, check: bool | None = None) -> Ro
     return _checked(found, nuclear_norm(B), float((L1**2).sum() + (L2**2).sum()))
 
 
-def _polar_route(S1: Array, S2: Array, root: bool) -> Root:
+def _polar_route(S1: Array, S2: Array, root: bool, iteration: str | None = None) -> Root:
     L1, L2 = factor(S1, "S1"), factor(S2, "S2")
-    U, trace, steps, status = polar(L1.T @ L2)
+    U, trace, steps, status = polar(L1.T @ L2, iteration)
     X = L1 @ U @ L2.T if root else None
     residual = residual_of(X, S1, S2) if root else None
     return Root(trace, X, L1.shape[1], L2.shape[1], steps, status, residual)
 
 
 ROUTES: Mapping[str, Callable[[Array, Array, bool], Root]] = MappingProxyType(
-    {"polar": _polar_route, "spectral": spectral, "newton-schulz": newton_schulz, "denman-beavers": denman_beavers}
+    {
+        "polar": _polar_route,
+        "polar-halley": partial(_polar_route, iteration="halley"),
+        "polar-schulz": partial(_polar_route, iteration="schulz"),
+        "spectral": spectral,
+        "newton-schulz": newton_schulz,
+        "denman-beavers": denman_beavers,
+    }
 )
 
 
