@@ -30,9 +30,14 @@ __all__ = [
     "leaky_relu_grad",
     "match",
     "matmul",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_pick",
     "moments",
     "pair",
     "spread",
+    "sum_pool",
+    "sum_pool_grad",
 ]
 
 
@@ -98,3 +103,31 @@ def leaky_relu_grad(dy: Array, x: Array, slope: float) -> Array:
 def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:
     """An array like x: 0 with probability p, else 1 / (1 - p); p is rounded to a multiple of 2^-16."""
     return _for(x).dropout_mask(x, p, rng)
+
+
+def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
+    """y[n, i, j, c] = max_kl x[n, s·i + k - p, s·j + l - p, c] over the pixels inside, and the winner's k · KW + l.
+
+    Of equal pixels the first wins. The winner is an unsigned integer, of one byte where KH · KW <= 256.
+    """
+    return _for(x).max_pool(x, kernel, stride, padding)
+
+
+def max_pool_grad(dy: Array, winner: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """The x of shape (N, *size, C) with <max_pool_pick(x', winner), dy> = <x', x> for every x'."""
+    return _for(dy).max_pool_grad(dy, winner, size, kernel, stride, padding)
+
+
+def max_pool_pick(x: Array, winner: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """y[n, i, j, c] = x[n, s·i + k - p, s·j + l - p, c] with k · KW + l = winner[n, i, j, c]."""
+    return _for(x).max_pool_pick(x, winner, kernel, stride, padding)
+
+
+def sum_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """y[n, i, j, c] = Σ_kl x[n, s·i + k - p, s·j + l - p, c], x being 0 outside; (N, OH, OW, C)."""
+    return _for(x).sum_pool(x, kernel, stride, padding)
+
+
+def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """The x of shape (N, *size, C) with <sum_pool(x'), dy> = <x', x> for every x'."""
+    return _for(dy).sum_pool_grad(dy, size, kernel, stride, padding)

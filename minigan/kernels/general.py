@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from minigan.device import Array, like
@@ -86,3 +88,71 @@ def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:
     threshold = round(p * 2**16)
     kept = rng.integers(0, 2**16, size=x.shape, dtype=np.uint16) >= threshold
     return like(kept * np.float32(1 / (1 - threshold / 2**16)), x)
+
+
+def _framed(x: Array, padding: Pair, value: float) -> Array:
+    """x with a frame of `value` around every map."""
+    (N, H, W, C), (PH, PW) = x.shape, padding
+    framed = np.full_like(x, value, shape=(N, H + 2 * PH, W + 2 * PW, C))
+    framed[:, PH : PH + H, PW : PW + W] = x
+    return framed
+
+
+def _taps(framed: Array, size: Pair, kernel: Pair, stride: Pair) -> Iterator[tuple[int, Array]]:
+    """For every place t = k · KW + l in a window: t, and the view (N, *size, C) of what the windows have there."""
+    (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
+    for k in range(KH):
+        for l in range(KW):
+            yield k * KW + l, framed[:, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW]
+
+
+def first_inside(x: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    """The first place of every window that is not padding: it wins where all is -inf."""
+    (KH, KW), N, C = kernel, len(x), x.shape[3]
+    first = np.zeros_like(x, shape=(N, *size, C), dtype=np.min_scalar_type(KH * KW - 1))
+    for i in range(min(size[0], -(-padding[0] // stride[0]))):
+        first[:, i] += (padding[0] - stride[0] * i) * KW
+    for j in range(min(size[1], -(-padding[1] // stride[1]))):
+        first[:, :, j] += padding[1] - stride[1] * j
+    return first
+
+
+def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:
+    size = conv_size(x.shape[1:3], kernel, stride, padding)
+    winner = first_inside(x, size, kernel, stride, padding)
+    y = np.full_like(x, -np.inf, shape=winner.shape)
+    for t, tap in _taps(_framed(x, padding, -np.inf), size, kernel, stride):
+        winner = np.maximum(winner, (tap > y) * winner.dtype.type(t))  # places come in order: the last to rise wins
+        y = np.maximum(y, tap)
+    return y, winner
+
+
+def max_pool_grad(dy: Array, winner: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    (H, W), (PH, PW), (N, OH, OW, C) = size, padding, dy.shape
+    framed = np.zeros_like(dy, shape=(N, H + 2 * PH, W + 2 * PW, C))
+    for t, tap in _taps(framed, (OH, OW), kernel, stride):
+        tap += dy * (winner == t)
+    return framed[:, PH : PH + H, PW : PW + W]
+
+
+def max_pool_pick(x: Array, winner: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    y = np.zeros_like(x, shape=winner.shape)
+    for t, tap in _taps(_framed(x, padding, 0), winner.shape[1:3], kernel, stride):
+        y += tap * (winner == t)
+    return y
+
+
+def sum_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    size = conv_size(x.shape[1:3], kernel, stride, padding)
+    y = np.zeros_like(x, shape=(len(x), *size, x.shape[3]))
+    for _, tap in _taps(_framed(x, padding, 0), size, kernel, stride):
+        y += tap
+    return y
+
+
+def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
+    (H, W), (PH, PW), (N, OH, OW, C) = size, padding, dy.shape
+    framed = np.zeros_like(dy, shape=(N, H + 2 * PH, W + 2 * PW, C))
+    for _, tap in _taps(framed, (OH, OW), kernel, stride):
+        tap += dy
+    return framed[:, PH : PH + H, PW : PW + W]

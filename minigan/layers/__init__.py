@@ -3,6 +3,7 @@
 from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from minigan.layers.autoencoder import Autoencoder
 from minigan.layers.batchnorm import BatchNorm
+from minigan.layers.branches import Branches
 from minigan.layers.codespace import CodeSpace, Decode
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.covariance import Covariance
@@ -11,13 +12,16 @@ from minigan.layers.layer import Layer, accumulate
 from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.network import Network
+from minigan.layers.pool import AvgPool2d, MaxPool2d
 from minigan.layers.shape import Flatten, Reshape
 from minigan.layers.spectralnorm import SpectralNorm
 
 __all__ = [
     "ELU",
     "Autoencoder",
+    "AvgPool2d",
     "BatchNorm",
+    "Branches",
     "CodeSpace",
     "Conv2d",
     "ConvTranspose2d",
@@ -29,6 +33,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaxPool2d",
     "Network",
     "ReLU",
     "Reshape",

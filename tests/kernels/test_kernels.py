@@ -29,6 +29,7 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
     mean, rstd, weight, bias = (a(6) for _ in range(4))
     left, right = a(4, 7), a(7, 5)
     size, kernel, stride, padding = (5, 4), (3, 2), (2, 2), (1, 0)
+    windows, pooled = (kernel, stride, padding), y[..., :6]
     return {
         "matmul": lambda m: m.matmul(left, right),
         "correlate": lambda m: m.correlate(image, w, stride, padding),
@@ -41,6 +42,11 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
         "batchnorm_grad": lambda m: m.batchnorm_grad(dy, image, mean, rstd, weight, bias, mean),
         "leaky_relu": lambda m: m.leaky_relu(image, 0.2),
         "leaky_relu_grad": lambda m: m.leaky_relu_grad(dy, image, 0.2),
+        "max_pool": lambda m: m.max_pool(image, *windows)[0],  # of the winners, test_kernels_pool.py takes care
+        "max_pool_grad": lambda m: m.max_pool_grad(pooled, m.max_pool(image, *windows)[1], size, *windows),
+        "max_pool_pick": lambda m: m.max_pool_pick(dy, m.max_pool(image, *windows)[1], *windows),
+        "sum_pool": lambda m: m.sum_pool(image, *windows),
+        "sum_pool_grad": lambda m: m.sum_pool_grad(pooled, size, *windows),
         "dropout_mask": lambda m: m.dropout_mask(image, 0.3, np.random.default_rng(seed)),
     }
 

@@ -134,7 +134,8 @@ def test_float32_stays_float32_and_near_float64(case: LayerCase) -> None:
     asked = asked.changed(lambda array: array.astype(np.float32))
     found = answers(case, asked)
     assert {name: array.dtype for name, array in found.items()} == dict.fromkeys(exact, np.dtype(np.float32))
-    assert {array.dtype for array in arrays_in(case.layer.forward(asked.x, case.train)[1])} <= {np.dtype(np.float32)}
+    cached = {array.dtype for array in arrays_in(case.layer.forward(asked.x, case.train)[1])}
+    assert {dtype for dtype in cached if dtype.kind == "f"} <= {np.dtype(np.float32)}  # winners are whole numbers
     assert_same(found, exact, 1e-4)
 
 

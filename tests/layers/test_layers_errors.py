@@ -13,6 +13,7 @@ import pytest
 from minigan import layers
 from minigan.layers import (
     ELU,
+    AvgPool2d,
     BatchNorm,
     CodeSpace,
     Conv2d,
@@ -25,6 +26,7 @@ from minigan.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaxPool2d,
     Network,
     ReLU,
     Reshape,
@@ -36,11 +38,13 @@ from minigan.layers import (
 RNG = np.random.default_rng(0)
 NAN = float("nan")
 SPACE = CodeSpace(Linear(6, 3, rng=RNG), Linear(3, 6, rng=RNG), sample_shape=(6,), codes=3)
-COMPOSED = ("Autoencoder", "CodeSpace", "Network", "SpectralNorm")  # the layer inside that met the input speaks
+COMPOSED = ("Autoencoder", "Branches", "CodeSpace", "Network", "SpectralNorm")  # the inner layer that met it speaks
 TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it takes
     (Linear(6, 5, rng=RNG), (4, 6)),
     (Conv2d(2, 3, 3, rng=RNG), (4, 5, 6, 2)),
     (ConvTranspose2d(2, 3, 3, 2, 1, 1, rng=RNG), (4, 5, 6, 2)),
+    (MaxPool2d(2), (4, 5, 6, 2)),
+    (AvgPool2d(3, 1, 1), (4, 5, 6, 2)),
     (BatchNorm(6), (4, 6)),
     (LayerNorm((3, 2)), (4, 5, 3, 2)),
     (Reshape(3, 2), (4, 6)),

@@ -1,0 +1,99 @@
+"""Branches: layers side by side, and their outputs in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from minigan.device import Array
+from minigan.layers.layer import Cache, Grads, Layer
+
+
+class Branches(Layer):
+    """Show the same input to several layers, and lay their outputs next to one another along the last axis.
+
+    Shapes      x, dx, ddx as the layers take it; y, dy, ddy (..., C_0 + C_1 + ...), where layer i gives (..., C_i)
+
+    Forward     y = [f_0(x), f_1(x), ...]
+    Backward    dx = Σ_i dx_i        dx_i of layer i from its own part of dy
+    Twice       ddy = [ddy_0, ddy_1, ...]        dx = Σ_i of what layer i owes
+
+    Names       as a Network's, a branch's place and the name inside: "2.0.weight"; `grads` nests likewise.
+    Cache       the layers' caches, in order; where each part of y ends.
+    Source      Szegedy et al. 2014 (GoogLeNet), section 4: a block of filters of several sizes.
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise ValueError("Branches needs at least one layer")
+        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
+        if strangers:  # often a class that was not called: ReLU for ReLU()
+            raise ValueError(f"Branches is made of layers, got {strangers[0]!r}")
+        self.layers = layers
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        parts, caches = zip(*(layer.forward(x, train) for layer in self.layers), strict=True)
+        if len({part.shape[:-1] for part in parts}) > 1:
+            shapes = ", ".join(str(tuple(part.shape)) for part in parts)
+            raise ValueError(f"{self}: the branches give {shapes}; all axes but the last must be the same")
+        ends = [0]
+        for part in parts:
+            ends.append(ends[-1] + part.shape[-1])
+        return np.concatenate(parts, axis=-1), (caches, ends)
+
+    def input_grad(self, dy: Array, cache: Cache) -> Array:
+        return self.backward(dy, cache)
+
+    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+        grads: Grads = {}
+        self.backward(dy, cache, grads, need_dx=False)
+        return grads
+
+    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+        found = []
+        for i, (layer, part, inner) in enumerate(self._parts(dy, cache)):
+            found.append(layer.backward(part, inner, None if grads is None else grads.setdefault(str(i), {}), need_dx))
+        return _sum(found)
+
+    def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
+        """dx, and the trace: what every branch wants to see again."""
+        found = [layer.traced_backward(part, inner) for layer, part, inner in self._parts(dy, cache)]
+        return _sum([dx for dx, _ in found]), [seen for _, seen in found]
+
+    def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
+        """As in Layer; `dy` is the trace of a traced backward, or dy itself, which is then traced here."""
+        trace = dy if isinstance(dy, list) else self.traced_backward(dy, cache)[1]
+        rows = zip(self.layers, trace, cache[0], strict=True)
+        ddys, owed, grads = zip(*(layer.double_backward(ddx, seen, inner) for layer, seen, inner in rows), strict=True)
+        return np.concatenate(ddys, axis=-1), _sum(owed), {str(i): grad for i, grad in enumerate(grads)}
+
+    def _parts(self, dy: Array, cache: Cache) -> Iterator[tuple[Layer, Array, Cache]]:
+        """Every branch with its part of dy and its cache."""
+        caches, ends = cache
+        parts = (dy[..., start:end] for start, end in pairwise(ends))
+        return zip(self.layers, parts, caches, strict=True)
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        for layer in self.layers:
+            layer.convert(change)
+
+    def __repr__(self) -> str:
+        return f"Branches({', '.join(map(repr, self.layers))})"
+
+
+def _sum(gradients: Sequence[Array | None]) -> Array | None:
+    """Their sum without those that are None: not asked for, or zero. None where none is left."""
+    total = None
+    for gradient in gradients:
+        if gradient is not None:
+            total = gradient if total is None else total + gradient
+    return total
