@@ -13,6 +13,7 @@ from minigan.random import Streams
 from minigan.training.config import Config
 from minigan.training.steps import discriminator_step, generator_step
 from minigan.training.trainer import Trainer
+from minigan.version import __version__
 
 __all__ = [
     "SGD",
@@ -26,6 +27,7 @@ __all__ = [
     "RMSProp",
     "Streams",
     "Trainer",
+    "__version__",
     "data",
     "discriminator_step",
     "generator_step",
@@ -37,5 +39,3 @@ __all__ = [
     "objectives",
     "optim",
 ]
-
-__version__ = "0.1.0"

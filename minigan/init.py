@@ -17,6 +17,12 @@ def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int
     return rng.uniform(-bound, bound, shape)
 
 
+def he_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+    """U(-√(6 / fan_in), √(6 / fan_in)): the variance of `he_normal`, without tails (He et al. 2015)."""
+    bound = math.sqrt(6 / fan_in)
+    return rng.uniform(-bound, bound, shape)
+
+
 def he_normal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
     """N(0, 2 / fan_in): keeps the scale through ReLU layers (He et al. 2015)."""
     return rng.normal(0, math.sqrt(2 / fan_in), shape)

@@ -17,6 +17,7 @@ MAY_SEE: dict[str, set[str]] = {
     "device": set(),
     "random": set(),
     "atomic": set(),
+    "version": set(),
     "plots": {"atomic"},
     "init": {"device"},
     "kernels": {"device"},
@@ -27,9 +28,10 @@ MAY_SEE: dict[str, set[str]] = {
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
     "data": {"atomic", "device", "random"},
-    "metrics": {"atomic", "device", "random"},
+    "metrics": {"atomic", "data", "device", "init", "layers", "random", "version"},
 }
 MAY_SEE["training"] = {*MAY_SEE}
+MAY_SEE["scoring"] = {*MAY_SEE}
 MAY_SEE["cards"] = {"objectives", "training"}
 MAY_SEE["battery"] = {*MAY_SEE, "__init__"}
 MAY_SEE["__init__"] = {*MAY_SEE}

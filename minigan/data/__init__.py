@@ -1,7 +1,7 @@
 """The data room: data sets by name, as pixels in memory and as batches for a network."""
 
 from minigan.data.batches import Batches
-from minigan.data.catalogue import MIXTURES, NAMES, Entry, available, load
+from minigan.data.catalogue import MIXTURES, NAMES, SPLITS, Entry, available, here, load
 from minigan.data.dataset import Dataset, to_pixels
 from minigan.data.idx import read_idx, write_idx
 from minigan.data.mixtures import Coverage, Mixture, grid, ring
@@ -9,6 +9,7 @@ from minigan.data.mixtures import Coverage, Mixture, grid, ring
 __all__ = [
     "MIXTURES",
     "NAMES",
+    "SPLITS",
     "Batches",
     "Coverage",
     "Dataset",
@@ -16,6 +17,7 @@ __all__ = [
     "Mixture",
     "available",
     "grid",
+    "here",
     "load",
     "read_idx",
     "ring",

@@ -70,6 +70,13 @@ def load(
     return mnist.load(name, split) if name in mnist.COLLECTIONS else _embedded()
 
 
+def here(name: str, split: str = "train") -> bool:
+    """Can this split of a data set be loaded now, without a download? False for an unknown name as well."""
+    if name in mnist.COLLECTIONS and split in SPLITS:
+        return all(mnist.find(name, file) for file in mnist.FILES[split])
+    return name in NAMES and split == "train"
+
+
 def available() -> list[Entry]:
     """The data sets that `load` knows by name, and where each one is; downloads nothing, reads no data."""
     return [

@@ -19,25 +19,31 @@ DEEP = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}  # more than 8 bits: Pillow
 MANY = 200
 
 
-def load(folder: str | os.PathLike[str], size: int = 64) -> Dataset:
+def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
     """All pictures under a folder, in the order of their names, as uint8 (N, size, size, C); no labels.
 
-    Each is turned as its EXIF orientation says, cropped to the square in its middle and resized (Lanczos). C is 1 if
+    Each is turned as its EXIF orientation says, cropped to the square in its middle and resized (Lanczos); with size
+    None they stay as they are, (N, H, W, C), and ValueError names the first of another height or width. C is 1 if
     every picture is grey, else 3; transparency is dropped, and of an animation the first frame is taken. Hidden
     files and folders (a leading dot) are passed over.
 
     Raises FileNotFoundError or NotADirectoryError for the folder, and ValueError if it holds no picture or one that
     cannot be read, is too large to be decompressed safely or has more than 8 bits per channel, with its path.
     """
-    if size < 1:
+    if size is not None and size < 1:
         raise ValueError(f"size must be at least 1 pixel, got {size}")
     folder = Path(folder).expanduser()
     paths = find_images(folder)
     channels = 1 if {_mode(path) for path in paths} <= GREY else 3
-    images = np.empty((len(paths), size, size, channels), np.uint8)
+    shape = _read(paths[0], size, channels).shape
+    images = np.empty((len(paths), *shape), np.uint8)
     bar = tqdm(paths, desc=f"reading {folder}", unit="picture", disable=len(paths) <= MANY)
     for image, path in zip(images, bar, strict=True):
-        image[:] = _read(path, size, channels)
+        read = _read(path, size, channels)
+        if read.shape != shape:
+            sizes = f"{read.shape[1]} x {read.shape[0]} pixels, and {paths[0].name} has {shape[1]} x {shape[0]}"
+            raise ValueError(f"{path}: it has {sizes}; pictures that are not resized must be of one size")
+        image[:] = read
     return Dataset(folder.resolve().name, images, None, f"{len(paths)} pictures from the folder {folder}")
 
 
@@ -61,13 +67,15 @@ def _mode(path: Path) -> str:
         return image.mode
 
 
-def _read(path: Path, size: int, channels: int) -> np.ndarray:
-    """One picture, uint8 (size, size, channels)."""
+def _read(path: Path, size: int | None, channels: int) -> np.ndarray:
+    """One picture, uint8 (H, W, channels)."""
     with _open(path) as image:
         try:
             image = _convert(ImageOps.exif_transpose(image), channels)
         except Exception as error:  # Pillow's decoders raise almost anything on damaged data
             raise _unreadable(path, error) from error
+    if size is None:
+        return np.asarray(image).reshape(image.height, image.width, channels)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))  # resize(box=...) would look beyond its box

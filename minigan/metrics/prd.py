@@ -10,6 +10,7 @@ from minigan.device import Array, to_host
 from minigan.metrics.neighbours import as_float64, nearest
 from minigan.metrics.score import NonFiniteSamples, Protocol, Score
 
+SCOUTS = 2000  # samples on which the runs of k-means compete
 EDGE = 1e-10  # how far the angles stay from 0 and π/2, where λ is 0 and infinite
 
 
@@ -99,13 +100,16 @@ def kmeans(
     """Centres (clusters, d) of float64 x (n, d): the best of several runs by the sum of squared distances to them.
 
     A run starts from k-means++ and takes Lloyd's steps until the centres' squared shift is at most 1e-4 of the mean
-    variance of a coordinate. A centre that loses its last point stays where it is.
+    variance of a coordinate. A centre that loses its last point stays where it is. Of many samples the runs see 2,000
+    at random, and the best of them goes on with all.
     Raises ValueError unless 1 ≤ clusters ≤ n. Source: Lloyd 1982; Arthur & Vassilvitskii 2007.
     """
     if not 1 <= clusters <= len(x):
         raise ValueError(f"expected from 1 to {len(x)} clusters of {len(x)} samples, got {clusters}")
-    runs = [_lloyd(x, _plus_plus(x, clusters, rng), iterations) for _ in range(restarts)]
-    return min(runs, key=lambda centres: nearest(x, centres)[1].sum())
+    some = x if len(x) <= SCOUTS else x[np.sort(rng.permutation(len(x))[: max(SCOUTS, clusters)])]
+    runs = [_lloyd(some, _plus_plus(some, clusters, rng), iterations) for _ in range(restarts)]
+    best = min(runs, key=lambda centres: nearest(some, centres)[1].sum())
+    return best if some is x else _lloyd(x, best, iterations)
 
 
 def _plus_plus(x: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
@@ -126,7 +130,7 @@ def _lloyd(x: np.ndarray, centres: np.ndarray, iterations: int) -> np.ndarray:
 
     enough = 1e-4 * x.var(axis=0).mean()
     for _ in range(iterations):
-        index, _ = nearest(x, centres)
+        index = ((centres**2).sum(axis=1) - 2 * (x @ centres.T)).argmin(axis=1)  # |x|² is the same for all centres
         member = csr_array((np.ones(len(x)), index, np.arange(len(x) + 1)), shape=(len(x), len(centres)))
         counts = np.bincount(index, minlength=len(centres))[:, np.newaxis]
         moved = np.where(counts > 0, member.T @ x / np.maximum(counts, 1), centres)

@@ -75,6 +75,17 @@ class Score:
         """The score as JSON can hold it: value, details, protocol."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Score:
+        """What `as_json` told; TypeError, ValueError or KeyError where it is no score."""
+        protocol = dict(told["protocol"])
+        protocol["parameters"] = {name: _hashable(value) for name, value in protocol["parameters"].items()}
+        return cls(float(told["value"]), Protocol(**protocol), dict(told["details"]))
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # JSON has no tuples
+
 
 def difference(a: Score, b: Score) -> float:
     """a - b, where both were measured alike; ProtocolMismatch lists the fields that differ, with both values."""

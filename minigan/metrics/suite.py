@@ -1,0 +1,157 @@
+"""The suite: any of the metrics, by name, on one set of generated images, with everything that they share made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from minigan.metrics.features.extractor import Extractor, Seen, as_pixels
+from minigan.metrics.frechet import fid_infinity, frechet_distance
+from minigan.metrics.inception_score import inception_score, softmax
+from minigan.metrics.kid import kid
+from minigan.metrics.modes import class_modes, stacked_modes
+from minigan.metrics.msssim import diversity
+from minigan.metrics.neighbours import prdc
+from minigan.metrics.parzen import parzen
+from minigan.metrics.prd import prd
+from minigan.metrics.references import Reference
+from minigan.metrics.score import Protocol, Score
+from minigan.metrics.statistics import Origin, Statistics
+from minigan.random import Streams
+from minigan.version import __version__
+
+NO_IMAGES = "it needs the images of {}, and only their statistics are here (MINIGAN_DATA names the folder of data sets)"
+
+
+class Exhibit:
+    """Generated images beside their reference, as one extractor sees both; what is seen is seen once.
+
+    images     the generated ones: uint8 (N, H, W, C), or floating point in [0, 1] where they are not to be rounded
+    reference  with its own images, for the metrics that compare sample by sample; without, for the others
+    seed       of all random choices of the metrics; each metric draws from a stream of its own
+    """
+
+    def __init__(self, extractor: Extractor, images: np.ndarray, reference: Reference, seed: int = 0) -> None:
+        self.extractor, self.images, self.reference, self.seed = extractor, images, reference, seed
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The generated images."""
+        return self.extractor(self.images, progress="looking at the samples")
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """The classes of the generated images, (N, K)."""
+        return softmax(self.seen.logits)
+
+    @cached_property
+    def real(self) -> np.ndarray:
+        """Features of the reference images, as many at random as there are generated ones, all if there are fewer."""
+        images, n = self.reference.images, len(self.images)
+        if images is None:
+            raise ValueError(NO_IMAGES.format(self.reference.statistics.origin.dataset))
+        chosen = np.sort(self.rng("reference").permutation(len(images))[:n])
+        return self.extractor(images[chosen], progress="looking at the reference").features
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.extractor.id, self.extractor.variant, quantised=self.images.dtype == np.uint8)
+
+    @property
+    def protocol(self) -> Protocol:
+        """What all scores of this exhibit have in common."""
+        return Protocol(
+            "",
+            extractor=self.extractor.id,
+            variant=self.extractor.variant,
+            reference=self.reference.statistics.origin.reference,
+            quantised=self.images.dtype == np.uint8,
+            version=__version__,
+            seed=self.seed,
+        )
+
+    def rng(self, metric: str) -> np.random.Generator:
+        return Streams(self.seed).at(metric, 0)
+
+
+def _fid(x: Exhibit) -> list[Score]:
+    return [frechet_distance(x.reference.statistics, Statistics.of(x.seen.features, x.origin), protocol=x.protocol)]
+
+
+def _fid_infinity(x: Exhibit) -> list[Score]:
+    rng, statistics = x.rng("fid-infinity"), x.reference.statistics
+    return [fid_infinity(statistics, x.seen.features, rng=rng, origin=x.origin, protocol=x.protocol)]
+
+
+def _kid(x: Exhibit) -> list[Score]:
+    return [kid(x.real, x.seen.features, rng=x.rng("kid"), protocol=x.protocol)]
+
+
+def _is(x: Exhibit) -> list[Score]:
+    return [inception_score(x.probabilities, rng=x.rng("is"), protocol=x.protocol)]
+
+
+def _pr(x: Exhibit) -> list[Score]:
+    found = prdc(x.real, x.seen.features, protocol=x.protocol)
+    return [found.precision, found.recall, found.f_score, found.density, found.coverage]
+
+
+def _prd(x: Exhibit) -> list[Score]:
+    n = min(len(x.real), len(x.seen.features))
+    found = prd(x.real[:n], x.seen.features[:n], rng=x.rng("prd"), protocol=x.protocol)
+    return [found.recall_heavy, found.precision_heavy]
+
+
+def _modes(x: Exhibit) -> list[Score]:
+    found = class_modes(x.probabilities, protocol=x.protocol)
+    n, K = len(x.images), len(x.extractor.classes)
+    rare = [name for name, count in zip(x.extractor.classes, found.counts, strict=True) if 20 * K * count < n]
+    captured = replace(found.captured, details={**found.captured.details, "rare": rare})
+    return [captured, found.entropy, found.kl]
+
+
+def _stacked(x: Exhibit) -> list[Score]:
+    if x.images.shape[3] != 3:
+        raise ValueError("it needs three digits in the three channels of an image")
+    channels = [x.extractor(x.images[..., c : c + 1]).logits for c in range(3)]
+    found = stacked_modes(np.stack([softmax(logits) for logits in channels], axis=1), protocol=x.protocol)
+    return [found.captured, found.kl]
+
+
+def _ms_ssim(x: Exhibit) -> list[Score]:
+    return [diversity(x.images, rng=x.rng("ms-ssim"), protocol=x.protocol)]
+
+
+def _parzen(x: Exhibit) -> list[Score]:
+    if x.reference.images is None:
+        raise ValueError(NO_IMAGES.format(x.reference.statistics.origin.dataset))
+    generated, real = ((as_pixels(images) / 255).reshape(len(images), -1) for images in (x.images, x.reference.images))
+    if generated.shape[1] != real.shape[1]:
+        raise ValueError("it compares pixels, and the images of the reference have another shape")
+    held = max(1, len(real) // 11)  # 1,000 for the width and 10,000 to measure, as in the 2014 paper
+    return [parzen(generated, real[:held], real[held:], protocol=x.protocol)]
+
+
+METRICS: Mapping[str, Callable[[Exhibit], list[Score]]] = {
+    "fid": _fid,
+    "fid-infinity": _fid_infinity,
+    "kid": _kid,
+    "is": _is,
+    "pr": _pr,
+    "prd": _prd,
+    "modes": _modes,
+    "stacked": _stacked,
+    "ms-ssim": _ms_ssim,
+    "parzen": _parzen,
+}
+USUAL = ("fid", "kid", "is", "pr", "prd", "modes", "ms-ssim")
+
+
+def measure(exhibit: Exhibit, metric: str) -> list[Score]:
+    """The scores of one metric; ValueError for a name that is none of `METRICS`, and the metric's own errors."""
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}: expected one of {', '.join(METRICS)}")
+    return METRICS[metric](exhibit)

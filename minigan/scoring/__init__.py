@@ -1,0 +1,6 @@
+"""The scoring room: from a run, a file or a folder of samples to a table of scores."""
+
+from minigan.scoring.report import read_scores, table, write_scores
+from minigan.scoring.samples import Samples, collect
+
+__all__ = ["Samples", "collect", "read_scores", "table", "write_scores"]

@@ -1,0 +1,41 @@
+"""The generator of a saved run, ready to paint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from minigan import device
+from minigan.training import checkpoint
+from minigan.training.run import Run
+from minigan.training.state import State
+
+BATCH = 256
+
+
+class Painter:
+    """The generator of a run at its newest checkpoint, or at its best one, on a device of one's choice.
+
+    FileNotFoundError: no run, or no such checkpoint; ValueError: a damaged one.
+    """
+
+    def __init__(self, folder: Path, *, best: bool = False, on: str | None = None) -> None:
+        self.run = Run.open(folder)
+        self.path, arrays, numbers = self.run.best() if best else self.run.latest()
+        self.step = int(numbers["step"])
+        config = replace(self.run.config, device=str(device.choose(on)))  # not the one that it was trained on
+        self.state = State(config, tuple(numbers["sample_shape"]))
+        checkpoint.restore(self.path, arrays, self.state.arrays())
+
+    def __call__(self, n: int, seed: int = 0, *, progress: str | None = None) -> np.ndarray:
+        """n samples: uint8 pixels (n, H, W, C), or points float32 (n, 2); another seed, other samples."""
+        z = self.state.noise(n, self.state.streams.at("more samples", seed))
+        parts = []
+        with tqdm(total=n, desc=progress, unit="img", disable=progress is None, leave=False) as bar:
+            for start in range(0, n, BATCH):
+                parts.append(self.state.sample(z[start : start + BATCH]))
+                bar.update(len(parts[-1]))
+        return np.concatenate(parts)

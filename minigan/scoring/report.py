@@ -1,0 +1,99 @@
+"""Scores for people, a table, and for programs, scores.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from minigan.atomic import replacing
+from minigan.metrics.score import Score, difference
+
+TITLES = {
+    "fid": "FID",
+    "fid_infinity": "FID, n to infinity",
+    "kid": "KID",
+    "inception_score": "Inception score",
+    "f_score": "F score",
+    "prd_f8": "PRD, recall (F8)",
+    "prd_f1/8": "PRD, precision (F1/8)",
+    "classes_captured": "classes covered",
+    "classes_entropy": "entropy of classes",
+    "classes_kl": "KL to even classes",
+    "stacked_captured": "stacked digits covered",
+    "stacked_kl": "KL to even stacks",
+    "ms_ssim": "MS-SSIM of pairs",
+    "parzen": "Parzen, nats",
+}
+
+REMARKS = {
+    "precision": "share of samples that look real",
+    "recall": "share of reality that is reached",
+    "density": "1 for a perfect generator",
+    "classes_entropy": "nats, at most the logarithm of their number",
+    "classes_kl": "0 is perfectly even",
+    "ms_ssim": "lower is more diverse; compare with real images",
+    "parzen": "for old tables only: it prefers averages to real images",
+}
+
+
+def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
+    """One line per score: name, value, what it means; below, what all of them were measured with.
+
+    `than` are earlier scores: a column tells by how much the new ones are larger. ProtocolMismatch lists the fields
+    where two were measured differently.
+    """
+    before = {score.protocol.metric: score for score in than}
+    lines = []
+    for score in scores:
+        metric = score.protocol.metric
+        change = f"{difference(score, before[metric]):+.4g}" if metric in before else ""
+        lines.append([TITLES.get(metric, metric.replace("_", " ")), _number(score), change, remark(score)])
+    widths = [max(len(line[i]) for line in lines) for i in range(3)]
+    rows = [
+        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {f'{change:>{widths[2]}}  ' if than else ''}{told}".rstrip()
+        for name, value, change, told in lines
+    ]
+    return "\n".join([*rows, "", "measured with", *(f"  {score.protocol}" for score in scores)])
+
+
+def remark(score: Score) -> str:
+    """What helps to read a score, in a few words."""
+    details, metric = score.details, score.protocol.metric
+    if metric == "fid" and details.get("perfect") is not None:
+        return f"lower is better; a perfect generator has about {details['perfect']:.3g} at this n"
+    if metric == "kid":
+        return f"lower is better, 0 is perfect; deviation of {details['parts']} subsets {details['deviation']:.2g}"
+    if metric == "inception_score":
+        return f"higher is better, at most {details['classes']}; deviation {details['deviation']:.2g}"
+    if metric == "classes_captured":
+        few = f"; fewer than 5 % of a fair share: {', '.join(details['rare'])}" if details["rare"] else ""
+        return f"of {details['modes']}{few}"
+    if metric == "stacked_captured":
+        return f"of {details['modes']}; {details['expected']:.0f} of as many fair samples"
+    if metric == "stacked_kl":
+        return f"0 is perfectly even; {details['expected']:.3g} for as many fair samples"
+    return REMARKS.get(metric, "")
+
+
+def write_scores(path: Path, scores: Iterable[Score]) -> None:
+    """Write the scores with their protocols as JSON, whole or not at all."""
+    with replacing(path) as file:
+        file.write(json.dumps({"scores": [score.as_json() for score in scores]}, indent=1).encode())
+
+
+def read_scores(path: Path) -> list[Score]:
+    """What `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
+    path = path / "scores.json" if path.is_dir() else path
+    try:
+        told: Any = json.loads(path.read_text())
+        return [Score.from_json(entry) for entry in told["scores"]]
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a file of scores, or a damaged one ({error})") from error
+
+
+def _number(score: Score) -> str:
+    return f"{score.value:.0f}" if score.protocol.metric.endswith("_captured") else f"{score.value:.4g}"

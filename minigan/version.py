@@ -1,0 +1,3 @@
+"""The version, which scores and cards of networks are labelled with."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,178 @@
+"""`minigan score`, as a person meets it, with the package's own digits and networks: no data set is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigan import data, scoring
+from minigan.cli import main
+from minigan.metrics import features, references
+from minigan.metrics.features.inception import Inception
+from minigan.metrics.statistics import Statistics
+from minigan.training.config import Config
+from minigan.training.trainer import Trainer
+
+N = 400
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working folder, and no data set but what the package has."""
+    for name in ("MINIGAN_DEVICE", "MINIGAN_TRACEBACK", "MINIGAN_INCEPTION_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MINIGAN_DATA", str(tmp_path))
+    monkeypatch.setattr(references, "here", lambda reference: reference == "mnist-10k")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    """Real digits in a file: the best samples that there can be."""
+    np.savez(tmp_path / "digits.npz", samples=data.load("mnist-10k").images[:N, ..., 0])
+    return tmp_path / "digits.npz"
+
+
+def scores(folder: Path) -> dict[str, float]:
+    return {score.protocol.metric: score.value for score in scoring.read_scores(folder)}
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(["score", *arguments])
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_real_digits_score_like_a_perfect_generator(digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(digits), "--against", "mnist", "--metric", "fid,is,modes,ms-ssim"]) == 0
+    out = capsys.readouterr().out
+    found = scores(digits.parent)
+    perfect = float(re.search(r"a perfect generator has about (\S+)", out).group(1))  # type: ignore[union-attr]
+    assert 0 < found["fid"] < 3 * perfect
+    assert found["inception_score"] > 9
+    assert found["classes_captured"] == 10
+    assert found["classes_entropy"] == pytest.approx(np.log(10), abs=0.05)
+    assert 0 < found["ms_ssim"] < 1
+    fid = rf"fid\[{features.get('lenet-mnist-v1').id} \| ref=mnist/test:\w{{12}} n=10000 \| gen n={N} uint8\]"
+    assert re.search(fid, out)
+
+
+def test_noise_scores_far_worse_than_digits(digits: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (N, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "noise.npz", samples=noise)
+    for name in ("digits", "noise"):
+        (tmp_path / name).mkdir()
+        arguments = ["--against", "mnist", "--metric", "fid,modes", "--out", str(tmp_path / name / "scores.json")]
+        main(["score", f"{name}.npz", *arguments])
+    assert scores(tmp_path / "noise")["fid"] > 20 * scores(tmp_path / "digits")["fid"]
+    assert scores(tmp_path / "noise")["classes_entropy"] < scores(tmp_path / "digits")["classes_entropy"]
+
+
+def test_with_the_images_of_the_reference_samples_are_compared_one_by_one(digits: Path) -> None:
+    assert main(["score", str(digits), "--against", "mnist-10k", "--metric", "pr"]) == 0
+    found = scores(digits.parent)
+    assert found["precision"] > 0.95  # the samples are among the reference
+    assert found["coverage"] > 0.9
+
+
+def test_what_needs_images_is_left_out_by_name_where_only_statistics_are_here(
+    digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(digits), "--against", "mnist", "--metric", "fid,kid,pr"]) == 0
+    out = capsys.readouterr().out
+    assert "kid is left out: it needs the images of mnist/test" in out
+    assert "pr is left out:" in out
+    assert set(scores(digits.parent)) == {"fid"}
+
+
+def test_nothing_measured_is_an_error(digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "kid is left out" in refused(capsys, str(digits), "--against", "mnist", "--metric", "kid")
+    assert not (digits.parent / "scores.json").exists()
+
+
+def test_a_run_is_scored_into_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Trainer.start(Config(model="dcgan", width=0.05, batch_size=16, epochs=0.005), tmp_path / "run", quiet=True).train()
+    assert main(["score", "run", "-n", str(N), "--metric", "fid,modes"]) == 0
+    assert scores(tmp_path / "run")["fid"] > 50  # it has hardly begun
+    assert f"{N} samples from run/checkpoints/step-" in capsys.readouterr().out
+
+
+def test_the_same_command_gives_the_same_scores(digits: Path) -> None:
+    arguments = ["score", str(digits), "--against", "mnist-10k", "--metric", "is,ms-ssim,prd", "--seed", "7"]
+    main(arguments)
+    first = (digits.parent / "scores.json").read_text()
+    main(arguments)
+    assert (digits.parent / "scores.json").read_text() == first
+
+
+def test_earlier_scores_are_compared_and_others_refused(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["score", str(digits), "--against", "mnist", "--metric", "fid", "--out", "before.json"])
+    main(["score", str(digits), "--against", "mnist", "--metric", "fid", "--than", "before.json"])
+    assert re.search(r"^FID +\S+ +\+0 ", capsys.readouterr().out, re.MULTILINE)
+    np.savez(tmp_path / "more.npz", samples=data.load("mnist-10k").images[: N + 1])
+    error = refused(capsys, "more.npz", "--against", "mnist", "--metric", "fid", "--than", "before.json")
+    assert f"cannot be compared, they were measured differently: n_generated: {N + 1} and {N}" in error
+
+
+def test_statistics_of_a_file_are_a_reference(digits: Path, tmp_path: Path) -> None:
+    extractor = features.get("lenet-mnist-v1")
+    references.measure(extractor, "mine", data.load("mnist-10k").images[:N]).save(tmp_path / "mine.npz")
+    main(["score", str(digits), "--against", "mine.npz", "--metric", "fid"])
+    assert scores(tmp_path)["fid"] == pytest.approx(0, abs=1e-6)
+
+
+def test_statistics_of_other_features_are_refused(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Statistics.of(np.random.default_rng(0).normal(size=(9, 3))).save(tmp_path / "3.npz")
+    arguments = ("--against", "3.npz", "--extractor", "lenet-mnist-v1")
+    assert "statistics of 3 features; lenet-mnist-v1 has 128" in refused(capsys, str(digits), *arguments)
+
+
+def test_pictures_are_scored_against_pictures_through_inception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    inception = Inception.random(rng)
+    monkeypatch.setattr(Inception, "load", classmethod(lambda cls, *arguments, **choices: inception))
+    monkeypatch.setattr(inception, "look", lambda x: (x.mean(axis=1).reshape(len(x), -1), x.mean(axis=(1, 2))))
+    monkeypatch.setattr(inception, "d", 299 * 3)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            Image.fromarray(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8)).save(tmp_path / folder / f"{i}.png")
+    with pytest.warns(RuntimeWarning, match="covariance is singular"):
+        main(["score", "a", "--against", "b", "--extractor", "inception", "--metric", "fid"])
+    assert scores(tmp_path / "a")["fid"] > 0
+    told = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"][0]["protocol"]
+    assert (told["n_reference"], told["n_generated"], told["quantised"]) == (3, 3, True)
+    assert told["extractor"].startswith("inception-random:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digits.npz"], "say what to compare them with"),
+        (["digits.npz", "--against", "mnist", "--metric", "beauty"], "expected some of fid, fid-infinity, kid"),
+        (["digits.npz", "--against", "mnist", "--metric", ","], "expected some of fid"),
+        (["digits.npz", "--against", "ring"], "no feature network was made for ring: choose one by --extractor"),
+        (["digits.npz", "--against", "mnist", "-n", "1"], "-n must be at least 2"),
+        (["digits.npz", "--against", "mnist", "--seed", "-1"], "--seed must be an integer"),
+        (["nothing", "--against", "mnist"], "there is no such folder"),
+        (["digits.npz", "--against", "nowhere.npz"], "nowhere.npz"),
+        (["digits.npz", "--against", "mnist", "--extractor", "inception"], "inception-2015-12-05"),
+        (["digits.npz", "--against", "mnist", "--than", "nothing.json"], "nothing.json"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(
+    arguments: list[str], message: str, digits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(capsys, *arguments)
