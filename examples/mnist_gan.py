@@ -32,7 +32,7 @@ RECIPE = Config(
 
 def train(trainer: Trainer) -> None:
     D, G, objective = trainer.state.D, trainer.state.G, trainer.objective
-    d_optimizer, g_optimizer = trainer.state.d_optimizer, trainer.state.g_optimizer
+    d_optimizer, g_optimizer = trainer.d_optimizer, trainer.g_optimizer
     for _ in trainer.steps():
         d_loss = None  # there are games without a discriminator
         for real, z in trainer.critic_batches():
@@ -48,6 +48,7 @@ def main() -> None:
     trainer.introduce()
     train(trainer)
     print(trainer.finish())
+    print(trainer.verdict())
 
 
 if __name__ == "__main__":

@@ -1,23 +1,21 @@
-"""The `minigan` command: train, sample, objectives, gradcheck, data."""
+"""The `minigan` command: train, sample, score, objectives, gradcheck, data."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from minigan import __version__, battery, cards, data, device, gradcheck, plots
+from minigan import __version__, battery, cards, data, gradcheck, plots
 from minigan.atomic import replacing
-from minigan.training import checkpoint
+from minigan.scoring import command as scoring
+from minigan.scoring.painter import Painter
 from minigan.training.command import mended
 from minigan.training.config import RECIPE
 from minigan.training.flags import add_flags
-from minigan.training.run import Run
-from minigan.training.state import State
 from minigan.training.trainer import Trainer
 
 RAW = argparse.RawDescriptionHelpFormatter
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_sample, _add_objectives, _add_gradcheck, _add_data):
+    for add in (_add_train, _add_sample, _add_score, _add_objectives, _add_gradcheck, _add_data):
         add(commands)
     flags = parser.parse_args(arguments)
     with mended(f"minigan {flags.command}"):
@@ -64,6 +62,7 @@ example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out g
     parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
     parser.add_argument("--out", type=Path, required=True, help="file to write: .png, .npy or .npz")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other samples (default 0)")
+    parser.add_argument("--best", action="store_true", help="from the best checkpoint, not the newest")
     parser.add_argument("--device", default=None, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     parser.set_defaults(act=_sample)
 
@@ -76,17 +75,13 @@ def _sample(flags: argparse.Namespace) -> int:
     suffix = flags.out.suffix.lower()
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
-    run = Run.open(flags.run)
-    path, arrays, numbers = run.latest()
-    config = replace(run.config, device=str(device.choose(flags.device)))  # not the one that it was trained on
-    state = State(config, tuple(numbers["sample_shape"]))
-    checkpoint.restore(path, arrays, state.arrays())
-    samples = state.sample(state.noise(flags.n, state.streams.at("more samples", flags.seed)))
+    painter = Painter(flags.run, best=flags.best, on=flags.device)
+    samples = painter(flags.n, flags.seed)
     if suffix == ".png":
         _save_picture(flags.out, samples)
     else:
         _save_arrays(flags.out, samples[..., 0] if samples.shape[-1] == 1 else samples)
-    print(f"{flags.out}: {flags.n} samples from {path}")
+    print(f"{flags.out}: {flags.n} samples from {painter.path}")
     return 0
 
 
@@ -103,6 +98,12 @@ def _save_arrays(path: Path, samples: np.ndarray) -> None:
             np.save(file, samples)
         else:
             np.savez_compressed(file, samples=samples)
+
+
+def _add_score(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("score", help="how good samples are", description=scoring.TEXT, formatter_class=RAW)
+    scoring.add_flags(parser)
+    parser.set_defaults(act=scoring.score)
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:

@@ -30,6 +30,8 @@ def test_the_digits_leave_their_pictures(tmp_path: Path, objective: str) -> None
         assert name in said
     assert "output shape" in said  # the networks' tables
     assert "minigan sample run" in said
+    assert "health: nothing unusual" in said
+    assert said.splitlines()[-1].startswith("FID ") and (tmp_path / "run" / "scores.json").is_file()
 
 
 def test_the_digits_go_on_where_they_stopped(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KEYS = ("step", "d_loss", "g_loss", "d_real", "d_fake")
-NOT_DRAWN = ("epoch", "seconds")
+SCORES = ("fid", "covered", "entropy", "good")  # there at every so many log points only, and one line nevertheless
+NOT_DRAWN = ("epoch", "seconds", "vitals", "health")
 # Blue and vermillion of Okabe & Ito's palette for all kinds of colour vision; the dashes tell them apart in grey.
 D_STYLE: dict[str, Any] = {"color": "#0072B2", "linestyle": "-"}
 G_STYLE: dict[str, Any] = {"color": "#D55E00", "linestyle": (0, (3.5, 1.2))}
@@ -36,13 +37,15 @@ def save_curves(path: str | os.PathLike[str], log: Sequence[Mapping[str, Any]], 
     """Write the curves of a run as a PNG of 1200 x 900 pixels: losses above, D's scores of real and fake below.
 
     log    one mapping per log point with `step`, `d_loss`, `g_loss`, `d_real` (mean D(x)) and `d_fake` (mean D(G(z)));
-           `epoch` and `seconds` are not looked at; of the objective's own readings (a margin, a distance), which not
-           every point must hold, the first four get a small panel each below, 195 pixels high
+           `epoch`, `seconds`, `vitals` and `health` are not looked at; of the objective's own readings (a margin, a
+           distance) and of scores, which not every point must hold, the first four get a small panel each below, 195
+           pixels high
 
     Thin lines are the log itself, thick ones its running mean without the wildest spikes, which may leave the panel.
-    The scores are called probabilities when all of them lie in [0, 1]. A number that is not finite (or None) leaves
-    a gap, and a mark at the foot of its panel; readings leave the gap alone. What is None from end to end is no part
-    of the game: its line is left out, and so is the panel of the scores or of a reading without any line.
+    The scores of D are called probabilities when all of them lie in [0, 1]. A number that is not finite (or None)
+    leaves a gap, and a mark at the foot of its panel; readings leave the gap alone, and scores have none. What is None
+    from end to end is no part of the game: its line is left out, and so is the panel of the scores or of a reading
+    without any line.
     ValueError: the log is empty, a log point lacks a key, or something in it is not a number.
     """
     import matplotlib
@@ -109,12 +112,13 @@ def _broke(log: Sequence[Mapping[str, Any]], key: str) -> bool:
 def _panel(axes: Axes, curves: dict[str, np.ndarray], keys: Sequence[str]) -> None:
     """Those of `keys` that the log has, thin as logged and thick as smoothed; a legend that covers nothing."""
     step, shown = curves["step"], {key: curves[key] for key in keys if key in curves}
-    marker = "o" if len(step) <= FEW else None
     tame = {key: _tame(values) for key, values in shown.items() if np.isfinite(values).any()}
     for key, calm in tame.items():
         name, style = LINES.get(key, (None, READING_STYLE))
-        axes.plot(step, shown[key], color=style["color"], alpha=0.3, linewidth=0.8)
-        axes.plot(step, _smooth(calm), label=name, linewidth=2.2, marker=marker, markersize=5, **style)
+        there = np.isfinite(calm) if key in SCORES else np.full(len(step), True)
+        marker = "o" if there.sum() <= FEW else None
+        axes.plot(step[there], shown[key][there], color=style["color"], alpha=0.3, linewidth=0.8)
+        axes.plot(step[there], _smooth(calm[there]), label=name, linewidth=2.2, marker=marker, markersize=5, **style)
     known = np.concatenate([[], *tame.values()])
     known = known[np.isfinite(known)]
     if known.size:

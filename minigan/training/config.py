@@ -42,6 +42,7 @@ class Config:
     width: float | None = None
     hidden: int | None = None
     average: float = 0.0  # decay of the moving average of G's weights that paints the samples; 0: none
+    score_every: int | None = None  # steps between scores; None: the run is scored at its end only
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of the BLAS library; another number adds up in another order, so it is part of the run
@@ -54,6 +55,8 @@ class Config:
             )
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
+        if self.score_every is not None and self.score_every < 1:
+            raise ValueError(f"scores come every so many steps, at least 1, got {self.score_every}")
         objectives.find(self.objective)
         models.options(self.model)
         if self.penalty is not None and self.penalty not in PENALTIES:
@@ -86,7 +89,7 @@ class Config:
     def but(self, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
         only: others start from their own recipe. A model that is not the recipe's stays."""
-        kept = {name: getattr(self, name) for name in ("objective", "size", "seed", "device", "threads")}
+        kept = {name: getattr(self, name) for name in ("objective", "size", "score_every", "seed", "device", "threads")}
         here = {"model": self.model, "data": self.data}
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--penalty-weight", type=float, default=rest, help="its weight; default its paper's")
     parser.add_argument("--spectral-norm", action="store_true", default=rest, help="keep D's layers 1-Lipschitz")
     parser.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
+    parser.add_argument("--score-every", type=int, default=rest, metavar="STEPS", help="score the samples on the way")
     parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
     parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     parser.add_argument("--threads", type=int, default=rest, help="threads of the BLAS library")
@@ -87,3 +89,15 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config.paper(**base | choices)
     return recipe.but(**choices)
+
+
+def changes(flags: argparse.Namespace) -> dict[str, Any]:
+    """What is to change about the run that --resume names; ValueError for flags that only a new run can have."""
+    if flags.out is not None:
+        raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
+    if flags.paper:
+        raise ValueError(f"--resume goes on with the numbers of {flags.resume}; leave out --paper")
+    choices = chosen(flags)
+    if "device" in choices or os.environ.get("MINIGAN_DEVICE"):
+        choices["device"] = str(device.choose(choices.get("device")))
+    return choices

@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked the run to stop, and it has saved itself; the message says how to go on."""
+
+
 class Stop:
     """Whether somebody has asked to stop."""
 

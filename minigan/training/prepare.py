@@ -24,6 +24,8 @@ def prepare(state: State, batches: Batches, *, quiet: bool = False) -> Iterator[
             state.streams.seek(0, FIRST + i)
             yield state.device.asarray(batches(i))
 
+    if objective.passes == 0:
+        return
     work = objective.prepare(state.D, state.d_optimizer, walk)
     total = objective.passes * whole
     yield from tqdm(work, total=total, unit="batch", desc=f"{objective.name} prepares", leave=False, disable=quiet)

@@ -17,7 +17,7 @@ from minigan.device import Array
 from minigan.training import checkpoint
 from minigan.training.config import Config
 
-CHANGEABLE = ("epochs", "device")  # what does not rewrite the past of a run
+CHANGEABLE = ("epochs", "device", "score_every")  # what does not rewrite the past of a run
 KEEP = 2  # checkpoints: the newest, and the one before in case the newest is damaged
 
 
@@ -28,6 +28,8 @@ class Run:
     log.jsonl                       one JSON object per log point
     samples/step-000500.png         what G painted from the fixed noise
     checkpoints/step-000500.npz     all that is needed to go on
+    checkpoints/best.npz            the checkpoint with the best score, where scores were asked for
+    scores.json                     the closing scores with what they were measured with
     samples.png losses.png ...      the pictures of a finished run
     """
 
@@ -58,7 +60,7 @@ class Run:
         """Change what may change about a run that has begun, on disk from `write` on; ValueError for anything else."""
         fixed = sorted(choices.keys() - CHANGEABLE)
         if fixed:
-            may = " and ".join(CHANGEABLE)
+            may = f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}"
             raise ValueError(
                 f"{self.folder} goes on with its own choices; only {may} may change, not {', '.join(fixed)}"
             )
@@ -126,6 +128,19 @@ class Run:
         for old in self.checkpoints()[:-KEEP]:
             old.unlink()
         return path
+
+    def keep_best(self, path: Path, score: Mapping[str, Any]) -> None:
+        """Keep a copy of the checkpoint `path` as the best one, with its `score`; it outlives all others."""
+        arrays, numbers = checkpoint.load(path)
+        checkpoint.save(self.folder / "checkpoints" / "best.npz", arrays, {**numbers, "score": dict(score)})
+
+    def best(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
+        """Path, arrays and numbers (with "step" and "score") of the best checkpoint; FileNotFoundError where none was
+        kept, ValueError for a damaged one."""
+        path = self.folder / "checkpoints" / "best.npz"
+        if not path.is_file():
+            raise FileNotFoundError(f"{self.folder} has no best checkpoint: it was not trained with --score-every")
+        return path, *checkpoint.load(path)
 
     def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
         """Path, arrays and numbers of the newest checkpoint that can be read; a damaged one is named in a warning."""

@@ -50,6 +50,11 @@ class State:
         own = {f"objective/{name}": count for name, count in self.objective.counts().items()}
         return {"d_optimizer": self.d_optimizer.t, "g_optimizer": self.g_optimizer.t, **average, **own}
 
+    def numbers(self) -> dict[str, Any]:
+        """What a checkpoint holds beside the arrays: the counts, and the shape of a sample, so that sampling needs no
+        data."""
+        return {"counts": self.counts(), "sample_shape": self.model.sample_shape}
+
     def set_counts(self, counts: dict[str, int]) -> None:
         """Restore `counts`."""
         self.d_optimizer.t, self.g_optimizer.t = counts["d_optimizer"], counts["g_optimizer"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,26 +13,25 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minigan import data, device
+from minigan import data
 from minigan.device import Array
 from minigan.random import Streams
 from minigan.training import checkpoint, words
 from minigan.training.album import Album
 from minigan.training.config import Config
-from minigan.training.flags import chosen, from_flags
-from minigan.training.interrupt import stop_on_signals
+from minigan.training.flags import changes, from_flags
+from minigan.training.interrupt import Interrupted, stop_on_signals
+from minigan.training.journal import Journal
 from minigan.training.observed import Observed
 from minigan.training.prepare import prepare
 from minigan.training.run import Run
 from minigan.training.schedule import Schedule
+from minigan.training.sight import Sight, sight_for
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step, generator_step
+from minigan.training.verdict import Verdict, verdict
 
 LOG_EVERY = 10  # steps between log points
-
-
-class Interrupted(KeyboardInterrupt):
-    """Somebody asked the run to stop, and it has saved itself; the message says how to go on."""
 
 
 class Trainer:
@@ -49,16 +46,27 @@ class Trainer:
             g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
             trainer.record(d_loss, g_loss)
 
-    `hooks` are called with the trainer after every step.
+    with the objective and the optimizers of the trainer, which are those of its state, watched. `hooks` are called
+    with the trainer after every step; `sight` gives what the samples of a data set are seen with.
     """
 
-    def __init__(self, run: Run, *, hooks: Sequence[Callable[[Trainer], None]] = (), quiet: bool = False) -> None:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        hooks: Sequence[Callable[[Trainer], None]] = (),
+        quiet: bool = False,
+        sight: Callable[[str], Sight] = sight_for,
+    ) -> None:
         self.run, self.config, self.hooks, self.quiet = run, run.config, list(hooks), quiet
-        config = run.config
+        config, self.sight = run.config, sight(run.config.data)
         dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
         self.batches = data.Batches(dataset, config.batch_size, config.seed)
         self.state = State(config, dataset.shape)
         self.objective = Observed(self.state.objective)
+        self.journal = Journal(run, self.state, self.objective, dataset, self.sight, self._give_up, quiet=quiet)
+        self.health = self.journal.health
+        self.d_optimizer, self.g_optimizer = self.health.d, self.health.g
         self.album = Album(run, self.state, dataset.images)
         self.step, self.seen, self.seconds = 0, 0, 0.0  # `seen`: real batches
         self.schedule = Schedule(config, self.state.objective, self.batches.per_epoch)
@@ -75,15 +83,15 @@ class Trainer:
         return trainer
 
     @classmethod
-    def resume(cls, folder: Path, changes: Mapping[str, Any] | None = None, **options: Any) -> Trainer:
+    def resume(cls, folder: Path, choices: Mapping[str, Any] | None = None, **options: Any) -> Trainer:
         """The run in `folder`, at its newest checkpoint, as if it had never stopped.
 
-        `changes` may name another number of epochs, to go further than first intended, or another device; other
-        choices are what the run is, and ValueError refuses them.
+        `choices` may name another number of epochs, to go further than first intended, another device, or other steps
+        between scores; the rest is what the run is, and ValueError refuses to change it.
         """
         run = Run.open(folder)
-        if changes:
-            run.change(changes)
+        if choices:
+            run.change(choices)
         trainer = cls(run, **options)
         run.write()
         if not run.checkpoints():  # stopped before the first one: the beginning is the newest state
@@ -95,6 +103,7 @@ class Trainer:
         trainer.state.set_counts(numbers["counts"])
         trainer.step, trainer.seen, trainer.seconds = numbers["step"], numbers["seen"], numbers["seconds"]
         run.forget_after(trainer.step)
+        trainer.journal.recall(trainer.step, path)
         return trainer
 
     @classmethod
@@ -102,14 +111,7 @@ class Trainer:
         """A new run, or the one that --resume names."""
         if flags.resume is None:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
-        if flags.out is not None:
-            raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
-        if flags.paper:
-            raise ValueError(f"--resume goes on with the numbers of {flags.resume}; leave out --paper")
-        changes = chosen(flags)
-        if "device" in changes or os.environ.get("MINIGAN_DEVICE"):
-            changes["device"] = str(device.choose(changes.get("device")))
-        return cls.resume(flags.resume, changes, **options)
+        return cls.resume(flags.resume, changes(flags), **options)
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
@@ -122,8 +124,8 @@ class Trainer:
         for _ in self.steps():
             d_loss = None  # there are games without a discriminator
             for real, z in self.critic_batches():
-                d_loss = discriminator_step(state.D, state.G, self.objective, state.d_optimizer, real, z)
-            g_loss = generator_step(state.D, state.G, self.objective, state.g_optimizer, self.noise())
+                d_loss = discriminator_step(state.D, state.G, self.objective, self.d_optimizer, real, z)
+            g_loss = generator_step(state.D, state.G, self.objective, self.g_optimizer, self.noise())
             self.record(d_loss, g_loss)
 
     @property
@@ -138,7 +140,7 @@ class Trainer:
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.config.threads, "blas")
         with quiet, blas, stop_on_signals() as stop, bar:
-            if self.step == 0 and self.state.objective.passes > 0:
+            if self.step == 0:
                 started = time.perf_counter()
                 for _ in prepare(self.state, self.batches, quiet=self.quiet):
                     if stop.requested:
@@ -147,6 +149,7 @@ class Trainer:
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)
+                self.health.look(self.step, (self.step + 1) % LOG_EVERY == 0 or self.step + 1 == self.total)
                 yield self.step
                 self.step += 1
                 if self.state.average is not None:
@@ -181,35 +184,36 @@ class Trainer:
     def record(self, d_loss: Array | None, g_loss: Array) -> None:
         """Take the losses of this step (None: there is no D); FloatingPointError where one is not finite."""
         self.last = {"d_loss": None if d_loss is None else float(d_loss), "g_loss": float(g_loss)}
-        broken = [name for name, value in self.last.items() if value is not None and not math.isfinite(value)]
-        if broken:
-            self._give_up(f"not finite: {', '.join(f'{name} = {self.last[name]}' for name in broken)}")
+        self.health.check_losses(self.last)
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
-        numbers = {"seen": self.seen, "seconds": self.seconds, "counts": self.state.counts()}
-        shape = {"sample_shape": self.state.model.sample_shape}  # so that sampling needs no data
-        return self.run.save(self.step, self.state.arrays(), numbers | shape)
+        numbers = {"seen": self.seen, "seconds": self.seconds, **self.state.numbers()}
+        return self.run.save(self.step, self.state.arrays(), numbers)
 
     def finish(self) -> str:
-        """Draw the closing pictures; returns the closing words."""
-        return words.outcome(self.step, self.epochs, self.seconds, self.run.folder, self.album.finish())
+        """Draw the closing pictures; returns the closing words, with what is wrong with the run if anything is."""
+        files, images = self.album.finish(), self.album.is_image
+        said = words.outcome(self.step, self.epochs, self.seconds, self.run.folder, files, images=images)
+        return f"{said}\n{self.health.monitor.verdict()}"
+
+    def verdict(self) -> Verdict:
+        """Score 10,000 samples, note the scores in scores.json, and say in a sentence what they mean."""
+        return verdict(self.state, self.sight, self.batches.dataset, self.run, quiet=self.quiet)
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
-        if self.step % LOG_EVERY == 0 or self.step == self.total:
-            self.last["d_real"], self.last["d_fake"] = self.objective.means()
-            readings = {name: float(value) for name, value in self.objective.readings().items()}
-            point = {"step": self.step, "epoch": round(self.epochs, 4), **self.last, **readings}
-            self.run.append({**point, "seconds": round(self.seconds, 3)})
-            bar.set_postfix_str(words.point(self.last | readings), refresh=False)
+        closing, scored = epoch_ended or self.step == self.total, self.journal.scoring.due(self.step)
+        if closing or scored:
+            self.health.check_arrays()
+        if closing or scored or self.step % LOG_EVERY == 0:
+            said = self.journal.note(self.step, self.epochs, self.last, self.seconds, probe=closing)
+            bar.set_postfix_str(said, refresh=False)
         if epoch_ended:
             self.state.objective.after_epoch()
-        if epoch_ended or self.step == self.total:
-            broken = checkpoint.not_finite(self.state.arrays())
-            if broken:
-                self._give_up(f"{len(broken)} arrays hold NaN or infinite values, {broken[0]} for one")
+        if closing:
             self.album.add(self.step)
-            self.save()
+        if closing or (scored and self.journal.best_at(self.step)):
+            self.journal.keep_best(self.step, self.save())
         for hook in self.hooks:
             hook(self)
         bar.update()

@@ -8,7 +8,7 @@ from pathlib import Path
 from minigan.data import Dataset
 from minigan.training.config import Config
 
-NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))"}
+NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID"}
 
 
 def game(config: Config) -> str:
@@ -34,15 +34,20 @@ def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path) 
 
 def point(numbers: Mapping[str, float | None]) -> str:
     """A log point, for the end of a progress bar."""
-    return "  ".join(f"{NAMES.get(name, name)} {value:.3f}" for name, value in numbers.items() if value is not None)
+    return "  ".join(
+        f"{NAMES.get(name, name)} {value}" if isinstance(value, int) else f"{NAMES.get(name, name)} {value:.3f}"
+        for name, value in numbers.items()
+        if value is not None
+    )
 
 
-def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str]) -> str:
-    """What has happened, and the files that show it."""
+def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str], *, images: bool) -> str:
+    """What has happened, the files that show it, and what to do with a run of `images` or of points."""
     minutes, rest = divmod(round(seconds), 60)
     lines = [
         f"{step:,} steps ({epochs:.4g} epochs) in {minutes}:{rest:02d} minutes, "
         f"{step / max(seconds, 1e-9):.1f} steps per second. In {folder}:"
     ]
     lines += [f"  {name:<14}{what}" for name, what in files.items()]
-    return "\n".join([*lines, f"More samples: minigan sample {folder} -n 64 --out more.png"])
+    lines.append(f"More samples: minigan sample {folder} -n 64 --out more.png")
+    return "\n".join([*lines, f"How good they are: minigan score {folder}"] if images else lines)

@@ -55,7 +55,7 @@ def test_real_digits_score_like_a_perfect_generator(digits: Path, capsys: pytest
     found = scores(digits.parent)
     perfect = float(re.search(r"a perfect generator has about (\S+)", out).group(1))  # type: ignore[union-attr]
     assert 0 < found["fid"] < 3 * perfect
-    assert found["inception_score"] > 9
+    assert found["inception_score"] > 8.5  # 40 digits in each of its ten parts
     assert found["classes_captured"] == 10
     assert found["classes_entropy"] == pytest.approx(np.log(10), abs=0.05)
     assert 0 < found["ms_ssim"] < 1
@@ -77,7 +77,8 @@ def test_noise_scores_far_worse_than_digits(digits: Path, tmp_path: Path) -> Non
 def test_with_the_images_of_the_reference_samples_are_compared_one_by_one(digits: Path) -> None:
     assert main(["score", str(digits), "--against", "mnist-10k", "--metric", "pr"]) == 0
     found = scores(digits.parent)
-    assert found["precision"] > 0.95  # the samples are among the reference
+    assert found["precision"] > 0.8
+    assert found["density"] == pytest.approx(1, abs=0.3)
     assert found["coverage"] > 0.9
 
 
@@ -137,8 +138,9 @@ def test_statistics_of_other_features_are_refused(
     assert "statistics of 3 features; lenet-mnist-v1 has 128" in refused(capsys, str(digits), *arguments)
 
 
+@pytest.mark.filterwarnings("always::RuntimeWarning")
 def test_pictures_are_scored_against_pictures_through_inception(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = np.random.default_rng(0)
     inception = Inception.random(rng)
@@ -149,8 +151,8 @@ def test_pictures_are_scored_against_pictures_through_inception(
         (tmp_path / folder).mkdir()
         for i in range(3):
             Image.fromarray(rng.integers(0, 256, (9, 8, 3), dtype=np.uint8)).save(tmp_path / folder / f"{i}.png")
-    with pytest.warns(RuntimeWarning, match="covariance is singular"):
-        main(["score", "a", "--against", "b", "--extractor", "inception", "--metric", "fid"])
+    main(["score", "a", "--against", "b", "--extractor", "inception", "--metric", "fid"])
+    assert "warning: 3 generated samples of 897 features: the covariance is singular" in capsys.readouterr().err
     assert scores(tmp_path / "a")["fid"] > 0
     told = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"][0]["protocol"]
     assert (told["n_reference"], told["n_generated"], told["quantised"]) == (3, 3, True)

@@ -141,8 +141,8 @@ def test_a_penalty_on_top_is_the_sum_of_both(game: str, hyper: dict[str, Any]) -
 def test_readings_are_in_the_log_beside_the_losses(pictures: Path, tmp_path: Path) -> None:
     trainer = trained(tiny(pictures, objective="began", hyper={"rate": 0.1}), tmp_path / "run")
     log = trainer.run.log()
-    names = ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "k", "convergence", "seconds"]
-    assert [list(entry) for entry in log] == [names] * 2
+    names = ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "k", "convergence", "seconds", "vitals"]
+    assert [list(entry) for entry in log] == [names] * 3
     for name in ("k", "convergence"):
         assert log[-1][name] == float(getattr(trainer.state.objective, name)) > 0
     saved = last_arrays(trainer.run.folder)
@@ -154,7 +154,7 @@ def test_readings_are_in_the_log_beside_the_losses(pictures: Path, tmp_path: Pat
 def test_each_game_logs_its_own_readings(pictures: Path, tmp_path: Path, objective: str, names: list[str]) -> None:
     trainer = trained(tiny(pictures, objective=objective, epochs=0.5), tmp_path / "run")
     (entry,) = trainer.run.log()
-    assert list(entry)[6:-1] == names
+    assert list(entry)[6:-2] == names
     assert all(math.isfinite(entry[name]) for name in names)
 
 
@@ -165,7 +165,7 @@ def test_a_game_without_a_d_logs_no_loss_of_d_and_trains_g_alone(
     trainer.introduce()
     assert "no discriminator, samples are compared as they are" in capsys.readouterr().out
     trainer.train()
-    assert [(entry["step"], entry["d_loss"]) for entry in trainer.run.log()] == [(10, None), (12, None)]
+    assert [(entry["step"], entry["d_loss"]) for entry in trainer.run.log()] == [(6, None), (10, None), (12, None)]
     assert all(entry[name] > 0 for entry in trainer.run.log() for name in ("g_loss", "d_real", "d_fake"))
     assert '"d_loss": null' in (trainer.run.folder / "log.jsonl").read_text()
     assert (trainer.total, trainer.seen) == (12, 12)

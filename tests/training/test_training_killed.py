@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_in_another_process_as_if_it_had_never_stopped(
     config = tiny(pictures, **KINDS[kind] | {"epochs": 10 if "wgan-gp" in kind else 5})
     (tmp_path / "config.json").write_text(config.dump())
     process = spawn("-c", WAITING, str(tmp_path / "config.json"), str(tmp_path / "killed"), "29")
-    kill_when(process, lambda: lines(tmp_path / "killed") >= 1)
+    kill_when(process, lambda: lines(tmp_path / "killed") >= 2)
     assert Run.open(tmp_path / "killed").checkpoints()
     resume_elsewhere(tmp_path / "killed")
     trained(config, tmp_path / "whole")

@@ -218,6 +218,6 @@ def test_epochs_and_device_of_a_run_may_change_and_are_kept(run: Run) -> None:
 
 
 def test_what_would_rewrite_the_past_of_a_run_is_listed_and_refused(run: Run) -> None:
-    with pytest.raises(ValueError, match="only epochs and device may change, not lr, seed"):
+    with pytest.raises(ValueError, match="only epochs, device and score_every may change, not lr, seed"):
         run.change({"seed": 4, "lr": 1.0, "epochs": 40.0})
     assert run.config == Config(seed=3)

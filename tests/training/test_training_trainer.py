@@ -45,13 +45,13 @@ def test_the_config_in_the_folder_is_the_one_that_was_trained(finished: Trainer,
     assert Run.open(finished.run.folder).config == tiny(pictures)
 
 
-def test_the_log_has_one_object_per_log_point_and_one_for_the_last_step(finished: Trainer) -> None:
+def test_the_log_has_one_object_per_log_point_and_one_for_the_last_step_of_each_epoch(finished: Trainer) -> None:
     log = finished.run.log()
-    assert [entry["step"] for entry in log] == [10, 12]
-    assert [entry["epoch"] for entry in log] == [round(10 / PER_EPOCH, 4), 2]
+    assert [entry["step"] for entry in log] == [6, 10, 12]
+    assert [entry["epoch"] for entry in log] == [1, round(10 / PER_EPOCH, 4), 2]
     for entry in log:
-        assert list(entry) == ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "seconds"]
-        assert all(math.isfinite(value) for value in entry.values())
+        assert list(entry) == ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "seconds", "vitals"]
+        assert all(math.isfinite(entry[name]) for name in entry if name != "vitals")
     assert 0 < log[0]["seconds"] <= log[1]["seconds"]
 
 

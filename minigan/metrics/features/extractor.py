@@ -70,7 +70,8 @@ class Extractor:
         images = checked_images(images)
         tick = 0.2 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         parts = []
-        with tqdm(total=len(images), desc=progress, unit="img", mininterval=tick, disable=not progress) as bar:
+        hidden = progress is None
+        with tqdm(None, progress, len(images), False, unit="img", mininterval=tick, disable=hidden) as bar:
             for start in range(0, len(images), self.batch):
                 part = images[start : start + self.batch]
                 parts.append([to_host(a) for a in self.look(self.bring(as_pixels(part)))])

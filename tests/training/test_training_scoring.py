@@ -1,0 +1,206 @@
+"""Scores while training, the best checkpoint, and the closing verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sights import CLASSES, brightness, noise
+from tiny_runs import assert_same_arrays, assert_same_run, tiny, trained
+
+from minigan.data import Dataset
+from minigan.training import checkpoint
+from minigan.training import verdict as page
+from minigan.training.config import Config
+from minigan.training.run import Run
+from minigan.training.trainer import Interrupted, Trainer
+
+SCORED = [5, 10, 15, 20]
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for networks of this size."""
+    monkeypatch.setattr("minigan.training.scoring.SAMPLES", 100)
+    monkeypatch.setattr(page, "SAMPLES", 200)
+
+
+def scored(pictures: Path, out: Path, **options: Any) -> Trainer:
+    """24 steps, with scores at four of them."""
+    return trained(tiny(pictures, epochs=4, score_every=5), out, sight=brightness, **options)
+
+
+def scores(run: Run) -> dict[int, dict[str, Any]]:
+    names = ("fid", "covered", "entropy", "good")
+    found = {point["step"]: {name: point[name] for name in names if name in point} for point in run.log()}
+    return {step: part for step, part in found.items() if part}
+
+
+def test_scores_are_logged_every_so_many_steps(pictures: Path, tmp_path: Path) -> None:
+    found = scores(scored(pictures, tmp_path / "run").run)
+    assert list(found) == SCORED
+    for part in found.values():
+        assert part.keys() == {"fid", "covered", "entropy"}
+        assert part["fid"] > 0 and 1 <= part["covered"] <= len(CLASSES)
+        assert 0 <= part["entropy"] <= np.log(len(CLASSES))
+
+
+def test_scores_change_nothing_about_the_training(pictures: Path, tmp_path: Path) -> None:
+    trainer = scored(pictures, tmp_path / "scored")
+    plain = trained(tiny(pictures, epochs=4), tmp_path / "plain")
+    assert_same_arrays(trainer.state.arrays(), plain.state.arrays())
+
+
+def test_the_best_checkpoint_is_that_of_the_smallest_fid_and_outlives_the_others(
+    pictures: Path, tmp_path: Path
+) -> None:
+    run = scored(pictures, tmp_path / "run").run
+    found = scores(run)
+    best = min(found, key=lambda step: found[step]["fid"])
+    path, arrays, numbers = run.best()
+    assert path == run.folder / "checkpoints" / "best.npz"
+    assert numbers["step"] == best and numbers["score"] == {"step": best, **found[best]}
+    until = trained(tiny(pictures, epochs=4), tmp_path / "until", hooks=[lambda t: snapshot(t, best)])
+    assert_same_arrays(arrays, checkpoint.load(until.run.folder / "snapshot.npz")[0])
+    assert [p.name for p in run.checkpoints()] == ["step-000018.npz", "step-000024.npz"] or best in (20,)
+
+
+def snapshot(trainer: Trainer, step: int) -> None:
+    if trainer.step == step:
+        checkpoint.save(trainer.run.folder / "snapshot.npz", trainer.state.arrays(), {})
+
+
+@pytest.mark.parametrize("step", [5, 7, 10, 16])
+def test_a_resumed_run_believes_in_the_same_best(pictures: Path, tmp_path: Path, step: int) -> None:
+    def stop(trainer: Trainer) -> None:
+        if trainer.step == step:
+            trainer.save()
+            raise Interrupted
+
+    whole = scored(pictures, tmp_path / "whole").run
+    with pytest.raises(Interrupted):
+        scored(pictures, tmp_path / "halves", hooks=[stop])
+    trainer = Trainer.resume(tmp_path / "halves", quiet=True, sight=brightness)
+    before = {at: part["fid"] for at, part in scores(whole).items() if at <= step}
+    assert trainer.journal.scoring.best is not None
+    assert trainer.journal.scoring.best["step"] == min(before, key=lambda at: before[at])
+    trainer.train()
+    assert_same_run(tmp_path / "whole", tmp_path / "halves")
+    assert_same_arrays(trainer.run.best()[1], whole.best()[1])
+    assert trainer.run.best()[2]["score"] == whole.best()[2]["score"]
+
+
+def test_a_best_checkpoint_that_was_not_yet_kept_is_kept_on_resuming(pictures: Path, tmp_path: Path) -> None:
+    def stop(trainer: Trainer) -> None:
+        if trainer.step == 5:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        scored(pictures, tmp_path / "run", hooks=[stop])
+    best = tmp_path / "run" / "checkpoints" / "best.npz"
+    best.unlink()  # as if the run had been killed a moment earlier
+    trainer = Trainer.resume(tmp_path / "run", quiet=True, sight=brightness)
+    assert trainer.run.best()[2]["step"] == 5
+
+
+def test_scores_are_shown_on_the_bar(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Trainer.start(tiny(pictures, epochs=4, score_every=5), tmp_path / "run", sight=brightness).train()
+    assert "FID " in capfd.readouterr().err
+
+
+def test_a_mixture_is_scored_by_its_modes(tmp_path: Path) -> None:
+    config = Config(model="points", data="ring", hidden=8, batch_size=5000, epochs=1, score_every=10)
+    trainer = trained(config, tmp_path / "run")
+    assert [part.keys() for part in scores(trainer.run).values()] == [{"covered", "good"}] * 2
+    assert trainer.run.best()[2]["score"].keys() == {"step", "covered", "good"}
+
+
+def test_scores_of_what_nothing_can_see_are_refused_before_there_is_a_folder(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no feature network for .*pictures.*mnist-10k.*--score-every"):
+        Trainer.start(tiny(pictures, score_every=5), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("every", [0, -3])
+def test_scores_come_at_least_every_step(every: int) -> None:
+    with pytest.raises(ValueError, match=f"at least 1, got {every}"):
+        Config(score_every=every)
+
+
+def test_scores_may_be_asked_for_when_a_run_goes_on(pictures: Path, tmp_path: Path) -> None:
+    trained(tiny(pictures, epochs=2), tmp_path / "run", sight=brightness)
+    trainer = Trainer.resume(tmp_path / "run", {"epochs": 3, "score_every": 6}, quiet=True, sight=brightness)
+    trainer.train()
+    assert list(scores(trainer.run)) == [18]
+
+
+def test_a_run_without_scores_has_no_best_checkpoint(pictures: Path, tmp_path: Path) -> None:
+    run = trained(tiny(pictures, epochs=1), tmp_path / "run").run
+    with pytest.raises(FileNotFoundError, match="not trained with --score-every"):
+        run.best()
+
+
+def test_the_closing_pictures_have_the_scores_among_the_curves(pictures: Path, tmp_path: Path) -> None:
+    assert "losses.png" in scored(pictures, tmp_path / "run").finish()
+
+
+def test_the_verdict_has_scores_a_sentence_and_a_file(pictures: Path, tmp_path: Path) -> None:
+    trainer = trained(tiny(pictures), tmp_path / "run", sight=brightness)
+    trainer.batches.dataset = Dataset("noise", noise(1), None, "made here")
+    found = trainer.verdict()
+    assert [score.protocol.metric for score in found.scores] == ["fid", "classes_captured", "classes_entropy"]
+    assert found.scores[0].protocol.n_generated == 200
+    assert str(found).startswith(f"{found.scores[0]}\nFID {found.scores[0].value:.2f} of 200 samples. ")
+    assert "Painted: " in str(found)
+    ruler = [found.scores[0].details[name] for name in ("real", "one_missing", "half_missing")]
+    assert ruler == sorted(ruler) and ruler[0] < 0.1 * ruler[1]
+    kept = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert kept == {"scores": [json.loads(json.dumps(score.as_json())) for score in found.scores]}
+
+
+@pytest.mark.parametrize(("fid", "word"), [(0.9, "Excellent"), (4.0, "Good"), (19.0, "Fair"), (21.0, "Poor")])
+def test_the_sentence_measures_with_real_images(fid: float, word: str) -> None:
+    sentence = page._sentence(fid, {"real": 1.0, "one_missing": 5.0, "half_missing": 20.0})
+    assert f"{word}: " in sentence
+    assert "score 1.00, without one class 5.00, with half of the classes 20.00" in sentence
+
+
+def test_the_verdict_on_a_mixture_counts_its_gaussians(tmp_path: Path) -> None:
+    config = Config(model="points", data="ring", hidden=8, batch_size=5000, epochs=0.2)
+    found = trained(config, tmp_path / "run").verdict()
+    assert [score.protocol.metric for score in found.scores] == ["captured", "good"]
+    assert "of 8 Gaussians" in str(found) and (tmp_path / "run" / "scores.json").is_file()
+
+
+def test_without_a_feature_network_the_verdict_says_so(pictures: Path, tmp_path: Path) -> None:
+    found = trained(tiny(pictures, epochs=1), tmp_path / "run").verdict()
+    assert found.scores == [] and "there is no feature network for" in str(found)
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_ctrl_c_during_the_verdict_loses_nothing(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trained(tiny(pictures), tmp_path / "run", sight=brightness)
+
+    def interrupted(*arguments: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(page, "_of_images", interrupted)
+    with pytest.raises(Interrupted, match=r"stopped while scoring; the run itself is complete, in .*run"):
+        trainer.verdict()
+    assert not (tmp_path / "run" / "scores.json").exists()
+    assert Trainer.resume(tmp_path / "run", quiet=True).step == 12
+
+
+def test_the_real_feature_network_scores_a_run_of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("scoring", "verdict"):  # half of them are still more than there are features
+        monkeypatch.setattr(f"minigan.training.{module}.SAMPLES", 600)
+    trainer = trained(Config(model="infogan", width=0.05, epochs=0.04, score_every=5), tmp_path / "run")
+    found = trainer.verdict()
+    assert "Poor: " in str(found)  # after six steps
+    assert found.scores[0].details["real"] < found.scores[0].details["one_missing"]
+    assert scores(trainer.run)[5]["fid"] > found.scores[0].details["one_missing"]
