@@ -8,14 +8,15 @@ from support import strict
 
 from minigan.metrics.score import NonFiniteSamples
 from minigan.metrics.sqrtm import halley as halley_page
+from minigan.metrics.sqrtm import product as product_page
 from minigan.metrics.sqrtm import schulz as schulz_page
 from minigan.metrics.sqrtm import sqrtm, sqrtm_product, trace_from_factors
 from minigan.metrics.sqrtm.alternatives import coupled
 from minigan.metrics.sqrtm.factors import BLOCK, eigen_factor, factor, pivoted_cholesky
 from minigan.metrics.sqrtm.polar import ITERATIONS, polar
 
-METHODS = ("polar-halley", "polar-schulz", "spectral", "newton-schulz", "denman-beavers")
-EXACT = ("polar-halley", "polar-schulz", "spectral")  # without loss of digits where the covariances are singular
+METHODS = ("polar-halley", "polar-schulz", "svd", "spectral", "newton-schulz", "denman-beavers")
+EXACT = ("polar-halley", "polar-schulz", "svd", "spectral")  # without loss of digits where the covariances are singular
 S1, S2 = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.3], [-0.3, 1.5]])
 Pair = tuple[np.ndarray, np.ndarray, float]
 
@@ -293,7 +294,9 @@ def test_extreme_spectra_cost_what_the_pages_say(
     d = 48
     w = np.logspace(0, -digits / 2, d)
     A, B, trace = non_commuting(rotation(d), w, rng(1).permutation(w) if shuffled else w)
-    for method, error in zip(METHODS, (polar_error, polar_error, spectral_error, coupled_error), strict=False):
+    for method, error in zip(
+        METHODS, (polar_error, polar_error, spectral_error, spectral_error, coupled_error), strict=False
+    ):
         found = sqrtm_product(A, B, method=method, check=False)
         assert abs(found.trace - trace) < error, method
         assert found.iterations <= 50 or method == "newton-schulz"
@@ -593,6 +596,15 @@ def test_a_gpu_array_gives_the_same_numbers(method: str, rank: int) -> None:
         np.testing.assert_allclose(strict.to_host(there.root), here.root, atol=1e-12)
 
 
+def test_the_default_is_the_polar_factor_and_of_many_features_the_svd(monkeypatch: pytest.MonkeyPatch) -> None:
+    A, B = covariance(20, 60), covariance(20, 60, seed=1)
+    assert sqrtm_product(A, B).status in ("converged", "trace")
+    monkeypatch.setattr(product_page, "CHECKED_UP_TO", 19)
+    assert sqrtm_product(A, B).status == "direct"
+    assert sqrtm_product(A, B, root=True).status in ("converged", "trace")
+    assert sqrtm_product(strict.to_device(A), strict.to_device(B)).status in ("converged", "trace")
+
+
 def test_halleys_iteration_says_that_it_needs_the_cpu() -> None:
     A = strict.to_device(covariance(20, 60))
     with pytest.raises(TypeError, match='take method="polar-schulz"'):
@@ -678,6 +690,6 @@ def test_a_factor_without_features_or_with_a_nan_is_refused() -> None:
 def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         ValueError,
-        match="'cholesky': expected one of polar, polar-halley, polar-schulz, spectral, newton-schulz, denman",
+        match="'cholesky': expected one of polar, polar-halley, polar-schulz, svd, spectral, newton-schulz, denman",
     ):
         sqrtm_product(S1, S2, method="cholesky")

@@ -24,8 +24,10 @@ def factor(S: Array, name: str) -> Array:
         raise ValueError(f"{name} is no covariance: its diagonal holds the variance {float(variances.min()):.6g}")
     if not isinstance(S, np.ndarray):
         return eigen_factor(S, name)
+    from scipy.linalg import cholesky  # here: slow to import; NumPy's copies twice and takes twice as long
+
     try:
-        L = np.linalg.cholesky(S)
+        L = cholesky(S, lower=True, check_finite=False)
     except np.linalg.LinAlgError:
         return _checked(pivoted_cholesky(S), S, name)
     return L if L.diagonal().min() ** 2 > tolerance else _checked(pivoted_cholesky(S), S, name)

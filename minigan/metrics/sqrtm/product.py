@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
+import numpy as np
+
 from minigan.device import Array
 from minigan.metrics.sqrtm.alternatives import denman_beavers, newton_schulz
 from minigan.metrics.sqrtm.factors import factor, triangle
 from minigan.metrics.sqrtm.polar import polar
 from minigan.metrics.sqrtm.root import Root, covariance, feature_factor, identity, residual_of, same_features
-from minigan.metrics.sqrtm.spectral import nuclear_norm, spectral
+from minigan.metrics.sqrtm.spectral import nuclear_norm, spectral, svd
 
 CHECKED_UP_TO = 512  # features; beyond, the cross-check takes seconds and has to be asked for
 AGREEMENT = 1e-8  # of Tr S1 + Tr S2
@@ -35,7 +37,7 @@ def sqrtm(A: Array) -> Root:
 
 
 def sqrtm_product(
-    S1: Array, S2: Array, *, root: bool = False, method: str = "polar", check: bool | None = None
+    S1: Array, S2: Array, *, root: bool = False, method: str | None = None, check: bool | None = None
 ) -> Root:
     """(S1 S2)^(1/2) of two covariances (d, d): its trace T, and where `root` is true the matrix.
 
@@ -51,9 +53,11 @@ def sqrtm_product(
     The singular values of B are the roots of the eigenvalues of S1 S2: nothing is squared on the way, so that a
     singular covariance costs no digits and nothing has to be added to its diagonal.
 
-    Method      "polar" (default): by the iteration that suits the machine; "polar-halley", "polar-schulz": by that one.
-                "spectral": eigenvectors and an SVD. "newton-schulz", "denman-beavers": iterations on the root itself,
-                for comparison; their pages say where they fail.
+    Method      "polar": by the iteration that suits the machine; "polar-halley", "polar-schulz": by that one. "svd":
+                LAPACK's singular values of B. "spectral": eigenvectors in place of Cholesky factors, and an SVD.
+                "newton-schulz", "denman-beavers": iterations on the root itself, for comparison; their pages say
+                where they fail. None: "polar"; but of more than 512 features, where it takes seconds, "svd" if only
+                the trace is wanted and the arrays are NumPy's.
     Check       True: T is computed by the spectral route too, which must agree to 1e-8 (Tr S1 + Tr S2), else `status`
                 is "disagree". None: where d ≤ 512. It belongs to the polar methods; the others are never checked.
     Precision   Everything is in float64: float32 is converted. If the covariances are known to dS only, T is known to
@@ -64,10 +68,12 @@ def sqrtm_product(
                 what is no array of real numbers. NumPy and CuPy arrays.
     Source      The factors of features in place of covariances: Mathiasen & Hvilshøj 2020, on eigenvalues.
     """
-    if method not in ROUTES:
+    if method is not None and method not in ROUTES:
         raise ValueError(f"unknown method {method!r}: expected one of {', '.join(ROUTES)}")
     S1, S2 = covariance(S1, "S1"), covariance(S2, "S2")
     same_features(S1, S2, "S1 and S2")
+    large = len(S1) > CHECKED_UP_TO and isinstance(S1, np.ndarray)
+    method = method or ("svd" if large and not root and not check else "polar")
     found = ROUTES[method](S1, S2, root)
     if not method.startswith("polar") or not _wanted(check, len(S1)):
         return found
@@ -104,6 +110,7 @@ ROUTES: Mapping[str, Callable[[Array, Array, bool], Root]] = MappingProxyType(
         "polar": _polar_route,
         "polar-halley": partial(_polar_route, iteration="halley"),
         "polar-schulz": partial(_polar_route, iteration="schulz"),
+        "svd": svd,
         "spectral": spectral,
         "newton-schulz": newton_schulz,
         "denman-beavers": denman_beavers,

@@ -56,7 +56,7 @@ def covariance(S: Array, name: str) -> Array:
             f"{name} must be symmetric, as a covariance is, but entries mirrored at the diagonal differ by {gap:.3g} "
             f"(the largest entry is {largest:.3g}). A product of covariances goes to sqrtm_product as its factors."
         )
-    return S / 2 + S.T / 2
+    return S if gap == 0 else S / 2 + S.T / 2
 
 
 def feature_factor(L: Array, name: str) -> Array:
