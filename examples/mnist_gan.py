@@ -31,7 +31,7 @@ RECIPE = Config(
 
 
 def train(trainer: Trainer) -> None:
-    D, G, objective = trainer.state.D, trainer.state.G, trainer.objective
+    D, G, objective = trainer.D, trainer.G, trainer.objective
     d_optimizer, g_optimizer = trainer.d_optimizer, trainer.g_optimizer
     for _ in trainer.steps():
         d_loss = None  # there are games without a discriminator

@@ -38,7 +38,7 @@ def gradient_norm(D, real: np.ndarray, fake: np.ndarray, rng: np.random.Generato
 
 
 def train(trainer: Trainer) -> list[tuple[int, float, float]]:
-    D, G, objective = trainer.state.D, trainer.state.G, trainer.objective
+    D, G, objective = trainer.D, trainer.G, trainer.objective
     d_optimizer, g_optimizer = trainer.d_optimizer, trainer.g_optimizer
     watched = []
     for step in trainer.steps():

@@ -45,7 +45,7 @@ class Config:
     score_every: int | None = None  # steps between scores; None: the run is scored at its end only
     seed: int = 0
     device: str = "cpu"
-    threads: int = 1  # of the BLAS library; another number adds up in another order, so it is part of the run
+    threads: int = 1  # of the CPU; another number adds up in another order, so it is part of the run
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:

@@ -45,7 +45,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--score-every", type=int, default=rest, metavar="STEPS", help="score the samples on the way")
     parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
     parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
-    parser.add_argument("--threads", type=int, default=rest, help="threads of the BLAS library")
+    parser.add_argument("--threads", type=int, default=rest, help="of the CPU (default: all cores, up to 4)")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
 
@@ -83,12 +83,19 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
     choices["device"] = str(device.choose(choices.get("device")))
+    choices.setdefault("threads", cores())
     if Path(choices.get("data", "")).is_dir() and "data" in choices:
         choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
     if flags.paper:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config.paper(**base | choices)
     return recipe.but(**choices)
+
+
+def cores() -> int:
+    """The cores that this process may use, up to 4: a batch of 64 does not feed more."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(usable, 4)
 
 
 def changes(flags: argparse.Namespace) -> dict[str, Any]:

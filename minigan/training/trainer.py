@@ -23,12 +23,13 @@ from minigan.training.flags import changes, from_flags
 from minigan.training.interrupt import Interrupted, stop_on_signals
 from minigan.training.journal import Journal
 from minigan.training.observed import Observed
+from minigan.training.players import Players
 from minigan.training.prepare import prepare
 from minigan.training.run import Run
 from minigan.training.schedule import Schedule
 from minigan.training.sight import Sight, sight_for
 from minigan.training.state import State
-from minigan.training.steps import discriminator_step, generator_step
+from minigan.training.steps import generator_step
 from minigan.training.verdict import Verdict, verdict
 
 LOG_EVERY = 10  # steps between log points
@@ -63,6 +64,8 @@ class Trainer:
         dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
         self.batches = data.Batches(dataset, config.batch_size, config.seed)
         self.state = State(config, dataset.shape)
+        self.players = Players(config, self.state)
+        self.D, self.G = self.players.D, self.players.G
         self.objective = Observed(self.state.objective)
         self.journal = Journal(run, self.state, self.objective, dataset, self.sight, self._give_up, quiet=quiet)
         self.health = self.journal.health
@@ -120,12 +123,11 @@ class Trainer:
 
     def train(self) -> None:
         """The whole run, with the objective's steps."""
-        state = self.state
         for _ in self.steps():
             d_loss = None  # there are games without a discriminator
             for real, z in self.critic_batches():
-                d_loss = discriminator_step(state.D, state.G, self.objective, self.d_optimizer, real, z)
-            g_loss = generator_step(state.D, state.G, self.objective, self.g_optimizer, self.noise())
+                d_loss = self.players.d_step(self.D, self.G, self.objective, self.d_optimizer, real, z)
+            g_loss = generator_step(self.D, self.G, self.objective, self.g_optimizer, self.noise())
             self.record(d_loss, g_loss)
 
     @property
@@ -138,7 +140,7 @@ class Trainer:
         tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
-        quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.config.threads, "blas")
+        quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.players.blas, "blas")
         with quiet, blas, stop_on_signals() as stop, bar:
             if self.step == 0:
                 started = time.perf_counter()
@@ -170,7 +172,7 @@ class Trainer:
         """Noise for G's update of this step; a game whose G loss compares with real samples is shown some first."""
         self.state.streams.seek(self.step, 0)
         if self.state.objective.compares:
-            self.objective.face(self.state.D, self._real_batch())
+            self.objective.face(self.D, self._real_batch())
         return self._draw_noise()
 
     def _real_batch(self) -> Array:

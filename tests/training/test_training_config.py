@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from dataclasses import replace
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from minigan import device, objectives
 from minigan.training.config import RECIPE, Config
-from minigan.training.flags import add_flags, chosen, from_flags
+from minigan.training.flags import add_flags, chosen, cores, from_flags
 from minigan.training.state import State
 
 SOURCE = Path("somewhere/config.json")
@@ -191,7 +192,7 @@ def test_without_flags_there_are_no_choices_and_the_recipe_holds(monkeypatch: py
     monkeypatch.delenv("MINIGAN_DEVICE", raising=False)
     flags = parse()
     assert chosen(flags) == {}
-    assert from_flags(flags, RECIPE) == RECIPE
+    assert from_flags(flags, RECIPE) == replace(RECIPE, threads=cores())
 
 
 def test_every_flag_reaches_the_config() -> None:
@@ -267,7 +268,7 @@ def test_only_penalties_that_any_scores_can_pay_are_offered(capsys: pytest.Captu
 def test_the_papers_numbers_are_taken_on_request() -> None:
     config = from_flags(parse("--paper", "--objective", "hinge", "--seed", "3"), RECIPE)
     kept = {"model": RECIPE.model, "data": RECIPE.data, "epochs": RECIPE.epochs}
-    assert config == Config.paper(objective="hinge", seed=3, **kept)
+    assert config == Config.paper(objective="hinge", seed=3, threads=cores(), **kept)
     assert (config.d_lr, config.betas, config.n_critic, config.width) == (2e-4, (0.0, 0.9), 5, None)
     config = from_flags(parse("--paper", "--lr", "0.5", "--batch-size", "7", "--epochs", "2"), RECIPE)
     assert (config.d_lr, config.g_lr, config.batch_size, config.epochs) == (0.5, 0.5, 7, 2)

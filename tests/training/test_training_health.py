@@ -188,7 +188,7 @@ def test_watching_changes_nothing(pictures: Path, tmp_path: Path) -> None:
     """The same run with a loop that is not watched, and with nothing to see its samples with."""
     from tiny_runs import assert_same_arrays, last_arrays
 
-    from minigan import discriminator_step, generator_step
+    from minigan import generator_step
 
     config = tiny(pictures, model="mlp")  # with dropout, whose numbers a probe must not use up
     trained(config, tmp_path / "watched", sight=brightness)
@@ -196,7 +196,7 @@ def test_watching_changes_nothing(pictures: Path, tmp_path: Path) -> None:
     state = trainer.state
     for _ in trainer.steps():
         for real, z in trainer.critic_batches():
-            d_loss = discriminator_step(state.D, state.G, trainer.objective, state.d_optimizer, real, z)
+            d_loss = trainer.players.d_step(state.D, state.G, trainer.objective, state.d_optimizer, real, z)
         trainer.record(d_loss, generator_step(state.D, state.G, trainer.objective, state.g_optimizer, trainer.noise()))
     assert_same_arrays(last_arrays(tmp_path / "watched"), last_arrays(tmp_path / "unwatched"))
     assert "g_gradient" not in trainer.run.log()[-1]["vitals"]
