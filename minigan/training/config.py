@@ -33,6 +33,7 @@ class Config:
     betas: tuple[float, float] = (0.5, 0.999)
     decay: float = 0.0  # share of the run, at its end, in which the learning rates fall to zero
     n_critic: int = 1  # D steps per G step
+    same_noise: bool = False  # does G's update look at the samples of D's last one? Faster, and less random
     real_label: float | None = None  # label smoothing, for the objectives that have it
     hyper: dict[str, Any] = field(default_factory=dict)  # hyper-parameters of the objective, in place of its own
     penalty: str | None = None  # objective whose penalty on D's gradient comes on top, such as r1

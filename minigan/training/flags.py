@@ -25,6 +25,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=rest, help="samples per step")
     parser.add_argument("--lr", type=float, default=rest, help="learning rate of both players")
     parser.add_argument("--n-critic", type=int, default=rest, help="D steps per G step")
+    parser.add_argument(
+        "--same-noise", action="store_true", default=rest, help="G's update looks at the samples of D's: faster"
+    )
     parser.add_argument("--width", type=float, default=rest, help="factor on the models' channels")
     parser.add_argument("--hidden", type=int, default=rest, help="units of the hidden layers, where a model has them")
     parser.add_argument("--z-dim", type=int, default=rest, help="numbers that the generator starts from")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from minigan.device import Array
 from minigan.layers import Layer
 from minigan.training.config import Config
-from minigan.training.fast import discriminator_step_in_one_batch, sees_each_alone
+from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
 from minigan.training.team import Sharded, Team, suits
@@ -36,3 +36,5 @@ class Players:
             self.D, self.G, self.blas = Sharded(state.D, team), Sharded(state.G, team), 1
         elif on_cpu and not suits(state.D) and sees_each_alone(state.D) and state.objective.fakes == 1:
             self.d_step = discriminator_step_in_one_batch
+        if config.same_noise:
+            self.G = OnePainting(self.G)

@@ -72,6 +72,7 @@ class Trainer:
         self.d_optimizer, self.g_optimizer = self.health.d, self.health.g
         self.album = Album(run, self.state, dataset.images)
         self.step, self.seen, self.seconds = 0, 0, 0.0  # `seen`: real batches
+        self._z: Array | None = None  # the noise of D's last update
         self.schedule = Schedule(config, self.state.objective, self.batches.per_epoch)
         self.total = self.schedule.total
         self.last: dict[str, float | None] = {}
@@ -166,14 +167,16 @@ class Trainer:
         """A real batch and noise for each D update of this step."""
         for part in range(self.schedule.critic_steps(self.step)):
             self.state.streams.seek(self.step, part + 1)
-            yield self._real_batch(), self._draw_noise()
+            real, self._z = self._real_batch(), self._draw_noise()
+            yield real, self._z
 
     def noise(self) -> Array:
-        """Noise for G's update of this step; a game whose G loss compares with real samples is shown some first."""
+        """Noise for G's update of this step, new or that of D's last one; a game whose G loss compares with real
+        samples is shown some first."""
         self.state.streams.seek(self.step, 0)
         if self.state.objective.compares:
             self.objective.face(self.D, self._real_batch())
-        return self._draw_noise()
+        return self._draw_noise() if self._z is None or not self.config.same_noise else self._z
 
     def _real_batch(self) -> Array:
         self.seen += 1

@@ -15,7 +15,7 @@ from minigan import models, objectives
 from minigan.layers import BatchNorm, Conv2d, Flatten, Layer, LeakyReLU, Linear, Network, Tanh
 from minigan.optim import SGD, flatten
 from minigan.random import Streams
-from minigan.training.fast import discriminator_step_in_one_batch, sees_each_alone
+from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
 from minigan.training.players import Players
 from minigan.training.steps import discriminator_step, generator_step
 from minigan.training.team import Sharded, Team, suits
@@ -256,6 +256,46 @@ def test_only_a_d_that_sees_every_sample_alone_gets_all_in_one_batch() -> None:
     assert sees_each_alone(models.get("mlp", Streams(0)).D)
     assert not sees_each_alone(game("nonsaturating")[0].D)  # batch norm
     assert not sees_each_alone(game("hinge", spectral_norm=True)[0].D)  # iterates once in every pass
+
+
+def test_one_painting_for_both_steps_gives_the_bits_of_two() -> None:
+    after, paintings = [], []
+
+    class Counting(OnePainting):
+        def forward(self, x: np.ndarray, train: bool = True) -> Any:
+            found = super().forward(x, train)
+            paintings.append(id(found[0]))
+            return found
+
+    for page in (None, Counting):
+        model, objective = game("nonsaturating")
+        G: Layer = model.G if page is None else page(model.G)
+        optimizers = [SGD(network.named_params(), 0.01) for network in (model.D, G)]
+        for step in range(3):
+            real, z = np.tanh(rng(step).normal(size=(8, 12, 12, 1))), rng(10 + step).normal(size=(8, 5))
+            discriminator_step(model.D, G, objective, optimizers[0], real, z)
+            if page is None:  # two paintings move the running statistics twice
+                with G.keeping_buffers():
+                    generator_step(model.D, G, objective, optimizers[1], z)
+            else:
+                generator_step(model.D, G, objective, optimizers[1], z)
+        after.append({**dict(model.D.named_params()), **dict(G.named_params()), **dict(G.named_buffers())})
+    assert_same_arrays(after[1], after[0])
+    assert [a == b for a, b in zip(paintings[::2], paintings[1::2], strict=True)] == [True] * 3
+
+
+def test_what_was_painted_is_forgotten_when_g_is_about_to_move() -> None:
+    G = OnePainting(Network(Linear(3, 2, rng=rng(), dtype=np.float64)))
+    z = rng().normal(size=(4, 3))
+    y, cache = G.forward(z)
+    assert G.forward(z)[0] is y
+    assert G.forward(z.copy())[0] is not y
+    y, cache = G.forward(z)
+    grads: dict[str, Any] = {}
+    G.backward(np.ones_like(y), cache, grads)
+    SGD(G.named_params(), 0.1).step(grads)
+    assert not np.array_equal(G.forward(z)[0], y)
+    assert G.forward(z, train=False)[0] is not G.forward(z, train=False)[0]
 
 
 @pytest.mark.parametrize(
