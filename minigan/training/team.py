@@ -40,7 +40,8 @@ class Team:
         self.size = size
         self._others = ThreadPoolExecutor(max(1, size - 1), "team")
         self._barrier = Barrier(size)
-        self._given: list[Any] = [None] * size
+        self._given: tuple[list[Any], list[Any]] = ([None] * size, [None] * size)
+        self._turns = [0] * size
 
     def run(self, job: Callable[[int], T]) -> list[T]:
         """job(rank) in every thread; their results by rank. An exception in one of them reaches the caller."""
@@ -57,17 +58,19 @@ class Team:
         errors = [end for end in ends if isinstance(end, BaseException)]
         if errors:
             self._barrier.reset()
+            self._turns = [0] * self.size
             # Threads that waited for the one that failed have failed for it.
             raise next((error for error in errors if not isinstance(error, BrokenBarrierError)), errors[0])
         return ends
 
     def gather(self, rank: int, value: T) -> list[T]:
         """The values of all threads, by rank; every thread has to come, and in the same order of calls."""
-        self._given[rank] = value
+        # Two sets of places in turn: who gives the next value has met all others, who then have seen the one before.
+        self._turns[rank] ^= 1
+        given = self._given[self._turns[rank]]
+        given[rank] = value
         self._barrier.wait()
-        found = list(self._given)
-        self._barrier.wait()  # nobody may give the next value before all have seen this one
-        return found
+        return list(given)
 
     def close(self) -> None:
         """Let the threads go."""
