@@ -75,9 +75,9 @@ def moments(x: Array) -> tuple[Array, Array]:
     return _for(x).moments(x)
 
 
-def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array) -> Array:
-    """y = weight · x̂ + bias with x̂ = (x - mean) · rstd; the four are (C,)."""
-    return _for(x).batchnorm(x, mean, rstd, weight, bias)
+def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array, slope: float = 1) -> Array:
+    """y = max(t, slope · t) of t = weight · x̂ + bias with x̂ = (x - mean) · rstd; the four are (C,), 0 <= slope <= 1."""
+    return _for(x).batchnorm(x, mean, rstd, weight, bias, slope)
 
 
 def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array, Array]:
@@ -85,9 +85,14 @@ def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array
     return _for(dy).batchnorm_sums(dy, x, mean, rstd)
 
 
-def batchnorm_grad(dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array) -> Array:
-    """dx = weight · rstd · (dy - a - x̂ · b); a = mean(dy) and b = mean(dy · x̂) are (C,)."""
-    return _for(dy).batchnorm_grad(dy, x, mean, rstd, weight, a, b)
+def batchnorm_grad(
+    dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array, out: Array | None = None
+) -> Array:
+    """dx = weight · rstd · (dy - a - x̂ · b); a = mean(dy) and b = mean(dy · x̂) are (C,).
+
+    `out`, a contiguous array, takes the result; it may be dy itself.
+    """
+    return _for(dy).batchnorm_grad(dy, x, mean, rstd, weight, a, b, out)
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
@@ -95,9 +100,9 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return _for(x).leaky_relu(x, slope)
 
 
-def leaky_relu_grad(dy: Array, x: Array, slope: float) -> Array:
-    """dx = dy where x > 0, slope · dy elsewhere."""
-    return _for(dy).leaky_relu_grad(dy, x, slope)
+def leaky_relu_grad(dy: Array, y: Array, slope: float) -> Array:
+    """dx = dy where y > 0, slope · dy elsewhere. y = max(x, slope · x), or x itself: they are positive together."""
+    return _for(dy).leaky_relu_grad(dy, y, slope)
 
 
 def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:

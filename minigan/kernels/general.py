@@ -62,8 +62,9 @@ def moments(x: Array) -> tuple[Array, Array]:
     return mean, ((x - mean) ** 2).mean(axis=axes)
 
 
-def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array) -> Array:
-    return weight * ((x - mean) * rstd) + bias
+def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array, slope: float = 1) -> Array:
+    t = weight * ((x - mean) * rstd) + bias
+    return t if slope == 1 else leaky_relu(t, slope)
 
 
 def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array, Array]:
@@ -71,16 +72,18 @@ def batchnorm_sums(dy: Array, x: Array, mean: Array, rstd: Array) -> tuple[Array
     return dy.sum(axis=axes), (dy * ((x - mean) * rstd)).sum(axis=axes)
 
 
-def batchnorm_grad(dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array) -> Array:
-    return weight * rstd * (dy - a - (x - mean) * rstd * b)
+def batchnorm_grad(
+    dy: Array, x: Array, mean: Array, rstd: Array, weight: Array, a: Array, b: Array, out: Array | None = None
+) -> Array:
+    return np.multiply(weight * rstd, dy - a - (x - mean) * rstd * b, out=out)
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
-    return np.maximum(x, slope * x)
+    return np.maximum(x, slope * x if slope else 0)  # 0 · ∞ would be no number
 
 
-def leaky_relu_grad(dy: Array, x: Array, slope: float) -> Array:
-    return dy * np.maximum((x > 0).astype(x.dtype), slope)
+def leaky_relu_grad(dy: Array, y: Array, slope: float) -> Array:
+    return dy * np.maximum((y > 0).astype(y.dtype), slope)
 
 
 def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:

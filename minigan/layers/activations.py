@@ -20,9 +20,9 @@ class LeakyReLU(Layer):
 
     Shapes      x and y the same, any
     Forward     y = max(x, a · x)        a = negative_slope, 0 <= a <= 1
-    Backward    f' = 1 where x > 0, a elsewhere
+    Backward    f' = 1 where x > 0, a elsewhere        x > 0 where y > 0, for every a
     Twice       f'' = 0
-    Cache       x.
+    Cache       y.
     Source      Maas, Hannun & Ng 2013; slope 0.2: Radford et al. 2015, section 3.
     """
 
@@ -35,13 +35,14 @@ class LeakyReLU(Layer):
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, any_shape, "any shape")
-        return kernels.leaky_relu(x, self.negative_slope), x
+        y = kernels.leaky_relu(x, self.negative_slope)
+        return y, y
 
-    def input_grad(self, dy: Array, x: Cache) -> Array:
-        return kernels.leaky_relu_grad(dy, x, self.negative_slope)
+    def input_grad(self, dy: Array, y: Cache) -> Array:
+        return kernels.leaky_relu_grad(dy, y, self.negative_slope)
 
-    def double_backward(self, ddx: Array, dy: Array, x: Cache) -> tuple[Array, None, Grads]:
-        return kernels.leaky_relu_grad(ddx, x, self.negative_slope), None, {}
+    def double_backward(self, ddx: Array, dy: Array, y: Cache) -> tuple[Array, None, Grads]:
+        return kernels.leaky_relu_grad(ddx, y, self.negative_slope), None, {}
 
 
 class ReLU(LeakyReLU):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -36,9 +38,6 @@ class BatchNorm(Layer):
     Running     running += momentum · (batch - running): momentum is the weight of the new batch, as in PyTorch;
                 the running variance is unbiased (m - 1), the one that normalises is not.
 
-    Pair        a ReLU or LeakyReLU that follows in a Network goes along: y is the activation's, and dy is its
-                gradient first. The same numbers, in fewer passes over memory.
-
     Cache       x, mean, rstd, and the mode that the forward pass ran in.
     Source      Ioffe & Szegedy 2015, section 3, for forward and backward; "Twice" derived here.
     """
@@ -59,10 +58,8 @@ class BatchNorm(Layer):
         self.weight, self.bias = np.ones(num_features, dtype), np.zeros(num_features, dtype)
         self.running_mean, self.running_var = np.zeros(num_features, dtype), np.ones(num_features, dtype)
 
-    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        return self._forward(x, train)
-
-    def _forward(self, x: Array, train: bool, slope: float = 1) -> tuple[Array, Cache]:
+    def forward(self, x: Array, train: bool = True, slope: float = 1) -> tuple[Array, Cache]:
+        """As in Layer; with a slope, y is what a leaky ReLU behind this layer gives."""
         C = self.num_features
         self.check(x, lambda shape: len(shape) >= 2 and shape[-1] == C, f"(N, {C}) or (N, H, W, {C})")
         if train:
@@ -71,6 +68,11 @@ class BatchNorm(Layer):
             mean, var = self.running_mean.copy(), self.running_var  # the cache outlives the next update of the buffer
         rstd = 1 / np.sqrt(var + self.eps)
         return kernels.batchnorm(x, mean, rstd, self.weight, self.bias, slope), (x, mean, rstd, train)
+
+    def takes_along(self, layer: Layer | None) -> TypeGuard[LeakyReLU]:
+        """Can forward's `slope` stand for `layer`, the next one? Not where a subclass of either has its own way."""
+        kept = type(self).forward is BatchNorm.forward and type(self).backward is BatchNorm.backward
+        return kept and type(layer) in (LeakyReLU, ReLU)
 
     def _batch_moments(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of this batch, towards which the running ones take a step."""
@@ -84,34 +86,15 @@ class BatchNorm(Layer):
         self.running_var += self.momentum * (var * (m / (m - 1)) - self.running_var)
         return mean, var
 
-    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        """As in Layer; the two sums are taken once and serve both questions."""
-        return self._backward(dy, cache, self.param_grads(dy, cache), grads, need_dx)
-
-    def _backward(self, dy: Array, cache: Cache, sums: Grads, grads: Grads | None, need_dx: bool) -> Array | None:
-        dx = self._input_grad(dy, cache, sums) if need_dx else None
+    def backward(
+        self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True, out: Array | None = None
+    ) -> Array | None:
+        """As in Layer; the two sums are taken once and serve both questions. `out` takes dx, and may be dy itself."""
+        sums = self.param_grads(dy, cache)
+        dx = self._input_grad(dy, cache, sums, out) if need_dx else None
         if grads is not None:
             accumulate(grads, sums)
         return dx
-
-    def takes_along(self, layer: Layer) -> bool:
-        """Does `layer`, the next one, go along with this one? Not where a subclass answers in its own way."""
-        own = (getattr(type(self), name) is getattr(BatchNorm, name) for name in ("forward", "backward", "param_grads"))
-        return type(layer) in (LeakyReLU, ReLU) and all(own)
-
-    def forward_pair(self, x: Array, after: LeakyReLU, train: bool = True) -> tuple[Array, list[Cache]]:
-        """The forward pass of this layer and of `after`: what `after` gives, and both caches."""
-        y, cache = self._forward(x, train, after.negative_slope)
-        return y, [cache, y]
-
-    def backward_pair(
-        self, dy: Array, after: LeakyReLU, caches: list[Cache], grads: Grads | None = None, need_dx: bool = True
-    ) -> Array | None:
-        """The backward pass of `after` and of this layer, whose gradients go to `grads`."""
-        cache, y = caches
-        x, mean, rstd, _ = cache
-        dy, dbias, dweight = kernels.batchnorm_leaky_sums(dy, y, after.negative_slope, x, mean, rstd)
-        return self._backward(dy, cache, {"weight": dweight, "bias": dbias}, grads, need_dx)
 
     def input_grad(self, dy: Array, cache: Cache) -> Array:
         return self._input_grad(dy, cache, self.param_grads(dy, cache))
@@ -121,11 +104,11 @@ class BatchNorm(Layer):
         dbias, dweight = kernels.batchnorm_sums(dy, x, mean, rstd)
         return {"weight": dweight, "bias": dbias}
 
-    def _input_grad(self, dy: Array, cache: Cache, sums: Grads) -> Array:
+    def _input_grad(self, dy: Array, cache: Cache, sums: Grads, out: Array | None = None) -> Array:
         x, mean, rstd, train = cache
         if not train:
-            return self.weight * rstd * dy
-        return kernels.batchnorm_grad(dy, x, mean, rstd, self.weight, *self._means(sums, x))
+            return np.multiply(self.weight * rstd, dy, out=out)
+        return kernels.batchnorm_grad(dy, x, mean, rstd, self.weight, *self._means(sums, x), out)
 
     def _means(self, sums: Grads, x: Array) -> tuple[Array, Array]:
         """mean(dy) and mean(dy · x̂), from this batch's two sums."""

@@ -37,7 +37,7 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
         "match": lambda m: m.match(image, y, kernel, stride, padding),
         "channel_sum": lambda m: m.channel_sum(image),
         "moments": lambda m: m.moments(image),
-        "batchnorm": lambda m: m.batchnorm(image, mean, rstd, weight, bias),
+        "batchnorm": lambda m: tuple(m.batchnorm(image, mean, rstd, weight, bias, slope) for slope in (0, 0.2, 1)),
         "batchnorm_sums": lambda m: m.batchnorm_sums(dy, image, mean, rstd),
         "batchnorm_grad": lambda m: m.batchnorm_grad(dy, image, mean, rstd, weight, bias, mean),
         "leaky_relu": lambda m: m.leaky_relu(image, 0.2),
@@ -135,7 +135,7 @@ def test_sums_and_maps_of_every_size_are_worked_off_whole(shape: tuple[int, ...]
     for call in (
         lambda m: m.channel_sum(x),
         lambda m: m.moments(x),
-        lambda m: m.batchnorm(x, mean, rstd, weight, bias),
+        lambda m: tuple(m.batchnorm(x, mean, rstd, weight, bias, slope) for slope in (0, 0.2, 1)),
         lambda m: m.batchnorm_sums(dy, x, mean, rstd),
         lambda m: m.batchnorm_grad(dy, x, mean, rstd, weight, bias, mean),
         lambda m: m.leaky_relu(x, 0.2),
@@ -149,6 +149,7 @@ def test_no_values_give_no_values_and_sums_of_zero(shape: tuple[int, ...]) -> No
     x, v = np.ones(shape), np.ones(3)
     for found in (
         kernels.batchnorm(x, v, v, v, v),
+        kernels.batchnorm(x, v, v, v, v, 0.2),
         kernels.batchnorm_grad(x, x, v, v, v, v, v),
         kernels.leaky_relu(x, 0.2),
         kernels.leaky_relu_grad(x, x, 0.2),

@@ -31,6 +31,12 @@ def test_a_leaky_relu_has_its_negative_slope_at_zero_and_below(layer: Layer, slo
     assert curvature is None
 
 
+@pytest.mark.parametrize("slope", [0, 0.2, 1])
+def test_a_leaky_relu_keeps_its_output_and_no_other_array(slope: float) -> None:
+    y, cache = LeakyReLU(slope).forward(np.array([-2, 0, 3], np.float32))
+    assert cache is y
+
+
 def test_relu_is_leaky_relu_without_a_leak() -> None:
     x = np.linspace(-3, 3, 31)
     for one, other in zip(derivatives(ReLU(), x), derivatives(LeakyReLU(0), x), strict=True):

@@ -47,10 +47,10 @@ def classes_in(layer: Layer) -> Iterator[type[Layer]]:
 
 
 def public_subclasses(page: type[Layer]) -> Iterator[type[Layer]]:
-    """The layers of the library: not those that a test invents, not the bases that pages share and nobody builds."""
+    """The pages of `layers`: not what a test or another room makes of them, not bases that nobody builds."""
     for found in page.__subclasses__():
         shared_base = found.__subclasses__() and found.__name__ not in minigan.layers.__all__
-        if found.__module__.startswith("minigan.") and not shared_base:
+        if found.__module__.startswith("minigan.layers.") and not shared_base:
             yield found
         yield from public_subclasses(found)
 

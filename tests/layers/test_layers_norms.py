@@ -120,6 +120,32 @@ def test_the_variance_of_float32_is_right_to_four_digits_at_mean_100_and_deviati
     np.testing.assert_allclose(layer.running_var, x.var(axis=(0, 1, 2), ddof=1, dtype=np.float64), rtol=1e-4)
 
 
+class Doubled(BatchNorm):
+    """One half of a batch whose other half is a mirror image: moments and means over both."""
+
+    def _batch_moments(self, x: Any) -> tuple[Any, Any]:
+        return super()._batch_moments(np.concatenate([x, -x]))
+
+    def _means(self, sums: Any, x: Any) -> tuple[Any, Any]:
+        a, b = super()._means(sums, x)
+        return 0 * a, b
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_subclass_may_take_moments_and_means_over_more_than_its_own_batch(in_place: bool) -> None:
+    # A mirrored dy too: Σ dy is 0 over both halves, Σ dy · x̂ twice that of one.
+    half, whole = Doubled(3, dtype=np.float64), BatchNorm(3, dtype=np.float64)
+    for layer in (half, whole):
+        randomise(layer, rng())
+    x, dy = rng(1).normal(size=(2, 6, 3))
+    y, cache = half.forward(x)
+    expected, whole_cache = whole.forward(np.concatenate([x, -x]))
+    np.testing.assert_allclose(y, expected[:6], rtol=1e-12)
+    np.testing.assert_allclose(half.running_var, whole.running_var, rtol=1e-14)
+    dx = whole.input_grad(np.concatenate([dy, -dy]), whole_cache)[:6]
+    np.testing.assert_allclose(half.backward(dy, cache, out=dy if in_place else None), dx, rtol=1e-11)
+
+
 def test_a_constant_channel_is_no_division_by_zero() -> None:
     for layer, x in ((BatchNorm(2), np.full((4, 2), 5, np.float32)), (LayerNorm(2), np.full((4, 2), 5, np.float32))):
         found = gradients(layer, x, np.ones_like(x))

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigan.kernels.cpu.pieces import pieces
-from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.cpu.pieces import empty, pieces
 
 
 def leaky_relu(x: np.ndarray, slope: float) -> np.ndarray:
-    y = np.empty(x.shape, x.dtype)
+    y = empty(x.shape, x.dtype)
     for xs, ys in pieces(x, y):
-        if slope == 0:
-            np.maximum(xs, 0, out=ys)
-        else:
-            np.multiply(xs, slope, out=ys)
-            np.maximum(xs, ys, out=ys)
+        rectify(xs, slope, ys)
     return y
 
 
-def leaky_relu_grad(dy: np.ndarray, x: np.ndarray, slope: float) -> np.ndarray:
-    dx = np.empty(x.shape, x.dtype)
-    for dys, xs, dxs in pieces(dy, x, dx):
-        factor = scratch("activation", xs.shape, x.dtype)
-        np.greater(xs, 0, out=factor)
+def leaky_relu_grad(dy: np.ndarray, y: np.ndarray, slope: float) -> np.ndarray:
+    dx = empty(y.shape, y.dtype)
+    for dys, ys, dxs in pieces(dy, y, dx):
+        np.greater(ys, 0, out=dxs)
         if slope != 0:
-            np.maximum(factor, slope, out=factor)
-        np.multiply(dys, factor, out=dxs)
+            np.maximum(dxs, slope, out=dxs)
+        np.multiply(dys, dxs, out=dxs)
     return dx
+
+
+def rectify(x: np.ndarray, slope: float, out: np.ndarray) -> None:
+    """out = max(x, slope · x), for one piece; out is not x."""
+    if slope == 0:
+        np.maximum(x, 0, out=out)
+    else:
+        np.multiply(x, slope, out=out)
+        np.maximum(x, out, out=out)

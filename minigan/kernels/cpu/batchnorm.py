@@ -10,11 +10,11 @@ import math
 
 import numpy as np
 
-from minigan.kernels.cpu.pieces import pieces
-from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.cpu.activations import rectify
+from minigan.kernels.cpu.pieces import CHUNK, empty, pieces
 
-CHUNK = 32 * 1024  # numbers per piece: input, output and three rows of constants stay in the second-level cache
-WIDE = 1024  # numbers per row of a sum
+MAPPED = CHUNK // 2  # numbers per piece of a map: three rows of constants have to stay in the cache too
+WIDE = 256  # numbers per row of a sum
 
 
 def _width(x: np.ndarray) -> int:
@@ -23,26 +23,22 @@ def _width(x: np.ndarray) -> int:
     return C * math.gcd(x.size // C, max(1, WIDE // C))
 
 
-def _step(x: np.ndarray) -> int:
+def _step(x: np.ndarray, chunk: int = CHUNK) -> int:
     """Numbers per piece: whole rows."""
-    return max(1, CHUNK // _width(x)) * _width(x)
+    return max(1, chunk // _width(x)) * _width(x)
 
 
-def _repeated(v: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _repeated(v: np.ndarray, x: np.ndarray, step: int) -> np.ndarray:
     """The constants v (C,) over and over, to the length of a piece of x."""
-    return np.tile(v, min(x.size, _step(x)) // len(v))
+    rows = empty((min(x.size, step) // len(v), len(v)), x.dtype)
+    rows[...] = v
+    return rows.reshape(-1)
 
 
-def _column_sums(rows: np.ndarray) -> np.ndarray:
+def _sums(piece: np.ndarray, width: int) -> np.ndarray:
+    """The sums over the rows of a piece. Those of several pieces are added up in float64, without loss."""
+    rows = piece.reshape(-1, width)
     return np.ones(len(rows), rows.dtype) @ rows
-
-
-def channel_sum(x: np.ndarray) -> np.ndarray:
-    C = x.shape[-1]
-    total = np.zeros(C)  # float64: the sums of the pieces are added without loss
-    for (xs,) in pieces(x, step=max(1, 2 * CHUNK // C) * C):
-        total += _column_sums(xs.reshape(-1, C))
-    return total.astype(x.dtype)
 
 
 def _per_channel(sums: np.ndarray, C: int) -> np.ndarray:
@@ -50,42 +46,57 @@ def _per_channel(sums: np.ndarray, C: int) -> np.ndarray:
     return sums.reshape(-1, C).sum(axis=0)
 
 
+def channel_sum(x: np.ndarray) -> np.ndarray:
+    width = _width(x)
+    total = np.zeros(width)
+    for (xs,) in pieces(x, step=_step(x)):
+        total += _sums(xs, width)
+    return _per_channel(total, x.shape[-1]).astype(x.dtype)
+
+
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # One pass. The mean of E[x²] - E[x]² cancels where the mean is large; sums about the mean k of the first piece
-    # do not, because k lies within a few deviations of the mean. Pieces are added up in float64.
-    C, m, width = x.shape[-1], x.size // x.shape[-1], _width(x)
-    first = x.reshape(-1, C)[: _step(x) // C]
-    k = _column_sums(first) / x.dtype.type(len(first))
-    shift, total, squares = _repeated(k, x), np.zeros(C), np.zeros(width)
-    for (xs,) in pieces(x, step=_step(x)):
-        centred = np.subtract(xs, shift[: xs.size], out=scratch("batchnorm", xs.shape, x.dtype))
-        total += _column_sums(centred.reshape(-1, C))
-        wide = centred.reshape(-1, width)
-        squares += np.einsum("ij,ij->j", wide, wide)
-    offset = total / m
+    # do not, because k lies within a few deviations of the mean.
+    C, m, width, step = x.shape[-1], x.size // x.shape[-1], _width(x), _step(x)
+    first = x.reshape(-1)[:step]
+    k = (_per_channel(_sums(first, width), C) / (first.size // C)).astype(x.dtype)
+    shift, total, squares = _repeated(k, x, step), np.zeros(width), np.zeros(width)
+    centred = empty(shift.shape, x.dtype)
+    for (xs,) in pieces(x, step=step):
+        c = np.subtract(xs, shift[: xs.size], out=centred[: xs.size])
+        total += _sums(c, width)
+        squares += _sums(np.multiply(c, c, out=c), width)
+    offset = _per_channel(total, C) / m
     mean, var = k + offset, _per_channel(squares, C) / m - offset * offset
     return mean.astype(x.dtype), var.astype(x.dtype)
 
 
-def batchnorm(x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    y = np.empty(x.shape, x.dtype)
-    mean, scale, bias = (_repeated(v, x) for v in (mean, weight * rstd, bias))
-    for xs, ys in pieces(x, y, step=len(mean)):
+def batchnorm(
+    x: np.ndarray, mean: np.ndarray, rstd: np.ndarray, weight: np.ndarray, bias: np.ndarray, slope: float = 1
+) -> np.ndarray:
+    step = _step(x, MAPPED)
+    mean, scale, bias = (_repeated(v, x, step) for v in (mean, weight * rstd, bias))
+    y, t = empty(x.shape, x.dtype), empty(mean.shape, x.dtype)
+    for xs, ys in pieces(x, y, step=step):
         n = xs.size
-        np.subtract(xs, mean[:n], out=ys)
-        np.multiply(ys, scale[:n], out=ys)
-        np.add(ys, bias[:n], out=ys)
+        u = ys if slope == 1 else t[:n]
+        np.subtract(xs, mean[:n], out=u)
+        np.multiply(u, scale[:n], out=u)
+        np.add(u, bias[:n], out=u)
+        if slope != 1:
+            rectify(u, slope, ys)
     return y
 
 
 def batchnorm_sums(dy: np.ndarray, x: np.ndarray, mean: np.ndarray, rstd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    C, width, mean = x.shape[-1], _width(x), _repeated(mean, x)
-    total, products = np.zeros(C), np.zeros(width)
-    for dys, xs in pieces(dy, x, step=len(mean)):
-        centred = np.subtract(xs, mean[: xs.size], out=scratch("batchnorm", xs.shape, x.dtype))
-        total += _column_sums(dys.reshape(-1, C))
-        products += np.einsum("ij,ij->j", dys.reshape(-1, width), centred.reshape(-1, width))
-    return total.astype(x.dtype), (_per_channel(products, C) * rstd).astype(x.dtype)
+    C, width, step = x.shape[-1], _width(x), _step(x)
+    shift, total, products = _repeated(mean, x, step), np.zeros(width), np.zeros(width)
+    centred = empty(shift.shape, x.dtype)
+    for dys, xs in pieces(dy, x, step=step):
+        c = np.subtract(xs, shift[: xs.size], out=centred[: xs.size])
+        total += _sums(dys, width)
+        products += _sums(np.multiply(c, dys, out=c), width)
+    return _per_channel(total, C).astype(x.dtype), (_per_channel(products, C) * rstd).astype(x.dtype)
 
 
 def batchnorm_grad(
@@ -96,16 +107,17 @@ def batchnorm_grad(
     weight: np.ndarray,
     a: np.ndarray,
     b: np.ndarray,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     # weight · rstd · (dy - a - x̂ · b) = A · dy + B · (x - mean) + C, with three constants per channel.
-    A = weight * rstd
-    mean, A, B, C = (_repeated(v, x) for v in (mean, A, -A * rstd * b, -A * a))
-    dx = np.empty(x.shape, x.dtype)
-    for dys, xs, dxs in pieces(dy, x, dx, step=len(mean)):
+    A, step = weight * rstd, _step(x, MAPPED)
+    mean, A, B, C = (_repeated(v, x, step) for v in (mean, A, -A * rstd * b, -A * a))
+    dx, curved = empty(x.shape, x.dtype) if out is None else out, empty(mean.shape, x.dtype)
+    for dys, xs, dxs in pieces(dy, x, dx, step=step):
         n = xs.size
-        curved = np.subtract(xs, mean[:n], out=scratch("batchnorm", xs.shape, x.dtype))
-        np.multiply(curved, B[:n], out=curved)
+        c = np.subtract(xs, mean[:n], out=curved[:n])
+        np.multiply(c, B[:n], out=c)
         np.multiply(dys, A[:n], out=dxs)
         np.add(dxs, C[:n], out=dxs)
-        np.add(dxs, curved, out=dxs)
+        np.add(dxs, c, out=dxs)
     return dx

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+LINE = 64  # bytes of a cache line, and of an AVX-512 register
 CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-level cache of 1 MiB
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An uninitialised array that begins where a cache line begins.
+
+    NumPy's own begin anywhere, large ones 16 bytes behind; then every store of a long vector touches two lines, and a
+    subtraction in the cache takes twice as long.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def pieces(*arrays: np.ndarray, step: int = CHUNK) -> Iterator[list[np.ndarray]]:
