@@ -1,15 +1,22 @@
 """How long is one GAN step? minigan beside PyTorch, on the CPU.
 
-    python examples/benchmark.py                            all models, one thread
-    python examples/benchmark.py --models mlp --threads 2   one model, two threads
-    python examples/benchmark.py --out speed.json           the same numbers for a program
+    python examples/benchmark.py                            all models, all cores
+    python examples/benchmark.py --models mlp --threads 1   one model, one thread
+    python examples/benchmark.py --layer correlate adam     single kernels, whose names begin so; "all" for all
+    python examples/benchmark.py --out speed.json           the same numbers for a program, and every block's seconds
 
-A step is one update of D and one of G (Adam 2e-4, betas 0.5 and 0.999, float32, noise drawn inside). Every side runs
-in a process of its own, because two BLAS thread pools in one process disturb each other. The sides take turns in
-blocks of about half a second, and a ratio compares two neighbouring blocks, so that whatever else the machine does
-hits both. Printed are medians, with the least and the greatest value in brackets. Ratios below 1: minigan is faster.
+A step is one update of D and one of G (Adam, float32, noise drawn inside). Every side runs in a process of its own,
+because two BLAS thread pools in one process disturb each other. The sides take turns in blocks, and a ratio compares
+two neighbouring blocks, so that whatever else the machine does hits both. Printed are medians, with the least and the
+greatest value in brackets. Ratios below 1: minigan is faster.
 
-The PyTorch sides (`benchmark_torch.py` tells what they do) are left out where PyTorch is not installed.
+Share in products: how much of a step its busiest thread spends inside np.matmul, seen in extra steps that are not
+timed. Of peak: the operations in those products, by what the machine would do in that time at the best rate of a
+large product on as many threads. Memory: by how much the process's peak has grown since its imports.
+
+minigan uses its threads as a run does. A run paints fresh fakes for each update, unless it is told --same-noise; the
+PyTorch sides paint once for both, as the official example does. They (`benchmark_torch.py` tells what they do) are left
+out where PyTorch is not installed.
 """
 
 from __future__ import annotations
@@ -17,187 +24,144 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
+import math
 import platform
-import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import threadpoolctl
+from benchmarks import report
+from benchmarks.cases import MODELS, PEAK, PEAK_BATCH, Kernel, chosen
+from benchmarks.line import OURS, PYTORCH, measure, workers
+from tqdm import tqdm
 
-import minigan.models
 from minigan.atomic import replacing
-from minigan.objectives import NonSaturating
-from minigan.optim import Adam
-from minigan.random import Streams
-from minigan.training.steps import discriminator_step, generator_step
 
-HERE = Path(__file__).resolve().parent
-MODELS = ("mlp", "dcgan", "dcgan64")
-OURS, PYTORCH = "minigan", ("torch-example", "torch-tuned")
+START = {OURS: 1.0, "torch-example": 4.0, "torch-tuned": 4.0}  # seconds, about, until a worker is ready
+BUSY = 0.5  # load from which a word of warning is due
+Job = tuple[str, int]  # a model or kernel, and its batch
 
 
-def serve(step: Callable[[], object], **facts: Any) -> None:
-    """The worker's end of the line: tell the facts, then answer each number of steps with the seconds they took."""
-    step()
-    print(json.dumps(facts), flush=True)
-    for line in sys.stdin:
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            step()
-        print(time.perf_counter() - start, flush=True)
-
-
-def serve_minigan(name: str, batch: int, threads: int) -> None:
-    """Be the worker of minigan's side."""
-    streams = Streams(0)
-    model = minigan.models.get(name, streams)
-    objective, noise = NonSaturating(), streams("noise")
-    optimizers = [Adam(network.named_params(), 2e-4, betas=(0.5, 0.999)) for network in (model.D, model.G)]
-    real = streams("data").uniform(-1, 1, (batch, *model.sample_shape)).astype(np.float32)
-
-    def z() -> np.ndarray:
-        return noise.standard_normal((batch, model.z_dim), np.float32)
-
-    def step() -> None:
-        discriminator_step(model.D, model.G, objective, optimizers[0], real, z())
-        generator_step(model.D, model.G, objective, optimizers[1], z())
-
-    with threadpoolctl.threadpool_limits(threads):
-        blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
-        library = " and ".join(f"{b['internal_api']} {b['version']} ({b.get('architecture', '?')})" for b in blas)
-        used = max((pool["num_threads"] for pool in blas), default=1)
-        parameters = [minigan.models.count(network) for network in (model.G, model.D)]
-        serve(step, parameters=parameters, library=f"NumPy {np.__version__}, {library}", threads=used)
-
-
-class Worker:
-    """One side in a process of its own; `facts` are its parameters (G, D), library and threads."""
-
-    def __init__(self, side: str, model: str, batch: int, threads: int) -> None:
-        program = [str(HERE / "benchmark.py"), "--serve"] if side == OURS else [str(HERE / "benchmark_torch.py"), side]
-        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        self.side = side
-        self.process = subprocess.Popen(
-            [sys.executable, *program, model, str(batch), str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | limits,
-        )
-        self.facts = json.loads(self._answer())
-
-    def seconds(self, steps: int) -> float:
-        """Seconds per step, over so many steps."""
-        assert self.process.stdin is not None
-        print(steps, file=self.process.stdin, flush=True)
-        return float(self._answer()) / steps
-
-    def _answer(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.close()
-            raise RuntimeError(f"worker of {self.side} ended with code {self.process.returncode}; its error is above")
-        return line
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
-
-
-def measure(model: str, batch: int, threads: int, sides: Sequence[str], blocks: int, block: float) -> dict[str, Any]:
-    """Seconds per step of every side in every block: {"facts": {side: ...}, "seconds": {side: [...]}}."""
-    workers: list[Worker] = []
-    try:
-        for side in sides:
-            workers.append(Worker(side, model, batch, threads))
-        facts = {worker.side: worker.facts for worker in workers}
-        if len({tuple(fact["parameters"]) for fact in facts.values()}) > 1:
-            raise RuntimeError(f"the sides built different networks for {model}: {facts}")
-        steps = {worker: max(1, round(block / worker.seconds(2))) for worker in workers}
-        rounds = [[worker.seconds(steps[worker]) for worker in workers] for _ in range(blocks)]
-    finally:
-        for worker in workers:
-            worker.close()
-    return {"facts": facts, "seconds": dict(zip(sides, map(list, zip(*rounds, strict=True)), strict=True))}
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, least and greatest."""
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
-def summary(model: str, batch: int, measured: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row per side; `ratio` is minigan's time by that side's, block by block."""
-    rows = []
-    ours = measured["seconds"][OURS]
-    for side, seconds in measured["seconds"].items():
-        time_ = spread(seconds)
-        row = {"model": model, "batch": batch, "side": side, **measured["facts"][side], "seconds_per_step": time_}
-        row |= {"steps_per_second": 1 / time_["median"], "images_per_second": batch / time_["median"]}
-        if side != OURS:
-            row["ratio"] = spread([a / b for a, b in zip(ours, seconds, strict=True)])
-        rows.append(row)
-    return rows
-
-
-def line(row: dict[str, Any]) -> str:
-    """A row as text."""
-    t = {key: 1e3 * value for key, value in row["seconds_per_step"].items()}
-    text = f"{row['model']:8s} {row['batch']:5d}  {row['side']:13s}  {t['median']:8.2f}  "
-    text += (
-        f"{'[{min:.2f} .. {max:.2f}]'.format(**t):20s} {row['steps_per_second']:8.1f} {row['images_per_second']:9.0f}"
-    )
-    return text + ("   {median:.2f} [{min:.2f} .. {max:.2f}]".format(**row["ratio"]) if "ratio" in row else "")
-
-
-def cpu_name() -> str:
-    """What the processor calls itself."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [entry.partition(":")[2].strip() for entry in lines if entry.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print."""
+def flags(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What to measure; bad flags end the program here, before anything is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--models", nargs="+", choices=tuple(MODELS), default=tuple(MODELS))
+    what.add_argument("--layer", nargs="+", metavar="NAME", help='single kernels whose names begin so, or "all"')
+    parser.add_argument("--batch", nargs="+", type=int, help="instead of 64, and 128 too for the mlp")
+    parser.add_argument("--threads", type=int, default=report.cores(), help="of each side (default: all cores)")
     parser.add_argument("--blocks", type=int, default=9, help="blocks of each side (default 9)")
-    parser.add_argument("--seconds", type=float, default=0.5, help="length of a block (default 0.5)")
+    parser.add_argument("--seconds", type=float, help="length of a block (default 0.5, for kernels 0.1)")
     parser.add_argument("--sides", nargs="+", choices=PYTORCH, default=PYTORCH, help="PyTorch's forms to compare with")
+    parser.add_argument(
+        "--same-noise", action="store_true", help="minigan, too, paints once for both updates of a step"
+    )
+    parser.add_argument("--markdown", action="store_true", help="also print the table as Markdown")
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
     options = parser.parse_args(arguments)
-    if min(options.batch, options.threads, options.blocks) < 1:
+    if min(options.threads, options.blocks, *(options.batch or ())) < 1:
         parser.error("--batch, --threads and --blocks must be at least 1")
-    sides = [OURS, *options.sides]
+    options.seconds = (0.1 if options.layer else 0.5) if options.seconds is None else options.seconds
+    if not 0 < options.seconds < math.inf:
+        parser.error(f"--seconds must be positive, got {options.seconds}")
+    if options.out is not None and (options.out.is_dir() or not options.out.parent.is_dir()):
+        parser.error(f"--out {options.out}: a file in a folder that exists is needed")
+    try:
+        options.kernels = [kernel.name for kernel in chosen(options.layer or ())]
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def jobs(options: argparse.Namespace) -> list[Job]:
+    """Names and batches, in order."""
+    if options.layer:
+        return [(name, batch) for name in options.kernels for batch in options.batch or (64,)]
+    return [(name, batch) for name in options.models for batch in options.batch or MODELS[name].batches]
+
+
+def work(job: Job, measured: dict[str, Any]) -> tuple[float, str]:
+    """What one step of a job does, and the unit."""
+    name, batch = job
+    return (measured["tally"]["flops"], "FLOP") if name in MODELS else Kernel.named(name).work(batch)
+
+
+def peak(threads: int) -> float:
+    """Operations per second of the best of ten large products."""
+    with workers([OURS], threads) as (worker,):
+        worker.ask("use", PEAK.name, PEAK_BATCH)
+        best = min(worker.ask("run", 1) for _ in range(10))
+    return PEAK.work(PEAK_BATCH)[0] / best
+
+
+def estimate(todo: Sequence[Job], options: argparse.Namespace, sides: Sequence[str], rate: float) -> float:
+    """About how many seconds it takes: blocks, or steps at a third of the peak where those are longer."""
+    seconds = 0.0 if not options.layer else sum(START[side] for side in sides)
+    for name, batch in todo:
+        step = 3e9 * MODELS[name].gigaflops * batch / rate if name in MODELS else 0.0
+        seconds += len(sides) * ((options.blocks + 0.5) * max(options.seconds, step) + 2 * step)
+        seconds += 0.0 if options.layer else sum(START[side] for side in sides)
+    return seconds
+
+
+def measured_jobs(
+    todo: Sequence[Job], options: argparse.Namespace, sides: Sequence[str], bar: tqdm
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Each job with what was measured; fresh workers for each model, the same for all kernels."""
+
+    def tell(text: str) -> None:
+        bar.set_description(text)
+        bar.update()
+
+    groups = [todo] if options.layer else [[job] for job in todo]
+    for group in groups:
+        bar.set_description(f"{group[0][0]}: starting the workers")
+        with workers(sides, options.threads, options.same_noise) as crew:
+            for job in group:
+                yield job, measure(crew, *job, options.blocks, options.seconds, tell)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure and print."""
+    sides, todo = [OURS, *dict.fromkeys(options.sides)], jobs(options)
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: minigan alone is measured.")
         sides = [OURS]
-    print(f"{cpu_name()}, Python {platform.python_version()}, {options.threads} thread(s)\n")
-    print("model    batch  side           ms/step  [min .. max]          steps/s  images/s   minigan / side")
-    rows = []
-    for model in options.models:
-        measured = measure(model, options.batch, options.threads, sides, options.blocks, options.seconds)
-        rows += summary(model, options.batch, measured)
-        print(*map(line, rows[-len(sides) :]), sep="\n", flush=True)
+    machine, rate = report.machine(), peak(options.threads)
+    print(f"{machine['cpu']}, {machine['cores']} core(s), Python {platform.python_version()}")
+    if machine["load"] is not None and machine["load"] > BUSY:
+        print(f"Other programs are at work here (load {machine['load']:.1f}): times, and ratios of all cores, mislead.")
+    print(f"{options.threads} thread(s); the best product of minigan's BLAS: {rate / 1e9:.0f} GFLOP/s")
+    minutes = estimate(todo, options, sides, rate) / 60
+    print(f"{len(todo)} case(s), {len(sides)} side(s): about {max(0.1, minutes):.1f} minutes\n")
+    print(report.KERNELS if options.layer else report.STEPS, flush=True)
+    rows: list[report.Row] = []
+    with tqdm(total=len(todo) * options.blocks * len(sides), disable=None, leave=False, unit="block") as bar:
+        for job, measured in measured_jobs(todo, options, sides, bar):
+            rows += report.rows_of(*job, measured, work(job, measured), rate)
+            bar.write("\n".join(map(report.line, rows[-len(sides) :])))
+            sys.stdout.flush()
     print("", *(f"{row['side']}: {row['library']}, {row['threads']} thread(s)" for row in rows[: len(sides)]), sep="\n")
+    if options.markdown:
+        print("\n" + report.markdown(rows))
     if options.out is not None:
-        machine = {"cpu": cpu_name(), "system": platform.platform(), "python": platform.python_version()}
+        about = {"machine": machine, "versions": report.versions(), "peak_flops": rate}
+        about |= {"threads": options.threads, "same_noise": options.same_noise}
         with replacing(options.out) as file:
-            file.write(json.dumps({"machine": machine, "rows": rows}, indent=2).encode())
+            file.write(json.dumps(about | {"rows": rows}, indent=2).encode())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure as the flags say; a worker that dies, or Ctrl-C, is told in one line."""
+    try:
+        run(flags(arguments))
+    except RuntimeError as error:
+        sys.exit(f"benchmark: {error}")
+    except KeyboardInterrupt:
+        print("\nbenchmark: interrupted; the workers have ended", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--serve"]:
-        serve_minigan(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-    else:
-        main()
+    main()

@@ -1,9 +1,12 @@
-"""The PyTorch sides of `benchmark.py`: minigan's models and its GAN step, written twice as PyTorch programs.
+"""The PyTorch sides of `benchmark.py`: minigan's models, its GAN steps and its kernels, written twice for PyTorch.
 
 example   As the official DCGAN example does it: sigmoid and BCELoss, three passes through D, D's weight gradients also
           computed in the generator's step, plain Adam, NCHW tensors, `.item()` statistics.
-tuned     D frozen in the generator's step, channels_last, fused Adam, BCEWithLogitsLoss, no `.item()`, and for the
-          MLP, which has no batch norm, real and fake images in one batch.
+tuned     D frozen in the generator's step, channels_last, fused Adam, BCEWithLogitsLoss, no `.item()`, and where D has
+          no batch norm, real and fake images in one batch.
+
+WGAN-GP differentiates twice by autograd (create_graph), once per step, in both forms. A kernel is one PyTorch
+operation without autograd: NCHW and plain Adam on the first side, channels_last and fused Adam on the second.
 
 This is the only file of the project that imports PyTorch. `benchmark.py` starts it; it is of no use alone.
 """
@@ -11,14 +14,17 @@ This is the only file of the project that imports PyTorch. `benchmark.py` starts
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-from benchmark import serve
+from benchmarks.cases import MODELS, Kernel
+from benchmarks.line import PYTORCH, Case, serve
 from torch import nn
 
 Z_DIM = 100
-SHAPES = {"mlp": (1, 28, 28), "dcgan": (1, 28, 28), "dcgan64": (3, 64, 64)}
+SHAPES = {"mlp": (1, 28, 28), "dcgan": (1, 28, 28), "dcgan64": (3, 64, 64), "wgan-gp-dcgan": (1, 28, 28)}
+STAIRS = {"dcgan": ((128, 64), 7), "dcgan64": ((512, 256, 128, 64), 4), "wgan-gp-dcgan": ((128, 64), 7)}
 
 
 class Image(nn.Module):
@@ -44,7 +50,7 @@ class Rows(nn.Module):
         return (x.permute(0, 2, 3, 1) if self.last else x).flatten(1)
 
 
-def mlp(last: bool) -> tuple[nn.Module, nn.Module]:
+def mlp() -> tuple[nn.Module, nn.Module]:
     """G and D of minigan/models/mlp.py."""
     up: list[nn.Module] = []
     for i, o in pairwise((Z_DIM, 256, 512, 1024)):
@@ -56,17 +62,8 @@ def mlp(last: bool) -> tuple[nn.Module, nn.Module]:
     return G, nn.Sequential(*down, nn.Linear(256, 1))
 
 
-def dcgan(last: bool) -> tuple[nn.Module, nn.Module]:
-    """G and D of `dcgan` in minigan/models/dcgan.py."""
-    return _stairs((128, 64), 1, 7, last)
-
-
-def dcgan64(last: bool) -> tuple[nn.Module, nn.Module]:
-    """G and D of `dcgan64` in minigan/models/dcgan.py."""
-    return _stairs((512, 256, 128, 64), 3, 4, last)
-
-
-def _stairs(c: tuple[int, ...], C: int, size: int, last: bool) -> tuple[nn.Module, nn.Module]:
+def stairs(c: tuple[int, ...], size: int, C: int, last: bool, norm: bool) -> tuple[nn.Module, nn.Module]:
+    """G and D of minigan/models/dcgan.py; `norm`: batch norm in D."""
     up: list[nn.Module] = [
         nn.Linear(Z_DIM, size * size * c[0], bias=False),
         Image(c[0], size, size, last),
@@ -77,28 +74,32 @@ def _stairs(c: tuple[int, ...], C: int, size: int, last: bool) -> tuple[nn.Modul
         up += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True)]
     down: list[nn.Module] = [nn.Conv2d(C, c[-1], 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
     for i, o in pairwise(c[::-1]):
-        down += [nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.LeakyReLU(0.2, inplace=True)]
+        down += [nn.Conv2d(i, o, 4, 2, 1, bias=not norm), *([nn.BatchNorm2d(o)] if norm else [])]
+        down += [nn.LeakyReLU(0.2, inplace=True)]
     G = nn.Sequential(*up, nn.ConvTranspose2d(c[-1], C, 4, 2, 1), nn.Tanh())
     return G, nn.Sequential(*down, Rows(last), nn.Linear(size * size * c[0], 1))
 
 
-BUILD = {"mlp": mlp, "dcgan": dcgan, "dcgan64": dcgan64}
-
-
 class Gan:
-    """Both networks, their optimizers and a fixed batch of "real" noise."""
+    """Both networks, their optimizers, the game's losses and a fixed batch of "real" noise."""
 
     def __init__(self, model: str, batch: int, tuned: bool) -> None:
         torch.manual_seed(0)
-        last = tuned and model != "mlp"
+        last, self.wasserstein = tuned and model != "mlp", model.startswith("wgan-gp")
         layout = torch.channels_last if last else torch.contiguous_format
-        self.batch, self.together = batch, model == "mlp"
-        self.G, self.D = (network.to(memory_format=layout) for network in BUILD[model](last))
+        self.batch, self.together = batch, model == "mlp" or self.wasserstein
+        C = SHAPES[model][0]
+        built = mlp() if model == "mlp" else stairs(*STAIRS[model], C, last, not self.wasserstein)
+        self.G, self.D = (network.to(memory_format=layout) for network in built)
         self.real = (torch.rand(batch, *SHAPES[model]) * 2 - 1).contiguous(memory_format=layout)
-        self.ones, self.zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
-        self.both = torch.cat([self.ones, self.zeros])
-        self.bce = nn.BCEWithLogitsLoss() if tuned else nn.BCELoss()
-        rule = {"lr": 2e-4, "betas": (0.5, 0.999), **({"fused": True} if tuned else {})}
+        ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
+        bce = nn.BCEWithLogitsLoss() if tuned else nn.BCELoss()
+        self.squash = nn.Identity() if tuned or self.wasserstein else nn.Sigmoid()
+        self.as_real: Callable[[torch.Tensor], torch.Tensor] = lambda score: bce(score, ones)
+        self.as_fake: Callable[[torch.Tensor], torch.Tensor] = lambda score: bce(score, zeros)
+        if self.wasserstein:
+            self.as_real, self.as_fake = lambda score: -score.mean(), lambda score: score.mean()
+        rule = {"lr": 2e-4, "betas": (0.5, 0.9 if self.wasserstein else 0.999), **({"fused": True} if tuned else {})}
         self.optimizer_d = torch.optim.Adam(self.D.parameters(), **rule)
         self.optimizer_g = torch.optim.Adam(self.G.parameters(), **rule)
 
@@ -106,22 +107,33 @@ class Gan:
         """Trained numbers of G and of D."""
         return [sum(p.numel() for p in network.parameters()) for network in (self.G, self.D)]
 
+    def penalty(self, fake: torch.Tensor) -> torch.Tensor:
+        """10 mean (‖∂D/∂x‖ - 1)² between real and fake: a gradient that is differentiated once more."""
+        eps = torch.rand(self.batch, 1, 1, 1)
+        x = (eps * self.real + (1 - eps) * fake.detach()).requires_grad_(True)
+        (g,) = torch.autograd.grad(self.D(x).sum(), x, create_graph=True)
+        return 10 * ((g.square().sum(dim=(1, 2, 3)) + 1e-12).sqrt() - 1).square().mean()
+
     def example_step(self) -> None:
         """One step in the order, and with the statistics, of the official example."""
         self.optimizer_d.zero_grad()
-        score = torch.sigmoid(self.D(self.real))
-        loss_real = self.bce(score, self.ones)
+        score = self.squash(self.D(self.real))
+        loss_real = self.as_real(score)
         loss_real.backward()
         score.mean().item()
         fake = self.G(torch.randn(self.batch, Z_DIM))
-        score = torch.sigmoid(self.D(fake.detach()))
-        loss_fake = self.bce(score, self.zeros)
+        score = self.squash(self.D(fake.detach()))
+        loss_fake = self.as_fake(score)
         loss_fake.backward()
         score.mean().item()
+        if self.wasserstein:
+            penalty = self.penalty(fake)
+            penalty.backward()
+            penalty.item()
         self.optimizer_d.step()
         self.optimizer_g.zero_grad()
-        score = torch.sigmoid(self.D(fake))
-        loss_g = self.bce(score, self.ones)
+        score = self.squash(self.D(fake))
+        loss_g = self.as_real(score)
         loss_g.backward()
         score.mean().item()
         self.optimizer_g.step()
@@ -133,30 +145,84 @@ class Gan:
         self.D.requires_grad_(True)
         self.optimizer_d.zero_grad(set_to_none=True)
         if self.together:
-            loss = 2 * self.bce(self.D(torch.cat([self.real, fake.detach()])), self.both)
+            real_score, fake_score = self.D(torch.cat([self.real, fake.detach()])).chunk(2)
         else:
-            loss = self.bce(self.D(self.real), self.ones) + self.bce(self.D(fake.detach()), self.zeros)
+            real_score, fake_score = self.D(self.real), self.D(fake.detach())
+        loss = self.as_real(real_score) + self.as_fake(fake_score)
+        if self.wasserstein:
+            loss = loss + self.penalty(fake)
         loss.backward()
         self.optimizer_d.step()
         self.D.requires_grad_(False)
         self.optimizer_g.zero_grad(set_to_none=True)
-        self.bce(self.D(fake), self.ones).backward()
+        self.as_real(self.D(fake)).backward()
         self.optimizer_g.step()
+
+
+def kernel(name: str, batch: int, tuned: bool) -> Callable[[], object]:
+    """One call of the operation that does what minigan's kernel does."""
+    case, aten = Kernel.named(name), torch.ops.aten
+    layout = torch.channels_last if tuned else torch.contiguous_format
+
+    def maps(N: int, C: int, H: int) -> torch.Tensor:
+        return torch.randn(N, C, H, H).contiguous(memory_format=layout)
+
+    calls: dict[str, Callable[[], object]]
+    if case.operation in ("correlate", "spread", "match"):
+        H, C, O = case.shape
+        x, y, w = maps(batch, C, H), maps(batch, O, H // 2), maps(O, C, 4)
+        usual = (
+            None,
+            (2, 2),
+            (1, 1),
+            (1, 1),
+            False,
+            (0, 0),
+            1,
+        )  # bias, stride, padding, dilation, transposed, ..., groups
+        calls = {
+            "correlate": lambda: nn.functional.conv2d(x, w, stride=2, padding=1),
+            "spread": lambda: nn.functional.conv_transpose2d(y, w, stride=2, padding=1),
+            "match": lambda: aten.convolution_backward(y, x, w, *usual, [False, True, False]),
+        }
+    elif case.operation in ("matmul", "matmul_dx", "matmul_dw"):
+        I, O = case.shape
+        a, b, m = torch.randn(batch, I), torch.randn(batch, O), torch.randn(O, I)
+        calls = {"matmul": lambda: a @ m.T, "matmul_dx": lambda: b @ m, "matmul_dw": lambda: b.T @ a}
+    elif case.operation == "adam":
+        p = nn.Parameter(torch.randn(case.shape))
+        p.grad = torch.randn(case.shape)
+        calls = {"adam": torch.optim.Adam([p], 2e-4, betas=(0.5, 0.999), fused=tuned).step}
+    else:
+        H, C = case.shape
+        x, dy, (w, b, mean, var) = maps(batch, C, H), maps(batch, C, H), torch.randn(4, C)
+        rest = (w, mean, var, *aten.native_batch_norm(x, w, b, mean, var, True, 0.1, 1e-5)[1:], True, 1e-5, [True] * 3)
+        calls = {
+            "batchnorm": lambda: nn.functional.batch_norm(x, mean, var, w, b, training=True),
+            "batchnorm_grad": lambda: aten.native_batch_norm_backward(dy, x, *rest),
+            "leaky_relu": lambda: nn.functional.leaky_relu(x, 0.2),
+            "leaky_relu_grad": lambda: aten.leaky_relu_backward(dy, x, 0.2, False),
+        }
+    return calls[case.operation]
 
 
 def main() -> None:
     """Answer `benchmark.py` until it closes the line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("side", choices=("torch-example", "torch-tuned"))
-    parser.add_argument("model", choices=tuple(BUILD))
-    parser.add_argument("batch", type=int)
+    parser.add_argument("side", choices=PYTORCH)
     parser.add_argument("threads", type=int)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     tuned = options.side == "torch-tuned"
-    gan = Gan(options.model, options.batch, tuned)
-    step = gan.tuned_step if tuned else gan.example_step
-    serve(step, parameters=gan.parameters(), library=f"PyTorch {torch.__version__}", threads=torch.get_num_threads())
+
+    def build(name: str, batch: int) -> Case:
+        facts = {"parameters": [], "library": f"PyTorch {torch.__version__}", "threads": torch.get_num_threads()}
+        if name not in MODELS:
+            return Case(kernel(name, batch, tuned), facts)
+        gan = Gan(name, batch, tuned)
+        return Case(gan.tuned_step if tuned else gan.example_step, facts | {"parameters": gan.parameters()})
+
+    serve(build)
 
 
 if __name__ == "__main__":

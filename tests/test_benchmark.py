@@ -1,112 +1,349 @@
-"""The benchmark at tiny size: that it runs, what it prints and writes, and that both sides build the same networks."""
+"""The benchmark at tiny size: that it runs, what it prints, counts and writes, and that its workers end with it."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
-from minigan import models
+from minigan import kernels, models
 from minigan.random import Streams
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "examples" / "benchmark.py"
-needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def workers_find_this_checkout() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-        yield
+TINY = ("--batch", "4", "--blocks", "2", "--seconds", "0.01", "--threads", "1")
+MODELS = ("mlp", "dcgan", "dcgan64", "wgan-gp-dcgan")
+has_torch = importlib.util.find_spec("torch") is not None
+needs_torch = pytest.mark.skipif(not has_torch, reason="PyTorch is not installed")
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def parts() -> Iterator[SimpleNamespace]:
+    """The benchmark's modules by their last names; workers started meanwhile find this checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "examples"))
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+        names = ("benchmark", "benchmark_minigan", "benchmarks.cases", "benchmarks.line", "benchmarks.products")
+        found = {name.rpartition(".")[2]: importlib.import_module(name) for name in (*names, "benchmarks.report")}
+        yield SimpleNamespace(**found)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", str(SCRIPT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
+def measured_by(tmp_path_factory: pytest.TempPathFactory, *arguments: str) -> tuple[str, dict[str, Any]]:
     out = tmp_path_factory.mktemp("benchmark") / "speed.json"
-    done = run("--models", "mlp", "--batch", "4", "--blocks", "2", "--seconds", "0.01", "--out", str(out))
+    done = run(*arguments, *TINY, "--markdown", "--out", str(out))
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(out.read_text())
 
 
-def test_it_prints_one_line_per_side_and_tells_the_libraries_and_threads(tiny: tuple[str, dict]) -> None:
-    text, written = tiny
-    assert len([line for line in text.splitlines() if line.startswith("mlp ")]) == len(written["rows"])
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    return measured_by(tmp_path_factory, "--models", "mlp", "wgan-gp-dcgan")
+
+
+@pytest.fixture(scope="module")
+def layers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    return measured_by(tmp_path_factory, "--layer", "correlate-28", "adam")
+
+
+def test_it_prints_one_line_per_side_and_tells_libraries_threads_and_how_long_it_takes(
+    steps: tuple[str, dict[str, Any]],
+) -> None:
+    text, written = steps
+    printed = [line for line in text.splitlines() if line.startswith(("mlp ", "wgan-gp-dcgan "))]
+    assert [line.split()[:3] for line in printed] == [
+        [row["name"], str(row["batch"]), row["side"]] for row in written["rows"]
+    ]
     assert "minigan: NumPy" in text and "1 thread(s)" in text
+    assert "2 case(s)" in text and " minutes\n" in text.partition("ms/step")[0]
 
 
-def test_the_json_holds_the_machine_and_consistent_numbers(tiny: tuple[str, dict]) -> None:
-    _, written = tiny
+def test_the_json_holds_the_machine_the_versions_and_every_block(steps: tuple[str, dict[str, Any]]) -> None:
+    _, written = steps
     row = written["rows"][0]
     seconds = row["seconds_per_step"]
-    assert set(written["machine"]) == {"cpu", "system", "python"}
-    assert (row["side"], row["model"], row["batch"], row["threads"]) == ("minigan", "mlp", 4, 1)
-    assert 0 < seconds["min"] <= seconds["median"] <= seconds["max"]
-    assert row["images_per_second"] == pytest.approx(4 * row["steps_per_second"])
+    assert set(written["machine"]) == {"cpu", "cores", "load", "system", "python"}
+    assert written["versions"]["numpy"] == np.__version__ and written["threads"] == 1
+    assert (row["side"], row["name"], row["batch"], row["threads"]) == ("minigan", "mlp", 4, 1)
+    assert len(row["block_seconds_per_step"]) == 2 and row["steps_per_block"] >= 1
+    assert seconds["min"] == min(row["block_seconds_per_step"]) > 0
+    assert row["images_per_second"] == pytest.approx(4 / seconds["median"])
+    assert row["of_peak"] == pytest.approx(row["flops"] / seconds["median"] / written["peak_flops"])
+    assert 0 < row["gemm_share"] < 1 and row["memory_growth"] > 0
 
 
-def test_without_pytorch_it_says_so_and_measures_minigan_alone(tiny: tuple[str, dict]) -> None:
-    if importlib.util.find_spec("torch") is not None:
-        pytest.skip("PyTorch is installed")
-    text, written = tiny
+def test_kernels_are_told_in_operations_or_bytes_per_second(layers: tuple[str, dict[str, Any]]) -> None:
+    text, written = layers
+    ours = {row["name"]: row for row in written["rows"] if row["side"] == "minigan"}
+    assert {name: row["unit"] for name, row in ours.items()} == {"correlate-28-1-64": "FLOP/s", "adam-1024-1024": "B/s"}
+    for name, work in (("correlate-28-1-64", 2 * 4 * 14 * 14 * 16 * 64), ("adam-1024-1024", 7 * 4 * 1024 * 1024)):
+        assert ours[name]["rate"] == pytest.approx(work / ours[name]["seconds_per_step"]["median"])
+    assert "GFLOP/s" in text and "GB/s" in text
+
+
+@pytest.mark.parametrize("measured", ["steps", "layers"])
+def test_markdown_has_a_line_for_every_case(measured: str, request: pytest.FixtureRequest) -> None:
+    text, written = request.getfixturevalue(measured)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert lines[0].endswith("| to the example | to tuned PyTorch |")
+    assert {line.count("|") for line in lines} == {6}
+    names = [row["name"] for row in written["rows"] if row["side"] == "minigan"]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [f"`{name}`, 4" for name in names]
+
+
+@pytest.mark.skipif(has_torch, reason="PyTorch is installed")
+def test_without_pytorch_it_says_so_and_measures_minigan_alone(steps: tuple[str, dict[str, Any]]) -> None:
+    text, written = steps
     assert "PyTorch is not installed" in text
-    assert [row["side"] for row in written["rows"]] == ["minigan"]
+    assert {row["side"] for row in written["rows"]} == {"minigan"}
+    assert text.count("| – | – |") == 2
 
 
 @needs_torch
-def test_pytorch_stands_beside_minigan_with_ratios(tiny: tuple[str, dict]) -> None:
-    _, written = tiny
-    assert [row["side"] for row in written["rows"]] == ["minigan", "torch-example", "torch-tuned"]
-    assert all(row["ratio"]["min"] <= row["ratio"]["median"] <= row["ratio"]["max"] for row in written["rows"][1:])
+@pytest.mark.parametrize("measured", ["steps", "layers"])
+def test_pytorch_stands_beside_minigan_with_ratios(measured: str, request: pytest.FixtureRequest) -> None:
+    text, written = request.getfixturevalue(measured)
+    assert [row["side"] for row in written["rows"]] == 2 * ["minigan", "torch-example", "torch-tuned"]
+    ratios = [row["ratio"] for row in written["rows"] if row["side"] != "minigan"]
+    assert all(ratio["min"] <= ratio["median"] <= ratio["max"] for ratio in ratios)
+    assert "–" not in text
 
 
-@needs_torch
-@pytest.mark.parametrize("name", ["mlp", "dcgan", "dcgan64"])
-@pytest.mark.parametrize("side", ["torch-example", "torch-tuned"])
-def test_both_sides_build_networks_of_the_same_size(benchmark: ModuleType, name: str, side: str) -> None:
-    model = models.get(name, Streams(0))
-    worker = benchmark.Worker(side, name, 2, 1)
-    worker.close()
-    assert worker.facts["parameters"] == [models.count(model.G), models.count(model.D)]
+@pytest.mark.parametrize(
+    "side", ["minigan", *(pytest.param(s, marks=needs_torch) for s in ("torch-example", "torch-tuned"))]
+)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, name: str, side: str) -> None:
+    plain: dict[str, Any] = {"critic_norm": None} if name.startswith("wgan-gp") else {}
+    model = models.get(name.removeprefix("wgan-gp-"), Streams(0), **plain)
+    with parts.line.workers([side], 1) as (worker,):
+        facts = worker.ask("use", name, 2)
+    assert facts["parameters"] == [models.count(model.G), models.count(model.D)]
 
 
-def test_ratios_compare_neighbouring_blocks(benchmark: ModuleType) -> None:
-    facts = {side: {"parameters": [1, 1], "library": "some", "threads": 1} for side in ("minigan", "other")}
-    measured = {"facts": facts, "seconds": {"minigan": [1.0, 4.0, 3.0], "other": [2.0, 2.0, 2.0]}}
-    ours, other = benchmark.summary("mlp", 8, measured)
-    assert "ratio" not in ours
+@pytest.mark.parametrize(("same_noise", "paintings"), [(False, 2), (True, 1)])
+@pytest.mark.parametrize("name", ["mlp", "wgan-gp-dcgan"])
+def test_a_step_moves_both_players_and_paints_for_each_or_once(
+    parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str, same_noise: bool, paintings: int
+) -> None:
+    model, step = parts.benchmark_minigan.ours(name, 4, 1, same_noise)
+    params = [*model.D.named_params(), *model.G.named_params()]
+    weights = [param for name, param in params if name.endswith("weight")]  # a critic's last bias has no gradient
+    before = [weight.copy() for weight in weights]
+    forward, painted = model.G.forward, []
+    monkeypatch.setattr(model.G, "forward", lambda z, *train: painted.append(z) or forward(z, *train))
+    step()
+    assert not any(np.array_equal(a, b) for a, b in zip(before, weights, strict=True))
+    assert len(painted) == paintings
+
+
+def test_networks_that_differ_are_not_compared(parts: SimpleNamespace) -> None:
+    crew = [
+        SimpleNamespace(side=side, ask=lambda *request, n=n: {"parameters": [n, n]})
+        for n, side in enumerate(("minigan", "torch-tuned"))
+    ]
+    with pytest.raises(RuntimeError, match="different networks for mlp"):
+        parts.line.measure(crew, "mlp", 4, 2, 0.01, print)
+
+
+def test_ratios_compare_neighbouring_blocks(parts: SimpleNamespace) -> None:
+    sides = ("minigan", "torch-tuned")
+    measured = {
+        "facts": {side: {"parameters": [1, 1], "library": "some", "threads": 1} for side in sides},
+        "steps": dict.fromkeys(sides, 5),
+        "seconds": {"minigan": [1.0, 4.0, 3.0], "torch-tuned": [2.0, 2.0, 2.0]},
+        "memory": {"minigan": 3 * 2**20, "torch-tuned": None},
+        "tally": {"flops": 6e9, "share": 0.5},
+    }
+    ours, other = parts.report.rows_of("mlp", 8, measured, (6e9, "FLOP"), 4e9)
+    assert "ratio" not in ours and "of_peak" not in other
     assert other["ratio"] == {"median": 1.5, "min": 0.5, "max": 2.0}
-    assert (ours["steps_per_second"], ours["images_per_second"]) == (pytest.approx(1 / 3), pytest.approx(8 / 3))
-    assert benchmark.line(other).endswith("1.50 [0.50 .. 2.00]")
+    assert (ours["rate"], ours["of_peak"], ours["images_per_second"]) == (2e9, 0.5, pytest.approx(8 / 3))
+    assert parts.report.line(other).endswith(" ?  1.50 [0.50 .. 2.00]")
+    assert parts.report.line(ours).endswith(" 3 MiB  50%, 50%")
+    assert parts.report.markdown([ours, other]).splitlines()[2] == "| `mlp`, 8 | 3,000 | 3 | – | 1.50 [0.50 .. 2.00] |"
 
 
-def test_a_worker_that_dies_is_reported(benchmark: ModuleType) -> None:
-    with pytest.raises(RuntimeError, match="worker of minigan ended"):
-        benchmark.Worker("minigan", "no such model", 2, 1)
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ((2, 3), (3, 5), 60),  # 2 M N K
+        ((3,), (3, 5), 30),
+        ((2, 3), (3,), 12),
+        ((3,), (3,), 6),
+        ((7, 2, 3), (3, 5), 420),
+        ((7, 1, 2, 3), (4, 3, 5), 1680),
+    ],
+)
+def test_operations_of_products_are_two_for_each_pair_of_numbers(
+    parts: SimpleNamespace, a: tuple[int, ...], b: tuple[int, ...], expected: int
+) -> None:
+    np.matmul(np.zeros(a), np.zeros(b))  # the shapes are ones that NumPy takes
+    assert parts.products.flops(a, b) == expected
 
 
-@pytest.mark.parametrize("flag", ["--batch", "--threads", "--blocks"])
-def test_numbers_below_one_are_refused(flag: str) -> None:
-    done = run("--models", "mlp", flag, "0")
-    assert done.returncode == 2 and "at least 1" in done.stderr
+def test_the_tally_counts_products_inside_kernels_and_leaves_numpy_as_it_was(parts: SimpleNamespace) -> None:
+    matmul, x, w = np.matmul, np.ones((2, 8, 8, 3), np.float32), np.ones((4, 4, 3, 5), np.float32)
+    books = parts.products.tally(lambda: kernels.correlate(x, w, (2, 2), (1, 1)), 3)
+    assert books["flops"] == 2 * (2 * 4 * 4) * (4 * 4 * 3) * 5
+    assert 0 < books["share"] < 1
+    assert np.matmul is matmul
+
+
+def test_the_tally_takes_the_busiest_thread(parts: SimpleNamespace) -> None:
+    books = parts.products.Tally()
+    books.calls = [(1, 0.25, 10), (2, 0.5, 20), (1, 0.5, 30)]
+    assert (books.seconds(), books.flops()) == (0.75, 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "work"),
+    [
+        ("matmul-3-5", (2 * 4 * 3 * 5, "FLOP")),
+        ("matmul_dw-3-5", (2 * 4 * 3 * 5, "FLOP")),
+        ("spread-8-3-5", (2 * (4 * 4 * 4) * (16 * 3) * 5, "FLOP")),
+        ("batchnorm-8-3", (4 * 2 * (4 * 8 * 8 * 3), "B")),
+        ("leaky_relu_grad-8-3", (4 * 3 * (4 * 8 * 8 * 3), "B")),
+        ("adam-3-5", (4 * 7 * 15, "B")),
+    ],
+)
+def test_the_work_of_kernels_by_hand(parts: SimpleNamespace, name: str, work: tuple[int, str]) -> None:
+    kernel = parts.cases.Kernel.named(name)
+    assert kernel.work(4) == work and kernel.name == name
+
+
+@pytest.mark.parametrize(
+    "side", ["minigan", *(pytest.param(s, marks=needs_torch) for s in ("torch-example", "torch-tuned"))]
+)
+def test_every_kernel_runs_on_every_side(parts: SimpleNamespace, side: str) -> None:
+    with parts.line.workers([side], 1) as (worker,):
+        for kernel in parts.cases.KERNELS:
+            worker.ask("use", kernel.name, 2)
+            assert worker.ask("run", 1) > 0
+
+
+def test_beginnings_of_names_choose_kernels(parts: SimpleNamespace) -> None:
+    assert [k.name for k in parts.cases.chosen(["match-14", "adam"])] == ["match-14-64-128", "adam-1024-1024"]
+    assert parts.cases.chosen(["all"]) == parts.cases.KERNELS
+    assert len({k.name for k in parts.cases.KERNELS}) == len(parts.cases.KERNELS)
+
+
+def test_by_default_every_model_has_its_batches(parts: SimpleNamespace) -> None:
+    usual = [("mlp", 64), ("mlp", 128), ("dcgan", 64), ("dcgan64", 64), ("wgan-gp-dcgan", 64)]
+    assert parts.benchmark.jobs(parts.benchmark.flags([])) == usual
+    assert parts.benchmark.jobs(parts.benchmark.flags(["--models", "mlp", "--batch", "3", "5"])) == [
+        ("mlp", 3),
+        ("mlp", 5),
+    ]
+
+
+def test_the_estimate_grows_with_blocks_and_with_steps_longer_than_a_block(parts: SimpleNamespace) -> None:
+    def estimate(*flags: str, rate: float = 1e11) -> float:
+        options = parts.benchmark.flags(["--models", "dcgan64", *flags])
+        return parts.benchmark.estimate(parts.benchmark.jobs(options), options, ["minigan"], rate)
+
+    step = 3 * 2.5e9 * 64 / 1e11
+    assert estimate("--blocks", "4") == pytest.approx(1 + (4 + 0.5 + 2) * step)
+    assert estimate("--blocks", "4", rate=1e15) == pytest.approx(1 + 4.5 * 0.5, rel=1e-2)
+
+
+def clock(parts: SimpleNamespace, side: str, seconds: float) -> Any:
+    """A worker without a process, whose every step takes so long."""
+    worker = parts.line.Worker.__new__(parts.line.Worker)
+    worker.side = side
+    worker.ask = lambda word, *more: {"run": lambda: seconds * more[0], "use": lambda: {"parameters": []}}.get(
+        word, dict
+    )()
+    return worker
+
+
+def test_blocks_hold_as_many_steps_as_fill_them(parts: SimpleNamespace) -> None:
+    worker = clock(parts, "minigan", 0.01)
+    assert worker.steps_for(0.5) == 50
+    assert worker.steps_for(0.001) == 1
+
+
+def test_sides_take_turns_and_seconds_are_those_of_a_step(parts: SimpleNamespace) -> None:
+    crew, told = [clock(parts, "minigan", 0.01), clock(parts, "torch-tuned", 0.25)], []
+    measured = parts.line.measure(crew, "mlp", 4, 2, 0.5, told.append)
+    assert told == 2 * ["mlp, batch 4: minigan", "mlp, batch 4: torch-tuned"]
+    assert measured["steps"] == {"minigan": 50, "torch-tuned": 2}
+    assert measured["seconds"] == {"minigan": 2 * [pytest.approx(0.01)], "torch-tuned": [0.25, 0.25]}
+
+
+def test_a_worker_that_dies_is_reported_in_a_line(parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with parts.line.workers(["minigan"], 1) as (worker,):
+        with pytest.raises(RuntimeError, match="the worker of minigan ended with code 1"):
+            worker.ask("use", "no-such-kernel", 2)
+        with pytest.raises(RuntimeError, match="the worker of minigan ended with code 1"):
+            worker.ask("run", 1)
+    monkeypatch.setattr(parts.line, "EXAMPLES", ROOT / "nowhere")
+    with pytest.raises(SystemExit, match=r"^benchmark: the worker of minigan ended with code 2"):
+        parts.benchmark.main(["--models", "mlp"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals and sessions are POSIX's")
+def test_workers_end_when_measuring_is_interrupted(parts: SimpleNamespace) -> None:
+    def stop(text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), parts.line.workers(["minigan", "minigan"], 1) as crew:
+        assert crew[0].ask("use", "adam-8-8", 2) and os.getsid(crew[0].process.pid) != os.getsid(0)  # no Ctrl-C for it
+        parts.line.measure(crew, "adam-8-8", 2, 2, 0.001, stop)
+    assert [worker.process.poll() for worker in crew] == [-signal.SIGKILL, -signal.SIGKILL]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends the signal of Ctrl-C to a process group")
+def test_ctrl_c_is_one_line() -> None:
+    command = [sys.executable, str(SCRIPT), "--layer", "all", "--batch", "2", "--threads", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
+        assert process.stdout is not None
+        while "ms/step" not in process.stdout.readline():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip().splitlines() == ["benchmark: interrupted; the workers have ended"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--batch", "0"], "must be at least 1"),
+        (["--batch", "4", "0"], "must be at least 1"),
+        (["--threads", "0"], "must be at least 1"),
+        (["--blocks", "0"], "must be at least 1"),
+        (["--seconds", "0"], "must be positive"),
+        (["--seconds", "nan"], "must be positive"),
+        (["--models", "vae"], "invalid choice: 'vae'"),
+        (["--layer", "convolve"], "no kernel begins with 'convolve'; there are correlate, "),
+        (["--layer", "all", "--models", "mlp"], "not allowed with"),
+        (["--sides", "jax"], "invalid choice: 'jax'"),
+        (["--out", "no/such/folder/speed.json"], "a file in a folder that exists"),
+    ],
+)
+def test_bad_flags_are_refused_before_anything_is_measured(
+    parts: SimpleNamespace, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        parts.benchmark.main(arguments)
+    assert stop.value.code == 2
+    assert complaint in capsys.readouterr().err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 from minigan import kernels
 from minigan.kernels import Pair, conv_size, conv_transpose_size, general
+from minigan.kernels.cpu import conv
+from minigan.kernels.cpu.scratch import scratch
 
 SIZES = ((5, 7), (6, 4))
 CHANNELS = ((1, 3), (3, 1), (9, 2), (17, 12))  # x and y: thin and wide ones take different ways in `spread`
@@ -127,6 +131,16 @@ def test_batches_larger_than_a_block_are_worked_off_whole(g: Geometry, C: int, O
         assert_close(fast, readable, 1e-12)
 
 
+@grid
+def test_one_image_at_a_time_gives_the_same(k: int, s: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BLOCK", "LEAST_ROWS"):
+        monkeypatch.setattr(conv, name, 1)
+    for g, (C, O) in itertools.product(geometries(k, s), ((3, 2), (9, 2))):
+        three = arrays(g, C, O, N=3)
+        for found, expected in zip(three_ends(kernels, g, *three), three_ends(general, g, *three), strict=True):
+            assert_close(found, expected, 1e-13)
+
+
 def with_added_axes(a: np.ndarray) -> np.ndarray:
     """The same numbers; an axis of length 1 that NumPy added to an array has a stride of 0."""
     return a[..., 0][..., np.newaxis] if a.shape[-1] == 1 else a
@@ -144,6 +158,40 @@ def test_arrays_may_lie_in_memory_as_they_like(k: int, s: int, layout: Callable[
         odd, plain = three_ends(kernels, g, *map(layout, three)), three_ends(general, g, *three)
         for found, expected in zip(odd, plain, strict=True):
             assert_close(found, expected, 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("g", "C", "O", "N"),
+    [
+        (Geometry((14, 14), (4, 4), (2, 2), (1, 1)), 64, 32, 16),
+        (Geometry((16, 16), (4, 4), (2, 2), (1, 1)), 64, 64, 16),
+        (Geometry((28, 28), (4, 4), (2, 2), (1, 1)), 1, 64, 16),
+    ],
+    ids=["phases", "tiles", "one channel"],
+)
+def test_two_threads_at_once_compute_the_bits_of_one_after_the_other(g: Geometry, C: int, O: int, N: int) -> None:
+    one = arrays(g, C, O, np.float32, N)
+    sides = (one, tuple(a[::-1] for a in one))
+    alone = [three_ends(kernels, g, *three) for three in sides]
+    start = threading.Barrier(2)
+
+    def run(three: tuple[np.ndarray, ...]) -> list[list[np.ndarray]]:
+        start.wait(timeout=30)
+        return [three_ends(kernels, g, *three) for _ in range(10)]
+
+    with ThreadPoolExecutor(2) as pool:
+        for expected, together in zip(alone, pool.map(run, sides), strict=True):
+            for found in together:
+                for a, b in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(a, b)
+
+
+def test_scratch_begins_on_a_cache_line_and_is_reused() -> None:
+    first = scratch("test", (3, 5), np.float32)
+    again = scratch("test", (2, 2), np.float64)
+    assert first.ctypes.data % 64 == 0
+    assert again.ctypes.data == first.ctypes.data
+    assert scratch("test", (1000, 7), np.float32).ctypes.data % 64 == 0
 
 
 def test_no_images_give_no_images_and_a_weight_gradient_of_zero() -> None:

@@ -1,4 +1,7 @@
-"""`correlate` and `match` for NumPy: im2col as one strided copy, then one product, in blocks that stay in cache."""
+"""`correlate` and `match` for NumPy: im2col as one strided copy, then one product, in blocks that stay in cache.
+
+Where Winograd's tiles fit (`winograd`), they need 9 products for 16.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minigan.kernels.cpu import winograd
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair, conv_size
 
-BLOCK = 512 * 1024  # numbers of columns at a time: 2 MiB of float32, still in cache when the product reads them
-LEAST_ROWS = 1024  # rows per product: below, BLAS's reordering of the weights and the sum of partial results show
+BLOCK = 256 * 1024  # numbers of columns at a time: 1 MiB of float32, still in cache when the product reads them
+LEAST_ROWS = 512  # rows per product: below, BLAS's reordering of the weights and the sum of partial results show
 
 
 def blocks(N: int, rows: int, width: int) -> Iterator[slice]:
@@ -38,32 +42,36 @@ def frame(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
     return framed
 
 
-def columns_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corner: Pair = (0, 0)) -> np.ndarray:
-    """im2col: row (n, i, j) is the window of output pixel (i, j); (N · OH · OW, KH · KW · C), in scratch.
-
-    The windows start at `corner` of the framed map. A row of a window is one run of KW · C numbers, so that the whole
-    is one copy between two strided views.
-    """
+def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corner: Pair = (0, 0)) -> np.ndarray:
+    """The windows of all output pixels as a view, (N, OH, OW, KH, KW · C); the first begins at `corner` of the map."""
     N, _, _, C = framed.shape
     (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
     start = framed[:, corner[0] :, corner[1] :]
     a, b, c, _ = start.strides
     d = framed.itemsize  # the stride of an axis of length one may say anything
-    windows = as_strided(start, (N, OH, OW, KH, KW * C), (a, SH * b, SW * c, b, d), writeable=False)
-    columns = scratch("columns", windows.shape, framed.dtype)
+    return as_strided(start, (N, OH, OW, KH, KW * C), (a, SH * b, SW * c, b, d), writeable=False)
+
+
+def columns_of(windows: np.ndarray) -> np.ndarray:
+    """im2col: one window per row, in scratch. A row of a window is one run of KW · C numbers: all is one copy."""
+    N, OH, OW, KH, KWC = windows.shape
+    columns = scratch("columns", windows.shape, windows.dtype)
     np.copyto(columns, windows)
-    return columns.reshape(N * OH * OW, KH * KW * C)
+    return columns.reshape(N * OH * OW, KH * KWC)
 
 
 def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.ndarray:
     N, H, W, C = x.shape
     KH, KW, _, O = w.shape
     OH, OW = conv_size((H, W), (KH, KW), stride, padding)
-    x, w = np.ascontiguousarray(x), w.reshape(-1, O)
+    x = np.ascontiguousarray(x)
+    if winograd.fits(x.shape, w.shape, stride, padding):
+        return winograd.correlate(x, w)
+    w = w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
     for part in blocks(N, OH * OW, len(w)):
         framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
-        columns = columns_of(framed, (OH, OW), (KH, KW), stride)
+        columns = columns_of(windows_of(framed, (OH, OW), (KH, KW), stride))
         np.matmul(columns, w, out=y[part].reshape(-1, O))
     return y
 
@@ -72,10 +80,12 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
     N, H, W, C = x.shape
     _, OH, OW, O = y.shape
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    if winograd.fits(x.shape, (*kernel, C, O), stride, padding):
+        return winograd.match(x, y)
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)
     for part in blocks(N, OH * OW, K):
         framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
-        columns = columns_of(framed, (OH, OW), kernel, stride)
+        columns = columns_of(windows_of(framed, (OH, OW), kernel, stride))
         w += np.matmul(columns.T, y[part].reshape(-1, O), out=scratch("product", w.shape, x.dtype))
     return w.reshape(*kernel, C, O)

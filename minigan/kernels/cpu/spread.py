@@ -5,17 +5,20 @@ the kernel rows k = r, r + s, ... ever meet, and they meet the input as an ordin
 
     x[i] = Σ_t y[(i + p - r) / s - t] · w[r + s · t]
 
-So each phase is im2col and one product, and every output is written once. Where the output has few channels (an image
+So each phase is im2col and one product, and every output is written once. Phases of as many taps look through the same
+windows, one or a few pixels apart: along the rows they share their columns. Where the output has few channels (an image
 has 1 or 3) those products are too thin; there one product makes all contributions and they are added tap by tap.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from minigan.kernels.cpu.conv import blocks, columns_of, frame
+from minigan.kernels.cpu import winograd
+from minigan.kernels.cpu.conv import blocks, columns_of, frame, windows_of
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair
 
@@ -24,6 +27,8 @@ FEW_CHANNELS = 8  # up to here the products of the phases would be so thin that 
 
 def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
     y = np.ascontiguousarray(y)
+    if winograd.fits((len(y), *size, w.shape[2]), w.shape, stride, padding):
+        return winograd.spread(y, w)
     few = w.shape[2] <= FEW_CHANNELS
     return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
 
@@ -62,18 +67,22 @@ def _spread_by_phases(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, pa
     cols = _phases(size[1], KW, stride[1], padding[1])
     (top, FH), (left, FW) = _margin(rows, OH), _margin(cols, OW)
     kernels = {(a, b): _phase_kernel(w, stride, a, b) for a in rows for b in cols}
+    alike = [[a for a in rows if a.taps == taps] for taps in {a.taps for a in rows}]
     x = np.empty((N, *size, C), y.dtype)
     for part in blocks(N, OH * OW, max(len(k) for k in kernels.values()) + 1):
         framed = frame(y[part], (top, left), (FH, FW))
-        for (a, b), kernel in kernels.items():
-            out = x[part, a.first :: stride[0], b.first :: stride[1]]
-            if len(kernel) == 0:
-                out[...] = 0
-                continue
-            corner = (top + a.start, left + b.start)
-            columns = columns_of(framed, (a.count, b.count), (a.taps, b.taps), (1, 1), corner)
-            product = np.matmul(columns, kernel, out=scratch("product", (len(columns), C), y.dtype))
-            out[...] = product.reshape(out.shape)
+        for group, b in itertools.product(alike, cols):
+            K, start = len(kernels[group[0], b]), min(a.start for a in group)
+            height = max(a.start + a.count for a in group) - start
+            corner = (top + start, left + b.start)
+            windows = windows_of(framed, (height, b.count), (group[0].taps, b.taps), (1, 1), corner)
+            # Rows of pixels come first, then images: the windows of a phase are a run of the columns.
+            columns = columns_of(windows.swapaxes(0, 1)).reshape(height, len(framed) * b.count, K)
+            for a in group:
+                out = x[part, a.first :: stride[0], b.first :: stride[1]].swapaxes(0, 1)
+                mine = columns[a.start - start :][: a.count].reshape(out.size // C, K)
+                product = np.matmul(mine, kernels[a, b], out=scratch("product", (len(mine), C), y.dtype))
+                out[...] = product.reshape(out.shape)
     return x
 
 

@@ -1,0 +1,89 @@
+"""What can be measured: training steps by model, and single kernels by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of the table of steps: its usual batches, and about how many 10^9 operations one image costs."""
+
+    batches: tuple[int, ...]
+    gigaflops: float
+
+
+MODELS = {
+    "mlp": Model((64, 128), 0.035),
+    "dcgan": Model((64,), 0.16),
+    "dcgan64": Model((64,), 2.5),
+    "wgan-gp-dcgan": Model((64,), 0.22),
+}
+
+CONVOLUTIONS = ("correlate", "spread", "match")
+PRODUCTS = ("matmul", "matmul_dx", "matmul_dw")
+ARRAYS = {"batchnorm": 2, "batchnorm_grad": 3, "leaky_relu": 2, "leaky_relu_grad": 3, "adam": 7}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One operation at one geometry; its name is both, joined by hyphens.
+
+    correlate, spread, match     (H, C, O): maps (N, H, H, C) and (N, H/2, H/2, O), kernel 4, stride 2, padding 1
+    batchnorm, leaky_relu        (H, C): maps (N, H, H, C); batch norm as in training; `_grad` its backward pass
+    matmul                       (I, O): x · w for x (N, I), w (I, O); `_dx` dy · wᵀ, `_dw` xᵀ · dy
+    adam                         (I, O): one weight matrix, whatever N is
+    """
+
+    operation: str
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def named(name: str) -> Kernel:
+        """The kernel of that name."""
+        operation, *shape = name.split("-")
+        return Kernel(operation, tuple(map(int, shape)))
+
+    @property
+    def name(self) -> str:
+        """Operation and geometry."""
+        return "-".join([self.operation, *map(str, self.shape)])
+
+    def work(self, batch: int) -> tuple[int, str]:
+        """How much it does and in what unit: operations ("FLOP"), or bytes ("B") if each array is touched once.
+
+        Two operations for each product of two numbers: 2 M N K for matrices (M, K) and (K, N). Arrays are float32;
+        Adam reads four of them (parameter, gradient, two moments) and writes three.
+        """
+        if self.operation in PRODUCTS:
+            return 2 * batch * math.prod(self.shape), "FLOP"
+        if self.operation in CONVOLUTIONS:
+            H, C, O = self.shape
+            return 2 * batch * (H // 2) ** 2 * (4 * 4 * C) * O, "FLOP"
+        if self.operation == "adam":
+            return 4 * ARRAYS["adam"] * math.prod(self.shape), "B"
+        H, C = self.shape
+        return 4 * ARRAYS[self.operation] * batch * H * H * C, "B"
+
+
+DCGAN, DCGAN64 = ((28, 1, 64), (14, 64, 128)), ((64, 3, 64), (32, 64, 128), (16, 128, 256), (8, 256, 512))
+MAPS = ((7, 128), (14, 64), (4, 512), (8, 256), (16, 128), (32, 64))
+MATRICES = ((784, 1024), (1024, 512), (512, 256), (256, 512), (512, 1024), (1024, 784))
+
+KERNELS = [Kernel(operation, shape) for operation in CONVOLUTIONS for shape in DCGAN + DCGAN64]
+KERNELS += [Kernel(operation, shape) for operation in ARRAYS if operation != "adam" for shape in MAPS]
+KERNELS += [Kernel("adam", (1024, 1024))]
+KERNELS += [Kernel(operation, shape) for operation in PRODUCTS for shape in MATRICES]
+
+PEAK, PEAK_BATCH = Kernel("matmul", (2048, 2048)), 2048  # a product large enough for the machine's best rate
+
+
+def chosen(names: Sequence[str]) -> list[Kernel]:
+    """The kernels whose names begin with one of `names`, all for "all"; ValueError for one that fits none."""
+    for name in names:
+        if name != "all" and not any(kernel.name.startswith(name) for kernel in KERNELS):
+            known = ", ".join([*CONVOLUTIONS, *ARRAYS, *PRODUCTS])
+            raise ValueError(f"no kernel begins with {name!r}; there are {known}, each with a geometry, and all")
+    return [kernel for kernel in KERNELS if "all" in names or kernel.name.startswith(tuple(names))]
