@@ -16,7 +16,8 @@ from minigan.training.team import Sharded, Team, suits
 class Players:
     """How a run uses its threads, which follows from its networks.
 
-    Convolutions    a team: every thread takes its part of each batch, BLAS runs on one thread in each of them
+    Convolutions    a team: every thread takes its part of each batch, BLAS runs on one thread in each of them; not
+                    beside hidden fully connected layers
     else            BLAS runs on all threads; a D that looks at every sample alone gets real and generated ones together
 
     D, G      the networks for the steps

@@ -25,8 +25,10 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.layers import BatchNorm, Conv2d, ConvTranspose2d, Dropout, Layer, accumulate
+from minigan.layers import BatchNorm, Conv2d, ConvTranspose2d, Dropout, Layer, Linear, accumulate
 from minigan.layers.layer import Cache, Grads
+
+HIDDEN = 128  # numbers on both sides from which on a fully connected layer is more than a way in or out
 
 T = TypeVar("T")
 
@@ -219,11 +221,15 @@ class Traces(tuple[Any, ...]):
 
 
 def suits(*networks: Layer) -> bool:
-    """Is a team faster than a threaded BLAS for these networks, and does it compute the same? There are convolutions,
-    and nothing draws random numbers."""
+    """Is a team faster than a threaded BLAS for these networks, and does it compute the same?
+
+    There are convolutions, nothing draws random numbers, and there is no hidden fully connected layer: its product
+    reads all of its weights for however few rows.
+    """
     layers = [layer for network in networks for layer in walk(network)]
     convolutions = any(isinstance(layer, Conv2d | ConvTranspose2d) for layer in layers)
-    return convolutions and not any(isinstance(layer, Dropout) for layer in layers)
+    hidden = any(isinstance(layer, Linear) and min(layer.weight.shape) >= HIDDEN for layer in layers)
+    return convolutions and not hidden and not any(isinstance(layer, Dropout) for layer in layers)
 
 
 def walk(layer: Layer) -> Iterator[Layer]:

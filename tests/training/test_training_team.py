@@ -237,6 +237,7 @@ def test_whole_steps_of_a_team_are_those_of_one_thread(name: str, spectral_norm:
 def test_a_team_is_for_convolutions_that_draw_no_random_numbers() -> None:
     assert suits(game("nonsaturating")[0].D)
     assert not suits(models.get("mlp", Streams(0)).D)
+    assert not suits(models.get("infogan", Streams(0), width=0.25).G)  # a hidden fully connected layer
     assert not suits(Network(Linear(3, 2, rng=rng())))
 
 
