@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array
+from minigan.layers.composite import Composite
 from minigan.layers.layer import Cache, Grads, Layer
 
 
@@ -49,7 +50,7 @@ ENERGIES = {
 }
 
 
-class EncoderDecoder(Layer):
+class EncoderDecoder(Composite):
     """What layers with an encoder and a decoder share: the names of their parts' arrays nest, "encoder.0.weight"."""
 
     def __init__(self, encoder: Layer, decoder: Layer) -> None:
@@ -117,14 +118,6 @@ class Autoencoder(EncoderDecoder):
         r = rec - x
         e = ENERGIES[self.energy].value(r)
         return np.concatenate([e.reshape(-1, 1), S], axis=1), (encoded, decoded, r, e)
-
-    def input_grad(self, dy: Array, cache: Cache) -> Array:
-        return self.backward(dy, cache)
-
-    def param_grads(self, dy: Array, cache: Cache) -> Grads:
-        grads: Grads = {}
-        self.backward(dy, cache, grads, need_dx=False)
-        return grads
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         encoded, decoded, r, e = cache

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from minigan.device import Array
+from minigan.layers.composite import Numbered
 from minigan.layers.layer import Cache, Grads, Layer
 
 
-class Branches(Layer):
+class Branches(Numbered):
     """Show the same input to several layers, and lay their outputs next to one another along the last axis.
 
     Shapes      x, dx, ddx as the layers take it; y, dy, ddy (..., C_0 + C_1 + ...), where layer i gives (..., C_i)
@@ -26,14 +27,6 @@ class Branches(Layer):
     Source      Szegedy et al. 2014 (GoogLeNet), section 4: a block of filters of several sizes.
     """
 
-    def __init__(self, *layers: Layer) -> None:
-        if not layers:
-            raise ValueError("Branches needs at least one layer")
-        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
-        if strangers:  # often a class that was not called: ReLU for ReLU()
-            raise ValueError(f"Branches is made of layers, got {strangers[0]!r}")
-        self.layers = layers
-
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         parts, caches = zip(*(layer.forward(x, train) for layer in self.layers), strict=True)
         if len({part.shape[:-1] for part in parts}) > 1:
@@ -43,14 +36,6 @@ class Branches(Layer):
         for part in parts:
             ends.append(ends[-1] + part.shape[-1])
         return np.concatenate(parts, axis=-1), (caches, ends)
-
-    def input_grad(self, dy: Array, cache: Cache) -> Array:
-        return self.backward(dy, cache)
-
-    def param_grads(self, dy: Array, cache: Cache) -> Grads:
-        grads: Grads = {}
-        self.backward(dy, cache, grads, need_dx=False)
-        return grads
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         found = []
@@ -75,19 +60,6 @@ class Branches(Layer):
         caches, ends = cache
         parts = (dy[..., start:end] for start, end in pairwise(ends))
         return zip(self.layers, parts, caches, strict=True)
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
-
-    def convert(self, change: Callable[[Array], Array]) -> None:
-        for layer in self.layers:
-            layer.convert(change)
-
-    def __repr__(self) -> str:
-        return f"Branches({', '.join(map(repr, self.layers))})"
 
 
 def _sum(gradients: Sequence[Array | None]) -> Array | None:

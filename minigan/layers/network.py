@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from minigan.device import Array
 from minigan.layers.activations import LeakyReLU
 from minigan.layers.batchnorm import BatchNorm
+from minigan.layers.composite import Numbered
 from minigan.layers.layer import Cache, Grads, Layer
 
 
-class Network(Layer):
+class Network(Numbered):
     """The layers' functions one after the other: y = f_n(... f_2(f_1(x))). Itself a layer, so that networks nest.
 
     Forward     x ──► ──► ──► y             leaves the caches
@@ -28,14 +29,6 @@ class Network(Layer):
     Source      Rumelhart, Hinton & Williams 1986; "Twice": Drucker & Le Cun 1992, and derived here.
     """
 
-    def __init__(self, *layers: Layer) -> None:
-        if not layers:
-            raise ValueError("a Network needs at least one layer")
-        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
-        if strangers:  # often a class that was not called: ReLU for ReLU()
-            raise ValueError(f"a Network is made of layers, got {strangers[0]!r}")
-        self.layers = layers
-
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         caches: list[Cache] = []
         for _, part in self._parts():
@@ -47,14 +40,6 @@ class Network(Layer):
                 x, cache = norm.forward(x, train, relu.negative_slope)
                 caches += [cache, x]  # the cache of a leaky ReLU is what it gives
         return x, caches
-
-    def input_grad(self, dy: Array, caches: Cache) -> Array:
-        return self.backward(dy, caches)
-
-    def param_grads(self, dy: Array, caches: Cache) -> Grads:
-        grads: Grads = {}
-        self.backward(dy, caches, grads, need_dx=False)
-        return grads
 
     def backward(self, dy: Array, caches: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         for i, part in reversed(list(self._parts())):
@@ -104,16 +89,3 @@ class Network(Layer):
     def _downwards(self, caches: Cache) -> Iterator[tuple[int, Layer, Cache]]:
         rows = list(zip(range(len(self.layers)), self.layers, caches, strict=True))
         return reversed(rows)
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
-
-    def convert(self, change: Callable[[Array], Array]) -> None:
-        for layer in self.layers:
-            layer.convert(change)
-
-    def __repr__(self) -> str:
-        return f"Network({', '.join(map(repr, self.layers))})"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from minigan.atomic import replacing
 
 UNKNOWN = "unknown"
 FREE = ("version", "seed")  # fields in which two comparable scores may differ
@@ -81,6 +85,24 @@ class Score:
         protocol = dict(told["protocol"])
         protocol["parameters"] = {name: _hashable(value) for name, value in protocol["parameters"].items()}
         return cls(float(told["value"]), Protocol(**protocol), dict(told["details"]))
+
+
+def write_scores(path: Path, scores: Iterable[Score]) -> None:
+    """Write the scores with their protocols as JSON, whole or not at all."""
+    with replacing(path) as file:
+        file.write(json.dumps({"scores": [score.as_json() for score in scores]}, indent=1).encode())
+
+
+def read_scores(path: Path) -> list[Score]:
+    """What `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
+    path = path / "scores.json" if path.is_dir() else path
+    try:
+        told: Any = json.loads(path.read_text())
+        return [Score.from_json(entry) for entry in told["scores"]]
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a file of scores, or a damaged one ({error})") from error
 
 
 def _hashable(value: Any) -> Any:

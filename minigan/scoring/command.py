@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from minigan.metrics import suite
-from minigan.metrics.score import NonFiniteSamples, Score
+from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
 from minigan.scoring.against import EXTRACTORS, VARIANTS, choose_extractor, find_reference
-from minigan.scoring.report import read_scores, table, write_scores
+from minigan.scoring.report import table
 from minigan.scoring.samples import Samples, collect
 
 TEXT = """How good are samples? A table, and scores.json with everything that each score was measured with.

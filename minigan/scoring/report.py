@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from minigan.atomic import replacing
 from minigan.metrics.score import Score, difference
 
 TITLES = {
@@ -75,24 +71,6 @@ def remark(score: Score) -> str:
     if metric == "stacked_kl":
         return f"0 is perfectly even; {details['expected']:.3g} for as many fair samples"
     return REMARKS.get(metric, "")
-
-
-def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Write the scores with their protocols as JSON, whole or not at all."""
-    with replacing(path) as file:
-        file.write(json.dumps({"scores": [score.as_json() for score in scores]}, indent=1).encode())
-
-
-def read_scores(path: Path) -> list[Score]:
-    """What `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
-    path = path / "scores.json" if path.is_dir() else path
-    try:
-        told: Any = json.loads(path.read_text())
-        return [Score.from_json(entry) for entry in told["scores"]]
-    except FileNotFoundError:
-        raise
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a file of scores, or a damaged one ({error})") from error
 
 
 def _number(score: Score) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.layers import Layer
+from minigan.layers.composite import Composite
 from minigan.layers.layer import Cache, Grads
 from minigan.objectives import Objective
 from minigan.training.steps import Optimizer
@@ -40,7 +41,7 @@ def sees_each_alone(D: Layer) -> bool:
     return not any(layer.buffers for layer in walk(D))
 
 
-class OnePainting(Layer):
+class OnePainting(Composite):
     """A generator that paints the same noise once: for D's step, and then for its own, which finds it unchanged.
 
     Told by the noise being the very same array. What was painted is forgotten when G is asked for gradients, because
@@ -61,13 +62,6 @@ class OnePainting(Layer):
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         self._painted = None
         return self.network.backward(dy, cache, grads, need_dx)
-
-    def input_grad(self, dy: Array, cache: Cache) -> Array:
-        return self.backward(dy, cache)
-
-    def param_grads(self, dy: Array, cache: Cache) -> Grads:
-        self._painted = None
-        return self.network.param_grads(dy, cache)
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
         return self.network.traced_backward(dy, cache)

@@ -8,9 +8,10 @@ from minigan.device import Array
 from minigan.layers import Layer
 from minigan.training.config import Config
 from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
+from minigan.training.sharded import Sharded
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
-from minigan.training.team import Sharded, Team, suits
+from minigan.training.team import Team, suits
 
 
 class Players:

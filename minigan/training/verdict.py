@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minigan.atomic import replacing
 from minigan.data import Dataset, Mixture
 from minigan.metrics import Origin, Protocol, Score, Statistics, frechet_distance
 from minigan.metrics.features import Seen
+from minigan.metrics.score import write_scores
 from minigan.training.interrupt import Interrupted
 from minigan.training.run import Run
 from minigan.training.scoring import judged
@@ -42,8 +41,7 @@ def verdict(state: State, sight: Sight, dataset: Dataset, run: Run, *, quiet: bo
         found = _of_points(samples, sight) if isinstance(sight, Mixture) else _of_images(samples, sight, dataset, quiet)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped while scoring; the run itself is complete, in {run.folder}") from None
-    with replacing(run.folder / "scores.json") as file:
-        file.write(json.dumps({"scores": [score.as_json() for score in found.scores]}, indent=2).encode() + b"\n")
+    write_scores(run.folder / "scores.json", found.scores)
     return found
 
 

@@ -140,7 +140,7 @@ def test_an_error_inside_a_network_names_the_layer_that_met_it() -> None:
         (lambda: Linear(0, 5, rng=RNG), "Linear needs at least one input and one output, got 0 and 5"),
         (lambda: Linear(2.5, 1, rng=RNG), "Linear needs at least one input"),  # type: ignore[arg-type]
         (lambda: Conv2d(1, 1, True, rng=RNG), "kernel_size of Conv2d must be an integer"),
-        (lambda: Network(Tanh), "a Network is made of layers, got <class"),  # type: ignore[arg-type]
+        (lambda: Network(Tanh), "Network is made of layers, got <class"),  # type: ignore[arg-type]
         (lambda: Linear(5, -1, rng=RNG), "Linear needs at least one input and one output, got 5 and -1"),
         (lambda: Conv2d(0, 1, 3, rng=RNG), "Conv2d needs at least one channel on each side, got 0 and 1"),
         (lambda: Conv2d(1, 1, 0, rng=RNG), "kernel_size of Conv2d must be an integer of at least 1"),

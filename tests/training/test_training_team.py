@@ -17,8 +17,9 @@ from minigan.optim import SGD, flatten
 from minigan.random import Streams
 from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
 from minigan.training.players import Players
+from minigan.training.sharded import Sharded
 from minigan.training.steps import discriminator_step, generator_step
-from minigan.training.team import Sharded, Team, suits
+from minigan.training.team import Team, suits
 
 SIZES = (1, 2, 4, 8)
 

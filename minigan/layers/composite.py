@@ -1,0 +1,46 @@
+"""What layers that are made of layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from minigan.device import Array
+from minigan.layers.layer import Cache, Grads, Layer
+
+
+class Composite(Layer):
+    """A layer that writes `backward`, once for both questions; each question alone is asked through it."""
+
+    def input_grad(self, dy: Array, cache: Cache) -> Array:
+        return self.backward(dy, cache)
+
+    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+        grads: Grads = {}
+        self.backward(dy, cache, grads, need_dx=False)
+        return grads
+
+
+class Numbered(Composite):
+    """A composite of `layers`, whose parameters are named by a layer's place and their own name: "3.weight"."""
+
+    def __init__(self, *layers: Layer) -> None:
+        own = type(self).__name__
+        if not layers:
+            raise ValueError(f"{own} needs at least one layer")
+        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
+        if strangers:  # often a class that was not called: ReLU for ReLU()
+            raise ValueError(f"{own} is made of layers, got {strangers[0]!r}")
+        self.layers = layers
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        for layer in self.layers:
+            layer.convert(change)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
