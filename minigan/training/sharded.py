@@ -123,10 +123,11 @@ class Sharded(Composite):
         _add_up(grads, own)
         return np.concatenate(ddys), None if dxs[0] is None else np.concatenate(dxs), grads
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The network's own."""
-        return self.network.layers  # type: ignore[attr-defined]
+    def __getattr__(self, name: str) -> Any:
+        """What a game asks of its D besides, such as its encoder or its last layer: the network's own."""
+        if "network" not in vars(self):
+            raise AttributeError(name)
+        return getattr(self.network, name)
 
     def named_params(self) -> Iterator[tuple[str, Array]]:
         return self.network.named_params()
