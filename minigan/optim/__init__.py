@@ -1,7 +1,8 @@
 """Optimizers on named arrays, in place, and the average of what they trained."""
 
 from minigan.optim.average import Average
-from minigan.optim.optimizer import CHUNK, Optimizer, flatten
+from minigan.optim.optimizer import Optimizer, flatten
+from minigan.optim.pieces import CHUNK
 from minigan.optim.rules import SGD, Adam, AdaMax, Idle, RMSProp
 
 __all__ = ["CHUNK", "SGD", "AdaMax", "Adam", "Average", "Idle", "Optimizer", "RMSProp", "flatten"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import numpy as np
 
 from minigan.device import Array
-from minigan.optim.optimizer import CHUNK, pieces
+from minigan.optim.pieces import CHUNK, pieces
 
 
 class Average:
@@ -27,16 +27,28 @@ class Average:
         for name, a in self.target.items():
             if a.shape != self.source[name].shape or not a.flags.c_contiguous:
                 raise ValueError(f"{name}: the average must be contiguous and of shape {self.source[name].shape}")
-        self.decay, self.t = decay, 0
-        self._scratch = [np.empty_like(a, shape=(CHUNK,)) for a in list(self.source.values())[:1]]
+        self.decay, self.t, self._weight = decay, 0, 0.0
 
     def update(self) -> None:
         """Take in the source as it is now."""
+        self.begin()
+        self.finish()
+
+    def begin(self) -> None:
+        """Begin a step; `take_in` for some arrays, piece by piece, and `finish` for the rest make it whole."""
         self.t += 1
-        weight = 1 - min(self.decay, (1 + self.t) / (10 + self.t))
-        for name, source in self.source.items():
-            for new, average in pieces(source, self.target[name]):
-                u = self._scratch[0][: new.size]
-                np.subtract(new, average, out=u)
-                np.multiply(u, weight, out=u)
-                np.add(average, u, out=average)
+        self._weight = 1 - min(self.decay, (1 + self.t) / (10 + self.t))
+
+    def take_in(self, new: Array, average: Array, u: Array) -> None:
+        """One piece of an array, of its average, and of scratch."""
+        np.subtract(new, average, out=u)
+        np.multiply(u, self._weight, out=u)
+        np.add(average, u, out=average)
+
+    def finish(self, done: Container[str] = ()) -> None:
+        """Take in all arrays but those whose names are in `done`."""
+        rest = [name for name in self.source if name not in done]
+        scratch = [np.empty_like(self.source[name], shape=(CHUNK,)) for name in rest[:1]]
+        for name in rest:
+            for new, average in pieces(self.source[name], self.target[name]):
+                self.take_in(new, average, scratch[0][: new.size])

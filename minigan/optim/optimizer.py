@@ -7,14 +7,14 @@ few reads and one write of memory per number, whatever the formula looks like.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from minigan.device import Array
-
-CHUNK = 64 * 1024  # numbers per piece: parameter, gradient, two moments and scratch of float32 fit a 2 MiB cache
+from minigan.optim.average import Average
+from minigan.optim.pieces import CHUNK, pieces
 
 
 def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
@@ -28,14 +28,25 @@ def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
     return flat
 
 
+class Workers(Protocol):
+    """Threads that run a function at the same time: job(0), job(1), ..., job(size - 1)."""
+
+    size: int
+
+    def run(self, job: Callable[[int], Any]) -> Any: ...
+
+
 class Optimizer:
     """What all optimizers share: named parameters, named state, and the walk over both in pieces.
 
     `state` maps "moment/parameter" to an array; together with `t`, the number of steps taken, it is all that a
-    checkpoint needs.
+    checkpoint needs. `average`, where one is set, takes in what a piece has become while it is still in the cache.
+    `workers`, where some are set, share the pieces, which do not know of each other: the numbers are the same.
     """
 
     moments: tuple[str, ...] = ()  # names of the arrays kept for each parameter
+    average: Average | None = None
+    workers: Workers | None = None
 
     def __init__(self, params: Iterable[tuple[str, Array]], lr: float) -> None:
         self.params = dict(params)
@@ -48,11 +59,23 @@ class Optimizer:
             raise ValueError(f"{', '.join(scattered)} are not contiguous in memory; make them so before training")
         self.lr, self.t = lr, 0
         self.state = {f"{m}/{name}": np.zeros_like(p) for m in self.moments for name, p in self.params.items()}
-        some = next(iter(self.params.values()))
-        self._scratch = [np.empty_like(some, shape=(CHUNK,)) for _ in range(2)]
 
     def step(self, grads: Mapping[str, Any]) -> None:
         """Move every parameter by its gradient; ValueError for a wrong name or shape, before anything moves."""
+        moves = list(self._moves(self._checked(grads)))
+        self.t += 1
+        if self.average is not None:
+            self.average.begin()
+        if self.workers is None:
+            self._make(moves)
+        else:
+            size = self.workers.size
+            self.workers.run(lambda rank: self._make(moves[rank::size]))
+        if self.average is not None:
+            self.average.finish(done=self.params)
+
+    def _checked(self, grads: Mapping[str, Any]) -> dict[str, Array]:
+        """The gradients by the parameters' names."""
         flat = flatten(grads)
         if flat.keys() != self.params.keys():
             missing, unknown = self.params.keys() - flat.keys(), flat.keys() - self.params.keys()
@@ -60,20 +83,25 @@ class Optimizer:
         for name, p in self.params.items():
             if flat[name].shape != p.shape:
                 raise ValueError(f"{name}: the gradient has shape {flat[name].shape}, the parameter {p.shape}")
-        self.t += 1
+        return flat
+
+    def _moves(self, grads: dict[str, Array]) -> Iterator[list[Array]]:
+        """Pieces that belong together: of a parameter, its gradient, its moments in order, and its average."""
+        averages = {} if self.average is None else self.average.target
         for name, p in self.params.items():
             state = [self.state[f"{m}/{name}"] for m in self.moments]
-            for piece in pieces(p, flat[name], *state):
-                scratch = [s[: piece[0].size] for s in self._scratch]
-                self._update(*piece, *scratch)
+            averaged = [averages[name]] if name in averages else []
+            yield from pieces(p, grads[name], *state, *averaged)
+
+    def _make(self, moves: list[list[Array]]) -> None:
+        scratch = [np.empty_like(p, shape=(CHUNK,)) for p, *_ in moves[:1]]
+        n = 2 + len(self.moments)
+        for arrays in moves:
+            u = scratch[0][: arrays[0].size]
+            self._update(*arrays[:n], u)
+            for average in arrays[n:]:
+                cast("Average", self.average).take_in(arrays[0], average, u)
 
     def _update(self, *arrays: Array) -> None:
-        """One piece: the parameter, its gradient, its moments in order, two pieces of scratch."""
+        """One piece: the parameter, its gradient, its moments in order, a piece of scratch."""
         raise NotImplementedError(f"{type(self).__name__} has no update rule")
-
-
-def pieces(*arrays: Array) -> Iterator[list[Array]]:
-    """The arrays, all of one size, cut into flat pieces of CHUNK numbers that belong together."""
-    flat = [a.reshape(-1) for a in arrays]
-    for i in range(0, flat[0].size, CHUNK):
-        yield [a[i : i + CHUNK] for a in flat]

@@ -28,7 +28,7 @@ class SGD(Optimizer):
         self.momentum = momentum
 
     def _update(self, *arrays: Array) -> None:
-        p, g, v, u, _ = arrays
+        p, g, v, u = arrays
         np.multiply(v, self.momentum, out=v)
         np.add(v, g, out=v)
         np.multiply(v, self.lr, out=u)
@@ -54,7 +54,7 @@ class RMSProp(Optimizer):
         self.alpha, self.eps = alpha, eps
 
     def _update(self, *arrays: Array) -> None:
-        p, g, s, u, _ = arrays
+        p, g, s, u = arrays
         np.multiply(g, g, out=u)
         np.multiply(u, 1 - self.alpha, out=u)
         np.multiply(s, self.alpha, out=s)
@@ -94,7 +94,7 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def _update(self, *arrays: Array) -> None:
-        p, g, m, v, u, w = arrays
+        p, g, m, v, u = arrays
         b1, b2 = self.betas
         c = math.sqrt(1 - b2**self.t)
         np.multiply(m, b1, out=m)
@@ -106,9 +106,9 @@ class Adam(Optimizer):
         np.add(v, u, out=v)
         np.sqrt(v, out=u)
         np.add(u, c * self.eps, out=u)
-        np.divide(m, u, out=w)
-        np.multiply(w, self.lr * c / (1 - b1**self.t), out=w)
-        np.subtract(p, w, out=p)
+        np.divide(m, u, out=u)
+        np.multiply(u, self.lr * c / (1 - b1**self.t), out=u)
+        np.subtract(p, u, out=p)
 
 
 class AdaMax(Optimizer):
@@ -138,7 +138,7 @@ class AdaMax(Optimizer):
         self.betas, self.eps = betas, eps
 
     def _update(self, *arrays: Array) -> None:
-        p, g, m, v, u, _ = arrays
+        p, g, m, v, u = arrays
         b1, b2 = self.betas
         np.multiply(m, b1, out=m)
         np.multiply(g, 1 - b1, out=u)

@@ -34,6 +34,7 @@ class State:
         if config.average > 0:
             self.painter = copy.deepcopy(self.G)
             self.average = optim.Average(_arrays(self.G), _arrays(self.painter), config.average)
+            self.g_optimizer.average = self.average
 
     def arrays(self) -> dict[str, Array]:
         """The live arrays by name: weights, buffers, optimizers' moments, average."""

@@ -27,7 +27,7 @@ from minigan.training.players import Players
 from minigan.training.prepare import prepare
 from minigan.training.run import Run
 from minigan.training.schedule import Schedule
-from minigan.training.sight import Sight, sight_for
+from minigan.training.sight import Eyes, Sight, sight_for
 from minigan.training.state import State
 from minigan.training.steps import generator_step
 from minigan.training.verdict import Verdict, verdict
@@ -61,6 +61,8 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.hooks, self.quiet = run, run.config, list(hooks), quiet
         config, self.sight = run.config, sight(run.config.data)
+        if isinstance(self.sight, Eyes):
+            self.sight.extractor.threads = config.threads
         dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
         self.batches = data.Batches(dataset, config.batch_size, config.seed)
         self.state = State(config, dataset.shape)
@@ -141,7 +143,7 @@ class Trainer:
         tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
-        quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(self.players.blas, "blas")
+        quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
         with quiet, blas, stop_on_signals() as stop, bar:
             if self.step == 0:
                 started = time.perf_counter()
@@ -155,8 +157,6 @@ class Trainer:
                 self.health.look(self.step, (self.step + 1) % LOG_EVERY == 0 or self.step + 1 == self.total)
                 yield self.step
                 self.step += 1
-                if self.state.average is not None:
-                    self.state.average.update()
                 self.seconds += time.perf_counter() - started
                 self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
                 if stop.requested and self.step < self.total:
