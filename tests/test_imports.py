@@ -18,6 +18,7 @@ MAY_SEE: dict[str, set[str]] = {
     "random": set(),
     "atomic": set(),
     "version": set(),
+    "parallel": set(),
     "plots": {"atomic"},
     "init": {"device"},
     "kernels": {"device"},
@@ -28,7 +29,7 @@ MAY_SEE: dict[str, set[str]] = {
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
     "data": {"atomic", "device", "random"},
-    "metrics": {"atomic", "data", "device", "init", "layers", "random", "version"},
+    "metrics": {"atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
 MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["scoring"] = {*MAY_SEE}

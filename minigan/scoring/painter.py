@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minigan import device
+from minigan import device, parallel
 from minigan.training import checkpoint
 from minigan.training.run import Run
 from minigan.training.state import State
@@ -33,9 +33,10 @@ class Painter:
     def __call__(self, n: int, seed: int = 0, *, progress: str | None = None) -> np.ndarray:
         """n samples: uint8 pixels (n, H, W, C), or points float32 (n, 2); another seed, other samples."""
         z = self.state.noise(n, self.state.streams.at("more samples", seed))
-        parts = []
+        starts, parts = range(0, n, BATCH), []
+        threads = parallel.cores() if self.state.config.device == "cpu" else 1
         with tqdm(total=n, desc=progress, unit="img", disable=progress is None, leave=False) as bar:
-            for start in range(0, n, BATCH):
-                parts.append(self.state.sample(z[start : start + BATCH]))
-                bar.update(len(parts[-1]))
+            for part in parallel.each(lambda start: self.state.sample(z[start : start + BATCH]), starts, threads):
+                parts.append(part)
+                bar.update(len(part))
         return np.concatenate(parts)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from minigan import data, device, models, objectives
+from minigan import data, device, models, objectives, parallel
 from minigan.training.config import PENALTIES, Config
 
 
@@ -86,19 +86,13 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
     choices["device"] = str(device.choose(choices.get("device")))
-    choices.setdefault("threads", cores())
+    choices.setdefault("threads", parallel.cores())
     if Path(choices.get("data", "")).is_dir() and "data" in choices:
         choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
     if flags.paper:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config.paper(**base | choices)
     return recipe.but(**choices)
-
-
-def cores() -> int:
-    """The cores that this process may use, up to 4: a batch of 64 does not feed more."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, 4)
 
 
 def changes(flags: argparse.Namespace) -> dict[str, Any]:

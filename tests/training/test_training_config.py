@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from minigan import device, objectives
+from minigan.parallel import cores
 from minigan.training.config import RECIPE, Config
-from minigan.training.flags import add_flags, chosen, cores, from_flags
+from minigan.training.flags import add_flags, chosen, from_flags
 from minigan.training.state import State
 
 SOURCE = Path("somewhere/config.json")

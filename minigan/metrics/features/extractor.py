@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from minigan import parallel
 from minigan.device import Array, to_host
 from minigan.layers import Layer
 from minigan.metrics.score import NonFiniteSamples
@@ -36,6 +37,7 @@ class Extractor:
     classes     what it tells apart
     d           how many features it has
     batch       images at a time
+    threads     that look at batches at the same time, on a CPU; None: as many as there are cores, up to 4
     """
 
     name: str
@@ -44,6 +46,7 @@ class Extractor:
     classes: tuple[str, ...]
     d: int
     batch = 250
+    threads: int | None = None
 
     @property
     def id(self) -> str:
@@ -69,13 +72,16 @@ class Extractor:
         """
         images = checked_images(images)
         tick = 0.2 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
-        parts = []
-        hidden = progress is None
+        starts, parts, hidden = range(0, len(images), self.batch), [], progress is None
+
+        def see(start: int) -> list[np.ndarray]:
+            part = as_pixels(images[start : start + self.batch])
+            return [to_host(a) for a in self.look(self.bring(part))]
+
         with tqdm(None, progress, len(images), False, unit="img", mininterval=tick, disable=hidden) as bar:
-            for start in range(0, len(images), self.batch):
-                part = images[start : start + self.batch]
-                parts.append([to_host(a) for a in self.look(self.bring(as_pixels(part)))])
-                bar.update(len(part))
+            for part in parallel.each(see, starts, self.threads or parallel.cores()):
+                parts.append(part)
+                bar.update(len(part[0]))
         features, logits = (np.concatenate(side).astype(np.float64) for side in zip(*parts, strict=True))
         return Seen(features, logits)
 
