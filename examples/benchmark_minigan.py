@@ -37,8 +37,11 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
         model = models.get(name, streams)
     d_optimizer, g_optimizer = (Adam(network.named_params(), 2e-4, betas=betas) for network in (model.D, model.G))
     config = Config(batch_size=batch, threads=threads, same_noise=same_noise)
-    players = Players(config, SimpleNamespace(D=model.D, G=model.G, objective=objective))
-    threadpoolctl.threadpool_limits(players.blas)
+    players = Players(
+        config,
+        SimpleNamespace(D=model.D, G=model.G, objective=objective, d_optimizer=d_optimizer, g_optimizer=g_optimizer),
+    )
+    threadpoolctl.threadpool_limits(1)
     real = streams("data").uniform(-1, 1, (batch, *model.sample_shape)).astype(np.float32)
 
     def noise() -> np.ndarray:

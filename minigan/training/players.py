@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minigan.device import Array
-from minigan.layers import Layer
+from minigan.layers import Conv2d, ConvTranspose2d, Layer
 from minigan.training.config import Config
-from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
+from minigan.training.fast import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
 from minigan.training.sharded import Sharded
+from minigan.training.split import is_large, split
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
-from minigan.training.team import Team, suits
+from minigan.training.team import Team
+from minigan.training.twin import walk
 
 
 class Players:
-    """How a run uses its threads, which follows from its networks.
+    """How a run uses its threads, which follows from its networks. BLAS runs on one thread in each of them.
 
-    Convolutions    a team: every thread takes its part of each batch, BLAS runs on one thread in each of them; not
-                    beside hidden fully connected layers
-    else            BLAS runs on all threads; a D that looks at every sample alone gets real and generated ones together
+    Convolutions              a team shares the rows of every batch
+    large, fully connected    a team splits the products
+    else                      there is not enough to do for more than one thread
+
+    The team also shares the updates of the parameters. A D that looks at every sample alone gets real and generated
+    ones in one batch; one that looks at its batch gets both at the same time, in the two halves of a team.
 
     D, G      the networks for the steps
-    d_step    D's step: Algorithm 1 as it stands, or in one batch
-    blas      threads of the BLAS library
+    d_step    D's step: Algorithm 1 as it stands, or a short cut
     """
 
     D: Layer
@@ -31,12 +35,23 @@ class Players:
     d_step: Callable[..., Array]
 
     def __init__(self, config: Config, state: State) -> None:
-        self.D, self.G, self.d_step, self.blas = state.D, state.G, discriminator_step, config.threads
-        on_cpu = config.device == "cpu"
-        if on_cpu and config.threads > 1 and suits(state.D, state.G):
-            team = Team(min(config.threads, config.batch_size))
-            self.D, self.G, self.blas = Sharded(state.D, team), Sharded(state.G, team), 1
-        elif on_cpu and not suits(state.D) and sees_each_alone(state.D) and state.objective.fakes == 1:
-            self.d_step = discriminator_step_in_one_batch
+        self.D, self.G, self.d_step = state.D, state.G, discriminator_step
+        if config.device == "cpu":
+            if sees_each_alone(state.D) and state.objective.fakes == 1:
+                self.d_step = discriminator_step_in_one_batch
+            if config.threads > 1:
+                self._gather(Team(min(config.threads, config.batch_size)), state)
         if config.same_noise:
             self.G = OnePainting(self.G)
+
+    def _gather(self, team: Team, state: State) -> None:
+        layers = [*walk(state.D), *walk(state.G)]
+        if any(isinstance(layer, Conv2d | ConvTranspose2d) for layer in layers):
+            self.D, self.G = Sharded(state.D, team), Sharded(state.G, team)
+            if self.d_step is discriminator_step and SideBySide.suits(state.D, team):
+                self.d_step = SideBySide(state.D, team).discriminator_step
+        elif any(is_large(layer) for layer in layers):
+            self.D, self.G = split(state.D, team), split(state.G, team)
+        else:
+            return
+        state.d_optimizer.workers = state.g_optimizer.workers = team

@@ -3,78 +3,25 @@
     y   = [f(rows of thread 0), f(rows of thread 1), ...]        dx likewise
     dθ  = Σ over the threads, in their order                     the same sum, added up in another order
 
-Only batch norm looks across the rows: its sums run over the whole team (`TeamBatchNorm`). For one number of threads the
-result is the same to the last bit every time; for another number it differs by rounding.
+Only some layers look across the rows (`shared_layers.py`): batch norm's sums run over the whole team. For one number of
+threads the result is the same to the last bit every time; for another number it differs by rounding.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from minigan import kernels
 from minigan.device import Array
-from minigan.layers import BatchNorm, Layer, accumulate
+from minigan.layers import BatchNorm, Dropout, Layer, accumulate
 from minigan.layers.composite import Composite
 from minigan.layers.layer import Cache, Grads
-from minigan.training.team import Team, walk
-
-
-class TeamBatchNorm(BatchNorm):
-    """Batch norm of one thread's rows with the moments and means of all of them: the page's formulas, its sums being
-    sums over the team. dweight and dbias are those of its own rows."""
-
-    def __init__(self, page: BatchNorm, team: Team, rank: int, memo: dict[int, Any]) -> None:
-        vars(self).update(copy.deepcopy(vars(page), memo))
-        self.team, self.rank = team, rank
-
-    def _batch_moments(self, x: Array) -> tuple[Array, Array]:
-        m = x.size // self.num_features
-        parts = self.team.gather(self.rank, (m, *kernels.moments(x)))
-        M = sum(m for m, _, _ in parts)
-        if M < 2:
-            raise ValueError(
-                f"{self}: a batch of {M} values per channel has no variance; use more samples or train=False"
-            )
-        mean = sum(m / M * mean for m, mean, _ in parts)
-        var = sum(m / M * (var + (part - mean) ** 2) for m, part, var in parts)
-        mean, var = mean.astype(x.dtype), var.astype(x.dtype)
-        self.running_mean += self.momentum * (mean - self.running_mean)
-        self.running_var += self.momentum * (var * (M / (M - 1)) - self.running_var)
-        return mean, var
-
-    def _means(self, sums: Grads, x: Array) -> tuple[Array, Array]:
-        M, a, b = self._totals(x, sums["bias"], sums["weight"])
-        return a / M, b / M
-
-    def _totals(self, x: Array, *sums: Array) -> list[Any]:
-        """How many values per channel the team has, and the sums over the team."""
-        parts = self.team.gather(self.rank, (x.size // self.num_features, *sums))
-        return [sum(column[1:], column[0]) for column in zip(*parts, strict=True)]
-
-    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:
-        x, mean, rstd, train = cache
-        if not train:
-            return super().double_backward(ddx, dy, cache)
-        batch = tuple(range(x.ndim - 1))
-        scale, x_hat = self.weight * rstd, (x - mean) * rstd
-
-        def average(v: Array) -> Array:
-            M, total = self._totals(x, v.sum(axis=batch))
-            return total / M
-
-        def P(v: Array) -> Array:
-            return v - average(v) - x_hat * average(v * x_hat)
-
-        own = (ddx * P(dy)).sum(axis=batch)
-        M, S = self._totals(x, own)
-        h = -scale * (ddx * average(dy * x_hat) + dy * average(ddx * x_hat))
-        dx = rstd * P(h) - scale * rstd / M * x_hat * S
-        return scale * P(ddx), dx, {"weight": rstd * own}
+from minigan.training.shared_layers import SharedBatchNorm, SharedDropout
+from minigan.training.team import Circle, Team
+from minigan.training.twin import Memo, twin
 
 
 class Sharded(Composite):
@@ -86,13 +33,12 @@ class Sharded(Composite):
 
     def __init__(self, network: Layer, team: Team) -> None:
         self.network, self.team = network, team
-        self.replicas = [_replica(network, team, rank) for rank in range(team.size)]
+        self.replicas = [replica(network, team.circle, rank, own=rank == 0) for rank in range(team.size)]
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        rows = self._rows(x)
-        for replica in self.replicas[1:]:  # the first has the network's own buffers
-            for (_, buffer), (_, own) in zip(replica.named_buffers(), self.network.named_buffers(), strict=True):
-                buffer[...] = own
+        rows = shares(x, self.team.size)
+        for other in self.replicas[1:]:  # the first has the network's own buffers
+            copy_buffers(self.network, other)
         found = self.team.run(lambda rank: self.replicas[rank].forward(x[rows[rank]], train))
         ys, caches = zip(*found, strict=True)
         return np.concatenate(ys), (caches, rows)
@@ -138,28 +84,35 @@ class Sharded(Composite):
     def __repr__(self) -> str:
         return f"{self.network} by {self.team.size} threads"
 
-    def _rows(self, x: Array) -> list[slice]:
-        """The rows of each thread: equal numbers, the first threads one more where it does not come out even."""
-        N, size = len(x), self.team.size
-        if size > N:
-            raise ValueError(f"a batch of {N} rows cannot be shared by {size} threads; take fewer threads")
-        ends = [N * rank // size for rank in range(size + 1)]
-        return [slice(a, b) for a, b in pairwise(ends)]
-
 
 class Traces(tuple[Any, ...]):
     """What a traced backward left in each thread."""
 
 
-def _replica(network: Layer, team: Team, rank: int) -> Layer:
-    """A copy with the same parameters, for the first thread with the same buffers too, and batch norm over the team."""
-    memo: dict[int, Any] = {id(array): array for _, array in network.named_params()}
-    if rank == 0:
-        memo |= {id(array): array for _, array in network.named_buffers()}
-    for layer in walk(network):
+def replica(network: Layer, circle: Circle, rank: int, own: bool) -> Layer:
+    """A copy for one thread of a circle, with the same parameters; `own`: and with the network's own buffers."""
+
+    def member(layer: Layer, memo: Memo) -> Layer | None:
         if type(layer) is BatchNorm:
-            memo[id(layer)] = TeamBatchNorm(layer, team, rank, memo)
-    return copy.deepcopy(network, memo)
+            return SharedBatchNorm(layer, circle, rank, memo)
+        return SharedDropout(layer, circle, rank, memo) if type(layer) is Dropout else None
+
+    return twin(network, member, own)
+
+
+def copy_buffers(source: Layer, target: Layer) -> None:
+    """Give a replica the network's buffers as they are now."""
+    for (_, buffer), (_, own) in zip(target.named_buffers(), source.named_buffers(), strict=True):
+        buffer[...] = own
+
+
+def shares(x: Array, size: int) -> list[slice]:
+    """The rows of each thread: equal numbers, the last threads one more where it does not come out even."""
+    N = len(x)
+    if size > N:
+        raise ValueError(f"a batch of {N} rows cannot be shared by {size} threads; take fewer threads")
+    ends = [N * rank // size for rank in range(size + 1)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def _add_up(grads: Grads | None, own: Any) -> None:

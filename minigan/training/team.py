@@ -1,36 +1,67 @@
 """The team: threads that do the same at the same time, each with its own part, and exchange values.
 
-NumPy leaves Python's lock while it computes, and layers keep nothing between calls: so two threads can run the same
-layers at the same time, each on its rows, with BLAS at one thread each. That beats one thread with a threaded BLAS
-where a network is more than products (convolutions: copies, sums, activations), and loses where it is nothing else.
+NumPy leaves Python's lock while it computes, and layers keep nothing between calls: so threads can run the same layers
+at the same time, each on its rows, with BLAS at one thread each. A threaded BLAS would share the products alone, and
+its idle threads spin: beside another busy program it was seen to make a step eight times as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from threading import Barrier, BrokenBarrierError
 from typing import Any, TypeVar
 
-from minigan.layers import Conv2d, ConvTranspose2d, Dropout, Layer, Linear
-
-HIDDEN = 128  # numbers on both sides from which on a fully connected layer is more than a way in or out
-
 T = TypeVar("T")
 
 
+class Circle:
+    """`size` threads that meet: each brings a value, and leaves with everybody's."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._barrier = Barrier(size)
+        self._given: tuple[list[Any], list[Any]] = ([None] * size, [None] * size)
+        self._turns = [0] * size
+
+    def gather(self, rank: int, value: T) -> list[T]:
+        """The values of all threads, by rank; every thread has to come, and in the same order of calls."""
+        # Two sets of places in turn: who gives the next value has met all others, who then have seen the one before.
+        self._turns[rank] ^= 1
+        given = self._given[self._turns[rank]]
+        given[rank] = value
+        self._barrier.wait()
+        return list(given)
+
+    def abandon(self) -> None:
+        """Whoever waits, or comes, gets BrokenBarrierError: somebody will never come."""
+        self._barrier.abort()
+
+    def reset(self) -> None:
+        """Begin again. Nobody may be waiting."""
+        self._barrier.reset()
+        self._turns = [0] * self.size
+
+
 class Team:
-    """`size` threads, the caller's one of them, that run the same function at the same time and can exchange values."""
+    """`size` threads, the caller's one of them, that run the same function at the same time.
+
+    They meet in `circle`; a part of them can meet in a circle of its own, made by `part`.
+    """
 
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ValueError(f"a team has at least 1 thread, got {size}")
         self.size = size
         self._others = ThreadPoolExecutor(max(1, size - 1), "team")
-        self._barrier = Barrier(size)
-        self._given: tuple[list[Any], list[Any]] = ([None] * size, [None] * size)
-        self._turns = [0] * size
+        self._circles: list[Circle] = []
+        self.circle = self.part(size)
+
+    def part(self, size: int) -> Circle:
+        """A circle for `size` of the threads, which is abandoned when any thread of the team fails."""
+        self._circles.append(Circle(size))
+        return self._circles[-1]
 
     def run(self, job: Callable[[int], T]) -> list[T]:
         """job(rank) in every thread; their results by rank. An exception in one of them reaches the caller."""
@@ -46,20 +77,11 @@ class Team:
             ends.append(future.exception() or future.result())
         errors = [end for end in ends if isinstance(end, BaseException)]
         if errors:
-            self._barrier.reset()
-            self._turns = [0] * self.size
+            for circle in self._circles:
+                circle.reset()
             # Threads that waited for the one that failed have failed for it.
             raise next((error for error in errors if not isinstance(error, BrokenBarrierError)), errors[0])
         return ends
-
-    def gather(self, rank: int, value: T) -> list[T]:
-        """The values of all threads, by rank; every thread has to come, and in the same order of calls."""
-        # Two sets of places in turn: who gives the next value has met all others, who then have seen the one before.
-        self._turns[rank] ^= 1
-        given = self._given[self._turns[rank]]
-        given[rank] = value
-        self._barrier.wait()
-        return list(given)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -69,26 +91,6 @@ class Team:
         try:
             return job(rank)
         except BaseException:
-            self._barrier.abort()
+            for circle in self._circles:
+                circle.abandon()
             raise
-
-
-def suits(*networks: Layer) -> bool:
-    """Is a team faster than a threaded BLAS for these networks, and does it compute the same?
-
-    There are convolutions, nothing draws random numbers, and there is no hidden fully connected layer: its product
-    reads all of its weights for however few rows.
-    """
-    layers = [layer for network in networks for layer in walk(network)]
-    convolutions = any(isinstance(layer, Conv2d | ConvTranspose2d) for layer in layers)
-    hidden = any(isinstance(layer, Linear) and min(layer.weight.shape) >= HIDDEN for layer in layers)
-    return convolutions and not hidden and not any(isinstance(layer, Dropout) for layer in layers)
-
-
-def walk(layer: Layer) -> Iterator[Layer]:
-    """The layer and all layers inside it."""
-    yield layer
-    for value in vars(layer).values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(part, Layer):
-                yield from walk(part)

@@ -12,14 +12,18 @@ import pytest
 from tiny_runs import assert_same_arrays, tiny, trained
 
 from minigan import models, objectives
-from minigan.layers import BatchNorm, Conv2d, Flatten, Layer, LeakyReLU, Linear, Network, Tanh
-from minigan.optim import SGD, flatten
+from minigan.layers import BatchNorm, Conv2d, Dropout, Flatten, Layer, LeakyReLU, Linear, Network, SpectralNorm, Tanh
+from minigan.optim import SGD, Adam, Average, flatten
 from minigan.random import Streams
-from minigan.training.fast import OnePainting, discriminator_step_in_one_batch, sees_each_alone
+from minigan.training.config import Config
+from minigan.training.fast import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
 from minigan.training.players import Players
 from minigan.training.sharded import Sharded
+from minigan.training.split import SplitLinear, split
 from minigan.training.steps import discriminator_step, generator_step
-from minigan.training.team import Team, suits
+from minigan.training.team import Team
+from minigan.training.trainer import Trainer
+from minigan.training.twin import walk
 
 SIZES = (1, 2, 4, 8)
 
@@ -74,14 +78,14 @@ def close(a: Any, b: Any, rtol: float = 1e-11) -> None:
 
 
 def test_every_thread_does_its_part_and_results_come_by_rank(team: Team) -> None:
-    found = team.run(lambda rank: (team.gather(rank, rank)[rank], threading.get_ident()))
+    found = team.run(lambda rank: (team.circle.gather(rank, rank)[rank], threading.get_ident()))
     assert [rank for rank, _ in found] == list(range(team.size))
     assert len({thread for _, thread in found}) == team.size
     assert found[0][1] == threading.get_ident()
 
 
 def test_values_are_exchanged_in_the_order_of_the_ranks(team: Team) -> None:
-    found = team.run(lambda rank: [team.gather(rank, (turn, rank)) for turn in range(50)])
+    found = team.run(lambda rank: [team.circle.gather(rank, (turn, rank)) for turn in range(50)])
     assert found == [[[(turn, rank) for rank in range(team.size)] for turn in range(50)]] * team.size
 
 
@@ -90,12 +94,12 @@ def test_an_exception_in_one_thread_reaches_the_caller_and_the_team_goes_on(brok
     def job(rank: int) -> list[int]:
         if rank == broken:
             raise ArithmeticError(f"thread {rank}")
-        return pair.gather(rank, rank)  # waits for the one that never comes
+        return pair.circle.gather(rank, rank)  # waits for the one that never comes
 
     for _ in range(3):
         with pytest.raises(ArithmeticError, match=f"thread {broken}"):
             pair.run(job)
-    assert pair.run(lambda rank: pair.gather(rank, rank)) == [[0, 1], [0, 1]]
+    assert pair.run(lambda rank: pair.circle.gather(rank, rank)) == [[0, 1], [0, 1]]
 
 
 def test_what_the_caller_has_silenced_is_silent_in_every_thread(pair: Team) -> None:
@@ -235,11 +239,117 @@ def test_whole_steps_of_a_team_are_those_of_one_thread(name: str, spectral_norm:
     close(arrays[1], arrays[0], rtol=1e-8)
 
 
-def test_a_team_is_for_convolutions_that_draw_no_random_numbers() -> None:
-    assert suits(game("nonsaturating")[0].D)
-    assert not suits(models.get("mlp", Streams(0)).D)
-    assert not suits(models.get("infogan", Streams(0), width=0.25).G)  # a hidden fully connected layer
-    assert not suits(Network(Linear(3, 2, rng=rng())))
+@pytest.mark.parametrize("name", ["nonsaturating", "wgan-gp", "lsgan"])
+def test_two_batches_side_by_side_take_the_step_of_algorithm_1(name: str, team: Team) -> None:
+    if team.size == 1:
+        assert not SideBySide.suits(game(name)[0].D, team)
+        return
+    arrays = []
+    for shared in (False, True):
+        model, objective = game(name)
+        D: Layer = Sharded(model.D, team) if shared else model.D
+        take = SideBySide(model.D, team).discriminator_step if shared else discriminator_step
+        optimizer = SGD(D.named_params(), 0.01)
+        optimizer.workers = team if shared else None
+        losses = []
+        for step in range(3):  # running statistics move twice in each
+            real, z = np.tanh(rng(step).normal(size=(17, 12, 12, 1))), rng(10 + step).normal(size=(19, 5))
+            if name == "wgan-gp":
+                z = z[:17]
+            losses.append(take(D, model.G, objective, optimizer, real, z))
+        named = dict([*model.D.named_params(), *model.D.named_buffers(), *model.G.named_buffers()])
+        arrays.append({"losses": np.asarray(losses), **named})
+    close(arrays[1], arrays[0], rtol=1e-9)
+
+
+def test_no_two_batches_side_by_side_where_their_order_counts(pair: Team) -> None:
+    assert SideBySide.suits(game("nonsaturating")[0].D, pair)
+    assert not SideBySide.suits(game("hinge", spectral_norm=True)[0].D, pair)  # iterates once more in every pass
+    assert not SideBySide.suits(models.get("mlp", Streams(0)).D, pair)  # draws its masks one after the other
+    three = Team(3)
+    assert not SideBySide.suits(game("nonsaturating")[0].D, three)
+    three.close()
+
+
+def test_dropout_of_a_team_is_that_of_one_thread(team: Team) -> None:
+    found = []
+    for shared in (False, True):
+        drop = rng(7)
+        network: Layer = Network(Linear(6, 5, rng=rng(1)), Dropout(0.4, rng=drop), Linear(5, 1, rng=rng(2)))
+        network = Sharded(network, team) if shared else network
+        for _ in range(2):
+            y, cache = network.forward(rng(3).normal(size=(9, 6)).astype(np.float32))
+        drop.bit_generator.state = rng(8).bit_generator.state  # as a trainer rewinds it
+        rewound, _ = network.forward(rng(3).normal(size=(9, 6)).astype(np.float32))
+        grads: dict[str, Any] = {}
+        dx = network.backward(np.ones_like(y), cache, grads)
+        found.append({"y": y, "rewound": rewound, "dx": dx, "eval": network.forward(dx, False)[0], **flatten(grads)})
+    close(found[1], found[0], rtol=1e-5)
+    assert not np.allclose(found[0]["y"], found[0]["rewound"])
+
+
+def large(dtype: Any = np.float64) -> Network:
+    """Two layers that are split, of sizes that no team divides evenly, and one that is not."""
+    return Network(
+        Linear(259, 301, rng=rng(1), dtype=dtype),
+        Tanh(),
+        Linear(301, 263, bias=False, rng=rng(2), dtype=dtype),
+        LeakyReLU(0.2),
+        Linear(263, 3, rng=rng(3), dtype=dtype),
+    )
+
+
+def test_a_split_network_computes_what_the_network_computes(team: Team) -> None:
+    plain, original = large(), large()
+    network = split(original, team)
+    assert [type(layer) is SplitLinear for layer in walk(network)] == [False, True, False, True, False, False]
+    x, ddx = rng(5).normal(size=(2, 11, 259))
+    y, cache = plain.forward(x)
+    split_y, split_cache = network.forward(x)
+    close(split_y, y)
+    dy, grads, split_grads = rng(6).normal(size=y.shape), {}, {}
+    for _ in range(2):  # gradients of a sum add up
+        close(network.backward(dy, split_cache, split_grads), plain.backward(dy, cache, grads))
+    close(split_grads, grads)
+    assert network.backward(dy, split_cache, {}, need_dx=False) is None
+    close(network.backward(dy, split_cache), plain.backward(dy, cache))
+    traces = [one.traced_backward(dy, kept)[1] for one, kept in ((network, split_cache), (plain, cache))]
+    for ours, theirs in zip(
+        network.double_backward(ddx, traces[0], split_cache), plain.double_backward(ddx, traces[1], cache), strict=True
+    ):
+        close(ours, theirs)
+    for (_, ours), (_, theirs) in zip(network.named_params(), original.named_params(), strict=True):
+        assert ours is theirs
+
+
+def test_a_split_layer_answers_each_question_alone_and_refuses_what_the_layer_refuses(pair: Team) -> None:
+    page = large()
+    layer = next(one for one in walk(split(page, pair)) if isinstance(one, SplitLinear))
+    x, dy = rng(5).normal(size=(4, 259)), rng(6).normal(size=(4, 301))
+    y, cache = layer.forward(x)
+    close(layer.input_grad(dy, cache), dy @ layer.weight.T)
+    close(layer.param_grads(dy, cache), {"weight": x.T @ dy, "bias": dy.sum(axis=0)})
+    assert layer.forward(x.astype(np.float64))[0].dtype == np.float64
+    with pytest.raises(ValueError, match=r"x has shape \(4, 3\), expected \(N, 259\)"):
+        layer.forward(x[:, :3])
+
+
+def test_layers_with_a_normalised_weight_are_not_split(pair: Team) -> None:
+    wrapped = SpectralNorm(Linear(256, 256, rng=rng(1)), rng=rng(2))
+    assert not any(isinstance(layer, SplitLinear) for layer in walk(split(Network(wrapped), pair)))
+
+
+def test_parameters_moved_by_a_team_are_those_of_one_thread_to_the_last_bit(team: Team) -> None:
+    after = []
+    for workers in (None, team):
+        params = {"a": rng(1).normal(size=(300, 700)), "b": rng(2).normal(size=3)}
+        averages = {name: p.copy() for name, p in params.items()}
+        optimizer = Adam(params.items(), 0.1)
+        optimizer.workers, optimizer.average = workers, Average(params.items(), averages.items(), 0.9)
+        for step in range(3):
+            optimizer.step({name: rng(step).normal(size=p.shape) for name, p in params.items()})
+        after.append({**params, **{f"average {name}": a for name, a in averages.items()}, **optimizer.state})
+    assert_same_arrays(after[1], after[0])
 
 
 def test_d_in_one_batch_takes_the_step_of_algorithm_1() -> None:
@@ -301,20 +411,37 @@ def test_what_was_painted_is_forgotten_when_g_is_about_to_move() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "shared", "blas"),
-    [({"threads": 2}, True, 1), ({"threads": 1}, False, 1), ({"model": "mlp", "threads": 2}, False, 2)],
+    ("choices", "kind", "step"),
+    [
+        ({"threads": 2}, Sharded, "SideBySide.discriminator_step"),
+        ({"threads": 3}, Sharded, "discriminator_step"),
+        ({"threads": 1}, Network, "discriminator_step"),
+        ({"threads": 2, "spectral_norm": True}, Sharded, "discriminator_step"),
+        ({"threads": 2, "model": "mlp"}, Network, "discriminator_step_in_one_batch"),
+    ],
 )
 def test_threads_are_used_as_the_networks_ask_for(
-    choices: dict[str, Any], shared: bool, blas: int, pictures: Path, tmp_path: Path
+    choices: dict[str, Any], kind: type[Layer], step: str, pictures: Path, tmp_path: Path
 ) -> None:
     trainer = trained(tiny(pictures, **choices), tmp_path / "run")
     players: Players = trainer.players
-    assert (isinstance(players.D, Sharded), players.blas) == (shared, blas)
-    assert (players.d_step is discriminator_step_in_one_batch) == (choices.get("model") == "mlp")
+    assert (type(players.D), players.d_step.__qualname__) == (kind, step)
+    assert any(isinstance(layer, SplitLinear) for layer in walk(players.G)) == (choices.get("model") == "mlp")
+    assert (trainer.state.d_optimizer.workers is None) == (choices["threads"] == 1)
 
 
-def test_a_run_of_two_threads_is_that_of_one_but_for_rounding(pictures: Path, tmp_path: Path) -> None:
-    one, two = (trained(tiny(pictures, threads=n), tmp_path / str(n)) for n in (1, 2))
+def test_networks_with_little_to_do_stay_with_one_thread(tmp_path: Path) -> None:
+    config = Config(data="ring", model="points", objective="nonsaturating", threads=2, epochs=1)
+    trainer = Trainer.start(config, tmp_path / "run", quiet=True)
+    assert trainer.state.d_optimizer.workers is None
+    assert trainer.D is trainer.state.D
+
+
+@pytest.mark.parametrize("model", ["dcgan", "mlp"])
+def test_a_run_of_two_threads_is_that_of_one_but_for_rounding(model: str, pictures: Path, tmp_path: Path) -> None:
+    one, two = (trained(tiny(pictures, model=model, threads=n), tmp_path / str(n)) for n in (1, 2))
     for (name, a), (_, b) in zip(one.state.D.named_params(), two.state.D.named_params(), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-3, err_msg=name)  # Adam's first steps are signs
-    assert_same_arrays(trained(tiny(pictures, threads=2), tmp_path / "again").state.arrays(), two.state.arrays())
+    assert_same_arrays(
+        trained(tiny(pictures, model=model, threads=2), tmp_path / "again").state.arrays(), two.state.arrays()
+    )

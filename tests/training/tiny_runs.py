@@ -45,6 +45,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "hinge, spectral norm": {"objective": "hinge", "spectral_norm": True},
     "hinge, penalty of dragan": {"objective": "hinge", "penalty": "dragan", "penalty_weight": 3.0},
     "a team of two": {"threads": 2},
+    "a team of two, products split": {"threads": 2, "model": "mlp", "average": 0.9},
     "a team of two, one painting": {"threads": 2, "same_noise": True, "n_critic": 2, "epochs": 4},
     "a team of three, wgan-gp": {"threads": 3, "objective": "wgan-gp", "n_critic": 2, "epochs": 4},
     "points": {"model": "points", "data": "ring", "size": None, "hidden": 8, "batch_size": 9000, "epochs": 1},

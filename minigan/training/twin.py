@@ -1,0 +1,38 @@
+"""Twin: a second network with the same parameters, in which other layers may stand for some."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from minigan.layers import Dropout, Layer
+
+Memo = dict[int, Any]  # what stands for what, by id, as copy.deepcopy has it
+
+
+def twin(network: Layer, stand_in: Callable[[Layer, Memo], Layer | None], own_buffers: bool = True) -> Layer:
+    """A copy whose parameters are the network's own arrays, and its random generators; `own_buffers`: its buffers too.
+
+    stand_in(layer, memo) makes the layer that stands for `layer`, or None: a copy does. `memo` tells which arrays are
+    kept.
+    """
+    memo: Memo = {id(array): array for _, array in network.named_params()}
+    if own_buffers:
+        memo |= {id(array): array for _, array in network.named_buffers()}
+    for layer in walk(network):
+        if isinstance(layer, Dropout):
+            memo[id(layer.rng)] = layer.rng
+        other = stand_in(layer, memo)
+        if other is not None:
+            memo[id(layer)] = other
+    return copy.deepcopy(network, memo)
+
+
+def walk(layer: Layer) -> Iterator[Layer]:
+    """The layer and all layers inside it."""
+    yield layer
+    for value in vars(layer).values():
+        for part in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(part, Layer):
+                yield from walk(part)
