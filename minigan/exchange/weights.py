@@ -1,0 +1,115 @@
+"""Reading and writing the weights of a network as a PyTorch state dict in a safetensors file.
+
+Such a file is the length of a header, the header, JSON with every tensor's name, type, shape and place, and the
+numbers. Nothing in it can be executed. The names are those of a torch.nn.Sequential of the corresponding layers, which
+`as_pytorch` writes down: "3.weight" is the weight of layer 3 on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
+
+from minigan.atomic import replacing
+from minigan.device import like
+from minigan.exchange.naming import renamed
+from minigan.exchange.walk import Tensor, tensors
+from minigan.layers import Layer
+
+KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
+ROOM = 2**24  # bytes that a file may have beside 16 times those of the network: what is larger is another network's
+SHOWN = 40  # differences that an error lists
+
+
+def write_safetensors(
+    path: str | os.PathLike[str],
+    network: Layer,
+    input_shape: tuple[int, ...],
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Write the weights and running statistics of `network` for PyTorch, to be loaded with strict=True.
+
+    input_shape   one sample's, (features,) or (H, W, C): in PyTorch a flattened image lies in another order
+    names         PyTorch's names of modules or tensors where they differ: {"0": "main.0"} makes "main.0.weight" of
+                  "0.weight", {"": "main"} puts "main." in front of all
+
+    num_batches_tracked of a batch norm is 0: nothing is counted here, and nothing depends on it. FloatingPointError:
+    an array holds a NaN or an infinity. ValueError: PyTorch has not such a layer, or a name does not fit.
+    """
+    named = _named(tensors(network, input_shape), names or {})
+    broken = [name for name, tensor in named.items() if not np.isfinite(tensor.outwards()).all()]
+    if broken:
+        raise FloatingPointError(f"{', '.join(broken)} hold NaN or infinite values; {path} is not written")
+    data = save({name: tensor.outwards() for name, tensor in named.items()}, metadata={"format": "pt"})
+    with replacing(path) as file:
+        file.write(data)
+
+
+def read_safetensors(
+    path: str | os.PathLike[str],
+    network: Layer,
+    input_shape: tuple[int, ...],
+    names: Mapping[str, str] | None = None,
+) -> None:
+    """Copy the weights and running statistics in the file into `network`; arguments as of `write_safetensors`.
+
+    float16, bfloat16 and float32 are taken by a network of larger floating-point numbers, which holds each of them
+    exactly. ValueError lists all names, shapes, types and values that do not fit, or says that the file is damaged or
+    none; the network is then as it was. FileNotFoundError: no such file.
+    """
+    path = Path(path)
+    named = _named(tensors(network, input_shape), names or {})
+    found = _load(path, 16 * sum(tensor.array.nbytes for tensor in named.values()) + ROOM)
+    wrong = [f"{name} is missing" for name, tensor in named.items() if name not in found and not tensor.counted]
+    wrong += [f"{name[:100]!r} is unknown" for name in found if name not in named]
+    numbers = {}
+    for name in named.keys() & found.keys():
+        try:
+            numbers[name] = _numbers(found[name], named[name])
+        except ValueError as error:
+            wrong.append(f"{name} {error}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise ValueError(f"{path}: does not fit this network: {'; '.join(sorted(wrong)[:SHOWN])}{more}")
+    for name, values in numbers.items():
+        array = named[name].array
+        array[...] = like(named[name].inwards(values), array)
+
+
+def _named(found: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+    """The tensors by the names that they have in the file."""
+    new = renamed([tensor.name for tensor in found], names)
+    return {new[tensor.name]: tensor for tensor in found}
+
+
+def _load(path: Path, most: int) -> dict[str, dict[str, Any]]:
+    """The raw tensors by name: "dtype", "shape" and "data"; ValueError for a damaged or foreign file."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is no file")
+    size = path.stat().st_size
+    if size > most:
+        raise ValueError(f"{path}: has {size:,} bytes, far more than the weights of this network")
+    try:
+        return dict(deserialize(path.read_bytes()))
+    except (SafetensorError, UnicodeError) as error:
+        raise ValueError(f"{path}: not a safetensors file, or a damaged one ({str(error)[:200]})") from error
+
+
+def _numbers(found: Mapping[str, Any], tensor: Tensor) -> np.ndarray:
+    """The numbers of a raw tensor, of a type that fits into the array; ValueError says what does not fit."""
+    shape, kind, want = tuple(found["shape"]), KINDS.get(found["dtype"], found["dtype"]), tensor.array.dtype
+    if kind == "bfloat16":  # the upper half of a float32
+        numbers = (np.frombuffer(found["data"], "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        numbers = np.frombuffer(found["data"], np.dtype(kind).newbyteorder("<") if kind in KINDS.values() else "u1")
+    if shape != tensor.places.shape or numbers.dtype.kind != want.kind or not np.can_cast(numbers.dtype, want):
+        raise ValueError(f"is {kind} {shape}, expected {want} {tensor.places.shape}")
+    if not np.isfinite(numbers).all():
+        raise ValueError("holds NaN or infinite values")
+    return numbers
