@@ -3,7 +3,7 @@
 Every layer with its forward pass, its backward pass and its second derivative, by hand, in plain NumPy.
 """
 
-from minigan import data, gradcheck, init, layers, models, objectives, optim
+from minigan import data, exchange, gradcheck, init, layers, models, objectives, optim
 from minigan.layers import Layer, Network
 from minigan.models import Model
 from minigan.objectives import Objective
@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "data",
     "discriminator_step",
+    "exchange",
     "generator_step",
     "gradcheck",
     "gradient_penalty",

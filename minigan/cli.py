@@ -1,4 +1,4 @@
-"""The `minigan` command: train, sample, score, objectives, gradcheck, data."""
+"""The `minigan` command: train, sample, score, export, import, objectives, gradcheck, data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from minigan import __version__, battery, cards, data, gradcheck, plots
 from minigan.atomic import replacing
+from minigan.exchange import command as exchange
 from minigan.scoring import command as scoring
 from minigan.scoring.painter import Painter
 from minigan.training.command import mended
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_sample, _add_score, _add_objectives, _add_gradcheck, _add_data):
+    for add in (_add_train, _add_sample, _add_score, _add_exchange, _add_objectives, _add_gradcheck, _add_data):
         add(commands)
     flags = parser.parse_args(arguments)
     with mended(f"minigan {flags.command}"):
@@ -104,6 +105,18 @@ def _add_score(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("score", help="how good samples are", description=scoring.TEXT, formatter_class=RAW)
     scoring.add_flags(parser)
     parser.set_defaults(act=scoring.score)
+
+
+def _add_exchange(commands: argparse._SubParsersAction) -> None:
+    text, words = exchange.EXPORT, "weights of a run for PyTorch"
+    parser = commands.add_parser("export", help=words, description=text, formatter_class=RAW)
+    exchange.add_export_flags(parser)
+    parser.set_defaults(act=exchange.export)
+    text, words = exchange.IMPORT, "a run that begins with weights from PyTorch"
+    parser = commands.add_parser("import", help=words, description=text, formatter_class=RAW)
+    exchange.add_import_flags(parser)
+    add_flags(parser)
+    parser.set_defaults(act=exchange.begin)
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:

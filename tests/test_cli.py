@@ -79,11 +79,11 @@ def test_help_names_the_commands_and_works_as_a_module() -> None:
     assert process.returncode == 0 and err == ""
     assert all(
         re.search(rf"^ +{name} ", out, re.MULTILINE)
-        for name in ("train", "sample", "score", "objectives", "gradcheck", "data")
+        for name in ("train", "sample", "score", "export", "import", "objectives", "gradcheck", "data")
     )
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "score", "objectives", "gradcheck", "data"])
+@pytest.mark.parametrize("command", ["train", "sample", "score", "export", "import", "objectives", "gradcheck", "data"])
 def test_the_help_of_each_command_contains_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

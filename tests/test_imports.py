@@ -33,6 +33,7 @@ MAY_SEE: dict[str, set[str]] = {
 }
 MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["scoring"] = {*MAY_SEE}
+MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training"}
 MAY_SEE["cards"] = {"objectives", "training"}
 MAY_SEE["battery"] = {*MAY_SEE, "__init__"}
 MAY_SEE["__init__"] = {*MAY_SEE}

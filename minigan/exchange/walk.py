@@ -61,6 +61,7 @@ def tensors(network: Layer, input_shape: tuple[int, ...]) -> list[Tensor]:
 
 
 def _tensors(network: Layer, x: Array, name: str) -> Iterator[Tensor]:
+    """Those of a network that is shown x; their names begin with `name`."""
     leaves = list(_leaves(network, name))
     inputs = [x]
     for _, layer in leaves:
@@ -69,11 +70,10 @@ def _tensors(network: Layer, x: Array, name: str) -> Iterator[Tensor]:
     for (leaf, layer), pair in zip(leaves, pairwise(shapes), strict=True):
         _check(leaf, layer, *pair)
     orders = _orders(leaves, shapes)
-    for (leaf, layer), x, (before, after) in zip(leaves, inputs, pairwise(orders), strict=False):
-        inside = _inside(layer, x)
-        if inside:
-            for part, network, x in inside:
-                yield from _tensors(network, x, f"{leaf}{part}.")
+    for (leaf, layer), x, (before, after) in zip(leaves, inputs[:-1], pairwise(orders), strict=True):
+        if isinstance(layer, MADE_OF_PARTS):
+            for part, inner, shown in _parts(layer, x):
+                yield from _tensors(inner, shown, f"{leaf}{part}.")
         else:
             yield from _own(leaf, layer, before, after)
 
@@ -87,14 +87,12 @@ def _leaves(layer: Layer, name: str) -> Iterator[Leaf]:
         yield name, layer
 
 
-def _inside(layer: Layer, x: Array) -> list[tuple[str, Layer, Array]]:
-    """The parts of a layer that is made of networks: name, network and what it is shown."""
+def _parts(layer: Branches | Autoencoder | CodeSpace, x: Array) -> list[tuple[str, Layer, Array]]:
+    """The networks that a layer is made of: name, network and what it is shown."""
     if isinstance(layer, Branches):
         return [(str(i), branch, x) for i, branch in enumerate(layer.layers)]
-    if isinstance(layer, Autoencoder | CodeSpace):
-        codes, _ = layer.encoder.forward(x, train=False)
-        return [("encoder", layer.encoder, x), ("decoder", layer.decoder, codes)]
-    return []
+    codes, _ = layer.encoder.forward(x, train=False)
+    return [("encoder", layer.encoder, x), ("decoder", layer.decoder, codes)]
 
 
 def _own(name: str, layer: Layer, before: Order, after: Order) -> Iterator[Tensor]:
@@ -142,11 +140,11 @@ def _demands(leaves: list[Leaf], shapes: list[tuple[int, ...]]) -> Iterator[tupl
             yield i + 1, channels_first(before), _where(name, layer)
         if len(before) == 1 and len(after) == 3 and isinstance(layer, Flatten | Reshape):
             yield i, channels_first(after), _where(name, layer)
-        ends = {0: i == 0 or not has_rule(layer), 1: i + 1 == len(leaves) or not has_rule(layer)}
-        for side, shape in enumerate((before, after)):
-            if ends[side] and len(shape) == 1:
-                yield i + side, np.arange(shape[0]), _where(name, layer)
+        for place, shape, at_end in ((i, before, i == 0), (i + 1, after, i + 1 == len(leaves))):
+            if len(shape) == 1 and (at_end or isinstance(layer, MADE_OF_PARTS)):
+                yield place, np.arange(shape[0]), _where(name, layer)
 
 
 def _where(name: str, layer: Layer) -> str:
+    """The layer as the subject of a complaint."""
     return f"layer {name.removesuffix('.')}, {layer}," if name else str(layer)

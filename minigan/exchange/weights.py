@@ -23,7 +23,7 @@ from minigan.exchange.walk import Tensor, tensors
 from minigan.layers import Layer
 
 KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
-ROOM = 2**24  # bytes that a file may have beside 16 times those of the network: what is larger is another network's
+TIMES, ROOM = 16, 2**24  # a file may have 16 times the network's bytes, and 16 MiB: what is larger is no such network's
 SHOWN = 40  # differences that an error lists
 
 
@@ -65,7 +65,7 @@ def read_safetensors(
     """
     path = Path(path)
     named = _named(tensors(network, input_shape), names or {})
-    found = _load(path, 16 * sum(tensor.array.nbytes for tensor in named.values()) + ROOM)
+    found = _load(path, TIMES * sum(tensor.array.nbytes for tensor in named.values()) + ROOM)
     wrong = [f"{name} is missing" for name, tensor in named.items() if name not in found and not tensor.counted]
     wrong += [f"{name[:100]!r} is unknown" for name in found if name not in named]
     numbers = {}

@@ -1,0 +1,135 @@
+"""`minigan export` and `minigan import`, as a person meets them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from minigan.cli import main
+from minigan.exchange import as_pytorch
+from minigan.scoring.painter import Painter
+from minigan.training.config import Config
+from minigan.training.run import Run
+from minigan.training.trainer import Trainer
+
+RING = {"model": "points", "data": "ring", "hidden": 8, "batch_size": 1000, "epochs": 0.05, "average": 0.9}
+FLAGS = ["--model", "points", "--data", "ring", "--hidden", "8", "--batch-size", "1000", "--epochs", "0.05"]
+FLAGS += ["--average", "0.9"]
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("MINIGAN_DEVICE", "MINIGAN_TRACEBACK", "MINIGAN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose best checkpoint is its first one, and not its newest."""
+    folder = tmp_path_factory.mktemp("runs") / "points"
+    trainer = Trainer.start(Config(**RING), folder, quiet=True)
+    first = trainer.save()
+    trainer.run.keep_best(first, {"step": 0})
+    trainer.train()
+    return folder
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    out, err = capsys.readouterr()
+    assert caught.value.code == 2
+    assert err.startswith(f"minigan {arguments[0]}: error: ") and err.count("\n") == 1 and "Traceback" not in out
+    return err
+
+
+def weights(path: str | Path) -> np.ndarray:
+    return load_file(path)["0.weight"].T
+
+
+def test_export_writes_what_the_run_paints_with_and_prints_the_module(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(run), "--to", "G.safetensors"]) == 0
+    painter = Painter(run)
+    out = capsys.readouterr().out
+    assert out == f"{as_pytorch(painter.state.G, (2,))}\n\nG.safetensors: G from {painter.path}\n"
+    assert "nn.Linear(2, 8)" in out
+    np.testing.assert_array_equal(weights("G.safetensors"), painter.state.painter.layers[0].weight)
+    assert not np.array_equal(weights("G.safetensors"), painter.state.G.layers[0].weight)
+
+
+def test_export_takes_the_discriminator_and_the_best_checkpoint_where_asked(run: Path) -> None:
+    assert main(["export", str(run), "--to", "new.safetensors", "--network", "D"]) == 0
+    assert main(["export", str(run), "--to", "best.safetensors", "--network", "D", "--best"]) == 0
+    new, best = Painter(run).state.D, Painter(run, best=True).state.D
+    np.testing.assert_array_equal(weights("new.safetensors"), new.layers[0].weight)
+    np.testing.assert_array_equal(weights("best.safetensors"), best.layers[0].weight)
+    assert not np.array_equal(weights("new.safetensors"), weights("best.safetensors"))
+
+
+def test_export_gives_other_names_where_asked(run: Path) -> None:
+    assert main(["export", str(run), "--to", "G.safetensors", "--rename", "=main", "--rename", "0=first"]) == 0
+    names = {"first.weight", "first.bias", *(f"main.{i}.{name}" for i in (2, 4) for name in ("weight", "bias"))}
+    assert load_file("G.safetensors").keys() == names
+
+
+def test_export_refuses_what_it_cannot_write(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "must end in .safetensors" in refused(capsys, "export", str(run), "--to", "G.pth")
+    assert "no config.json" in refused(capsys, "export", ".", "--to", "G.safetensors")
+    assert "no tensor is called '7'" in refused(capsys, "export", str(run), "--to", "G.safetensors", "--rename", "7=a")
+    with pytest.raises(SystemExit):
+        main(["export", str(run), "--to", "G.safetensors", "--rename", "7"])
+    assert "expects OURS=THEIRS, such as --rename 0=main.0, got '7'" in capsys.readouterr().err
+    assert not Path("G.safetensors").exists()
+
+
+def test_an_imported_pair_begins_a_run_that_samples_and_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("G", "D"):
+        assert main(["export", str(run), "--to", f"{name}.safetensors", "--network", name, "--rename", "=main"]) == 0
+    given = ["--G", "G.safetensors", "--D", "D.safetensors", "--rename-G", "=main", "--rename-D", "=main"]
+    capsys.readouterr()
+    assert main(["import", *FLAGS, *given, "--out", "new"]) == 0
+    checkpoint = Path("new/checkpoints/step-000000.npz")
+    assert capsys.readouterr().out == f"new: G and D imported into {checkpoint}\n"
+    old, new = Painter(run), Painter(Path("new"))
+    np.testing.assert_array_equal(old(16), new(16))
+    arrays, expected = new.state.arrays(), old.state.arrays()
+    for name, array in arrays.items():
+        player, _, rest = name.partition("/")
+        if player in ("G", "D", "average"):
+            source = "D" if player == "D" else "average"  # what was exported of G is what paints
+            np.testing.assert_array_equal(array, expected[f"{source}/{rest}"])
+    assert Path("new/samples/step-000000.png").exists()
+    sources = json.loads(Path("new/imported.json").read_text())
+    digest = hashlib.sha256(Path("G.safetensors").read_bytes()).hexdigest()
+    assert sources["G"] == {"file": "G.safetensors", "sha256": digest} and sources.keys() == {"G", "D"}
+    assert main(["train", "--resume", "new"]) == 0
+    assert Run.open(Path("new")).latest()[2]["step"] > 0
+
+
+def test_one_player_may_be_imported_alone(run: Path) -> None:
+    assert main(["export", str(run), "--to", "D.safetensors", "--network", "D"]) == 0
+    assert main(["import", *FLAGS, "--D", "D.safetensors", "--out", "new"]) == 0
+    new, fresh = Painter(Path("new")).state, Trainer(Run(Path("none"), Run.open(Path("new")).config), quiet=True).state
+    np.testing.assert_array_equal(new.D.layers[0].weight, weights("D.safetensors"))
+    np.testing.assert_array_equal(new.G.layers[0].weight, fresh.G.layers[0].weight)
+
+
+def test_import_makes_no_folder_of_what_does_not_fit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(run), "--to", "D.safetensors", "--network", "D"]) == 0
+    assert "--G or --D must name a file" in refused(capsys, "import", *FLAGS, "--out", "new")
+    assert "leave out --resume" in refused(capsys, "import", "--D", "D.safetensors", "--resume", str(run))
+    assert "4.weight is float32 (1, 8), expected float32 (2, 8)" in refused(
+        capsys, "import", *FLAGS, "--G", "D.safetensors", "--out", "new"
+    )
+    assert "no.safetensors" in refused(capsys, "import", *FLAGS, "--G", "no.safetensors", "--out", "new")
+    assert f"{run} exists already" in refused(capsys, "import", *FLAGS, "--D", "D.safetensors", "--out", str(run))
+    assert not Path("new").exists()
