@@ -96,6 +96,11 @@ def _pool(layer: Any, shape: tuple[int, ...]) -> str:
     return _call(type(layer).__name__, *windows, *counted)
 
 
+def _spectralnorm(layer: Any, shape: tuple[int, ...]) -> str:
+    inner = _WRITTEN[type(layer.layer)](layer.layer, shape)
+    return _call("utils.parametrizations.spectral_norm", inner, f"eps={layer.eps}")
+
+
 def _reshape(layer: Any, shape: tuple[int, ...]) -> str:
     if len(layer.shape) == 1:
         return "nn.Flatten()"
@@ -124,7 +129,5 @@ _WRITTEN: Mapping[type[Layer], Callable[[Any, tuple[int, ...]], str]] = {
     LeakyReLU: lambda layer, shape: _call("LeakyReLU", layer.negative_slope),
     Dropout: lambda layer, shape: _call("Dropout", layer.p),
     Reshape: _reshape,
-    SpectralNorm: lambda layer, shape: _call(
-        "utils.parametrizations.spectral_norm", _text(layer.layer, np.zeros((1, *shape))), f"eps={layer.eps}"
-    ),
+    SpectralNorm: _spectralnorm,
 }
