@@ -14,8 +14,8 @@ from typing import BinaryIO
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write that takes the name `path` when the block ends well, and leaves no trace when it does not.
 
-    It is written under another name in the same folder, forced to the disk, then renamed: whatever interrupts this,
-    `path` holds either what it held before or all of the new content. FileNotFoundError: the folder does not exist;
+    It is written under another name in the same folder, forced to the disk, then renamed, and the folder forced to the
+    disk as well: whatever interrupts this, `path` holds either what it held before or all of the new content. FileNotFoundError: the folder does not exist;
     IsADirectoryError: `path` is itself a folder.
     """
     path = Path(path)
@@ -30,5 +30,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+        _keep_names(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _keep_names(folder: Path) -> None:
+    """Force the names in a folder to the disk, where a system can: Windows opens no folders."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

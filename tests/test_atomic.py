@@ -36,13 +36,15 @@ def test_an_interrupted_write_leaves_the_old_file_and_no_debris(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bytes_are_on_the_disk_before_the_name_is_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps: list[str] = []
     replace = os.replace
     monkeypatch.setattr(os, "fsync", lambda descriptor: steps.append("fsync"))
     monkeypatch.setattr(os, "replace", lambda a, b: (steps.append("replace"), replace(a, b)))
     write(tmp_path / "file", b"new")
-    assert steps == ["fsync", "replace"]
+    assert steps == ["fsync", "replace", "fsync"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

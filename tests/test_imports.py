@@ -17,6 +17,7 @@ MAY_SEE: dict[str, set[str]] = {
     "device": set(),
     "random": set(),
     "atomic": set(),
+    "arrays": {"atomic"},
     "version": set(),
     "parallel": set(),
     "plots": {"atomic"},
@@ -29,7 +30,7 @@ MAY_SEE: dict[str, set[str]] = {
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
     "data": {"atomic", "device", "random"},
-    "metrics": {"atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
+    "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
 MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["scoring"] = {*MAY_SEE}

@@ -16,8 +16,6 @@ Source: Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from minigan import arrays as files
 from minigan.atomic import replacing
 from minigan.device import Array, to_host
 from minigan.metrics.score import UNKNOWN, NonFiniteSamples, ProtocolMismatch
@@ -35,8 +34,6 @@ DDOF = 1
 # What a statistics file may hold besides mu and sigma: the kinds of NumPy types, and what to call them.
 KINDS = {"n": "iu", "ddof": "iu", "extractor": "U", "variant": "U", "dataset": "U", "sha256": "U", "quantised": "b"}
 WORDS = {"iu": "integer", "U": "text", "b": "truth value"}
-# What reading a damaged or foreign archive may end in.
-_DAMAGED = (ValueError, OSError, EOFError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -163,7 +160,7 @@ class Statistics:
         what is wrong with it. Nothing in the file is ever executed.
         """
         path = Path(path)
-        arrays = _read(path)
+        arrays, _ = files.read(path, "statistics file", only=("mu", "sigma", *KINDS))
         numbers, wrong = _single_values(arrays)
         if numbers.pop("ddof", DDOF) != DDOF:
             wrong.append(f"ddof is {arrays['ddof']}, expected {DDOF}: sigma must be divided by n - 1")
@@ -206,19 +203,6 @@ def checked(rows: Array, what: str, d: int | None = None) -> Array:
         bad, first = (~finite).sum(), finite.argmin()
         raise NonFiniteSamples(f"{what}: {bad} of {len(rows)} rows hold NaN or infinite values, first row {first}")
     return rows
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a statistics file; others in the same archive stay unread."""
-    with open(path, "rb") as stream:
-        try:
-            if not zipfile.is_zipfile(stream):
-                raise ValueError("it is no .npz archive")  # NumPy would take it for a pickle and say so
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as file:
-                return {name: file[name] for name in ("mu", "sigma", *KINDS) if name in file.files}
-        except _DAMAGED as error:
-            raise ValueError(f"{path}: not a statistics file, or a damaged one ({error})") from error
 
 
 def _single_values(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[str]]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from minigan import arrays
 from minigan.metrics import references
 from minigan.metrics.features.extractor import checked_images
 from minigan.scoring.painter import Painter
-
-# What reading a damaged or foreign file of arrays may end in.
-_DAMAGED = (ValueError, OSError, EOFError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +65,13 @@ def _of_folder(folder: Path) -> Samples:
 
 
 def _read(path: Path) -> np.ndarray:
-    with open(path, "rb") as stream:
-        try:
-            if path.suffix.lower() == ".npy":
-                return np.lib.format.read_array(stream, allow_pickle=False)
-            if not zipfile.is_zipfile(stream):
-                raise ValueError("it is no .npz archive")  # NumPy would take it for a pickle and say so
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as file:
-                if "samples" not in file.files:
-                    raise ValueError(f'it has no array "samples", only {", ".join(file.files) or "nothing"}')
-                return file["samples"]
-        except _DAMAGED as error:
-            raise ValueError(f"{path}: not a file of samples, or a damaged one ({error})") from error
+    if path.suffix.lower() == ".npy":
+        return arrays.read_one(path, "file of samples")
+    found, _ = arrays.read(path, "file of samples", only=("samples",))
+    if not found:
+        there = ", ".join(arrays.names(path)) or "nothing"
+        raise ValueError(f'{path}: not a file of samples: it has no array "samples", only {there}')
+    return found["samples"]
 
 
 def _as_images(samples: np.ndarray, path: Path) -> np.ndarray:
