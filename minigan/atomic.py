@@ -14,9 +14,9 @@ from typing import BinaryIO
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file to write that takes the name `path` when the block ends well, and leaves no trace when it does not.
 
-    It is written under another name in the same folder, forced to the disk, then renamed, and the folder forced to the
-    disk as well: whatever interrupts this, `path` holds either what it held before or all of the new content. FileNotFoundError: the folder does not exist;
-    IsADirectoryError: `path` is itself a folder.
+    It is written under another name in the same folder, forced to the disk, then renamed, and the folder is forced to
+    the disk as well: whatever interrupts this, `path` holds either what it held before or all of the new content.
+    FileNotFoundError: the folder does not exist; IsADirectoryError: `path` is itself a folder.
     """
     path = Path(path)
     if not path.parent.is_dir():

@@ -13,6 +13,8 @@ from minigan import data, models, objectives
 from minigan.training import recipes
 
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
+# Choices that runs of earlier versions do not name, and had as they are by default.
+NEWER = ("hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep")
 # Objectives whose penalty any other game with scores can borrow, and what they call its weight.
 PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 
@@ -44,6 +46,7 @@ class Config:
     hidden: int | None = None
     average: float = 0.0  # decay of the moving average of G's weights that paints the samples; 0: none
     score_every: int | None = None  # steps between scores; None: the run is scored at its end only
+    keep: int = 3  # checkpoints, beside the best one
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of the CPU; another number adds up in another order, so it is part of the run
@@ -58,6 +61,8 @@ class Config:
             raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
         if self.score_every is not None and self.score_every < 1:
             raise ValueError(f"scores come every so many steps, at least 1, got {self.score_every}")
+        if self.keep < 1:
+            raise ValueError(f"a run keeps at least 1 checkpoint, got {self.keep}")
         objectives.find(self.objective)
         models.options(self.model)
         if self.penalty is not None and self.penalty not in PENALTIES:
@@ -90,7 +95,10 @@ class Config:
     def but(self, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
         only: others start from their own recipe. A model that is not the recipe's stays."""
-        kept = {name: getattr(self, name) for name in ("objective", "size", "score_every", "seed", "device", "threads")}
+        kept = {
+            name: getattr(self, name)
+            for name in ("objective", "size", "score_every", "keep", "seed", "device", "threads")
+        }
         here = {"model": self.model, "data": self.data}
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):
@@ -117,12 +125,13 @@ class Config:
 
     @classmethod
     def load(cls, text: str, source: Path) -> Config:
-        """The config of `dump`; ValueError names `source` and what is wrong."""
+        """The config of `dump`, of this version of minigan or an earlier one; ValueError names `source` and what is
+        wrong."""
         try:
             values = json.loads(text)
             values["betas"] = tuple(values["betas"])
             known = {field.name for field in fields(cls)}
-            if values.keys() != known:
+            if not known - set(NEWER) <= values.keys() <= known:
                 raise ValueError(f"its keys differ from the known ones in {sorted(values.keys() ^ known)}")
             for name, value in values.items():
                 _check_type(name, value)

@@ -46,11 +46,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spectral-norm", action="store_true", default=rest, help="keep D's layers 1-Lipschitz")
     parser.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
     parser.add_argument("--score-every", type=int, default=rest, metavar="STEPS", help="score the samples on the way")
+    parser.add_argument("--keep", type=int, default=rest, metavar="N", help="checkpoints to keep, beside the best (3)")
     parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
     parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     parser.add_argument("--threads", type=int, default=rest, help="of the CPU (default: all cores, up to 4)")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument("--allow-changes", action="store_true", help="let --resume change the choices of the run")
 
 
 # What a Python user may write where JSON has another word.
@@ -74,21 +76,24 @@ class _Pair(argparse.Action):
 def chosen(flags: argparse.Namespace) -> dict[str, Any]:
     """The choices that were given on the command line."""
     known = {field.name for field in fields(Config)} | {"lr"}
-    return {name: value for name, value in vars(flags).items() if name in known}
-
-
-def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
-    """The config that the flags ask for, starting from `recipe`."""
-    choices = chosen(flags)
+    choices = {name: value for name, value in vars(flags).items() if name in known}
     if "real_label" in choices.get("hyper", {}):
         choices["hyper"] = dict(choices["hyper"])
         choices["real_label"] = choices["hyper"].pop("real_label")
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
-    choices["device"] = str(device.choose(choices.get("device")))
-    choices.setdefault("threads", parallel.cores())
     if Path(choices.get("data", "")).is_dir() and "data" in choices:
         choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
+    return choices
+
+
+def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
+    """The config that the flags ask for, starting from `recipe`."""
+    if flags.allow_changes:
+        raise ValueError("--allow-changes goes with --resume: a new run has nothing to change yet")
+    choices = chosen(flags)
+    choices["device"] = str(device.choose(choices.get("device")))
+    choices.setdefault("threads", parallel.cores())
     if flags.paper:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config.paper(**base | choices)

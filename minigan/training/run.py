@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,17 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.device import Array
-from minigan.training import checkpoint
+from minigan.training import changes, checkpoint
 from minigan.training.config import Config
-
-CHANGEABLE = ("epochs", "device", "score_every")  # what does not rewrite the past of a run
-KEEP = 2  # checkpoints: the newest, and the one before in case the newest is damaged
+from minigan.training.lock import NAME, Lock
 
 
 class Run:
     """A folder with
 
     config.json                     the choices
+    changes.jsonl                   those that are not what they were at first, and from which step on
+    run.lock                        the process that works on it, while one does
     log.jsonl                       one JSON object per log point
     samples/step-000500.png         what G painted from the fixed noise
     checkpoints/step-000500.npz     all that is needed to go on
@@ -34,19 +35,28 @@ class Run:
     """
 
     def __init__(self, folder: Path, config: Config) -> None:
-        self.folder, self.config = folder, config
+        self.folder, self.config, self.lock = folder, config, Lock(folder)
 
     @classmethod
     def create(cls, folder: Path | None, config: Config) -> Run:
-        """A new run, on disk from `write` on; ValueError where `folder` holds something already.
+        """A new run, on disk from `begin` on; ValueError where `folder` holds something already.
 
         None: runs/<time>-<model>-<objective>.
         """
         if folder is None:
             folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
+            raise _taken(folder)
         return cls(folder, config)
+
+    def begin(self) -> None:
+        """Make the folder, lock it and write the config; ValueError where somebody else has been quicker."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock.take()
+        if {path.name for path in self.folder.iterdir()} != {NAME}:
+            self.lock.release()
+            raise _taken(self.folder)
+        self.write()
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -56,18 +66,24 @@ class Run:
             raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
         return cls(folder, Config.load(path.read_text(errors="replace"), path))
 
-    def change(self, choices: Mapping[str, Any]) -> None:
-        """Change what may change about a run that has begun, on disk from `write` on; ValueError for anything else."""
-        fixed = sorted(choices.keys() - CHANGEABLE)
-        if fixed:
-            may = f"{', '.join(CHANGEABLE[:-1])} and {CHANGEABLE[-1]}"
-            raise ValueError(
-                f"{self.folder} goes on with its own choices; only {may} may change, not {', '.join(fixed)}"
-            )
-        self.config = replace(self.config, **choices)
+    def change(self, choices: Mapping[str, Any], *, allowed: bool = False) -> None:
+        """Take other choices for a run that has begun, on disk from `write` on; ValueError where they rewrite its past
+        and that was not `allowed`, or is impossible. Hyper-parameters of the objective that are not named stay."""
+        hyper = {"hyper": {**self.config.hyper, **choices["hyper"]}} if "hyper" in choices else {}
+        config = replace(self.config, **{**choices, **hyper})
+        changes.check(self.folder, changes.between(self.config, config), allowed=allowed)
+        self.config = config
+
+    def settle(self, step: int, before: Config, *, allowed: bool = False) -> None:
+        """Compare the choices with those of the past, until `step`; ValueError where they differ, and neither are
+        `allowed` to nor were before. Differences are recorded, then the config is written."""
+        changed = changes.between(before, self.config)
+        changes.check(self.folder, changed, allowed=allowed or changes.told(self.folder, changed))
+        changes.record(self.folder, step, changed)
+        self.write()
 
     def write(self) -> None:
-        """Make the folder where there is none, and write the config."""
+        """Write the config, and make the folders where there are none."""
         for part in ("samples", "checkpoints"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "config.json") as file:
@@ -124,37 +140,56 @@ class Run:
     def save(self, step: int, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Path:
         """Write the checkpoint of `step`; older ones than the last few go once it is whole."""
         path = self.folder / "checkpoints" / f"step-{step:06d}.npz"
-        checkpoint.save(path, arrays, {"step": step, **numbers})
-        for old in self.checkpoints()[:-KEEP]:
+        self._keep_log()
+        checkpoint.save(path, arrays, {"step": step, **numbers, "config": asdict(self.config)})
+        for old in self.checkpoints()[: -self.config.keep]:
             old.unlink()
         return path
+
+    def _keep_log(self) -> None:
+        """Force the log to the disk: no checkpoint is to survive the log points before it."""
+        if (path := self.folder / "log.jsonl").exists():
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
 
     def keep_best(self, path: Path, score: Mapping[str, Any]) -> None:
         """Keep a copy of the checkpoint `path` as the best one, with its `score`; it outlives all others."""
         arrays, numbers = checkpoint.load(path)
-        checkpoint.save(self.folder / "checkpoints" / "best.npz", arrays, {**numbers, "score": dict(score)})
+        checkpoint.save(self._best(), arrays, {**numbers, "score": dict(score)})
 
     def best(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
         """Path, arrays and numbers (with "step" and "score") of the best checkpoint; FileNotFoundError where none was
         kept, ValueError for a damaged one."""
-        path = self.folder / "checkpoints" / "best.npz"
+        path = self._best()
         if not path.is_file():
             raise FileNotFoundError(f"{self.folder} has no best checkpoint: it was not trained with --score-every")
         return path, *checkpoint.load(path)
 
+    def _best(self) -> Path:
+        return self.folder / "checkpoints" / "best.npz"
+
     def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
-        """Path, arrays and numbers of the newest checkpoint that can be read; a damaged one is named in a warning."""
-        for path in reversed(self.checkpoints()):
+        """Path, arrays and numbers of the newest checkpoint that can be read, the best one being the last resort; a
+        damaged one is named in a warning. FileNotFoundError: none can be read."""
+        why = ""
+        for path in [*reversed(self.checkpoints()), *filter(Path.is_file, [self._best()])]:
             try:
-                return path, *checkpoint.load(path)
+                arrays, numbers = checkpoint.load(path)
+                checkpoint.require(path, numbers, step=int, counts=dict, sample_shape=list)
+                return path, arrays, numbers
             except ValueError as error:
+                why = f": {error}"
                 warnings.warn(f"{error}; falling back to the checkpoint before", RuntimeWarning, stacklevel=2)
-        raise FileNotFoundError(f"{self.folder} has no readable checkpoint")
+        raise FileNotFoundError(f"{self.folder} has no readable checkpoint{why}")
 
 
 def _numbered(folder: Path, suffix: str) -> list[Path]:
     """The files step-<number><suffix> in the order of their numbers; not what else somebody keeps there."""
     return sorted((path for path in folder.glob(f"step-*{suffix}") if path.stem[5:].isdecimal()), key=_step)
+
+
+def _taken(folder: Path) -> ValueError:
+    return ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
 
 
 def _step(path: Path) -> int:

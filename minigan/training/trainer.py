@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,40 +85,57 @@ class Trainer:
         """A new run in the folder `out` (None: one is named after the time)."""
         run = Run.create(out, config)
         trainer = cls(run, **options)  # what is wrong with the choices shows here, before there is a folder
-        run.write()
+        run.begin()
         trainer.album.add(0)
         return trainer
 
     @classmethod
-    def resume(cls, folder: Path, choices: Mapping[str, Any] | None = None, **options: Any) -> Trainer:
+    def resume(
+        cls, folder: Path, choices: Mapping[str, Any] | None = None, *, allow_changes: bool = False, **options: Any
+    ) -> Trainer:
         """The run in `folder`, at its newest checkpoint, as if it had never stopped.
 
-        `choices` may name another number of epochs, to go further than first intended, another device, or other steps
-        between scores; the rest is what the run is, and ValueError refuses to change it.
+        `choices` may name another number of epochs, to go further than first intended, another device, other steps
+        between scores, or another number of checkpoints to keep; the rest is what the run is, and ValueError refuses
+        to change it without `allow_changes`, which are recorded. Busy: another process works on the run. From here to
+        the end of `steps`, this one does.
         """
         run = Run.open(folder)
-        if choices:
-            run.change(choices)
-        trainer = cls(run, **options)
-        run.write()
-        if not run.checkpoints():  # stopped before the first one: the beginning is the newest state
-            run.forget_after(-1)
-            trainer.album.add(0)
-            return trainer
-        path, arrays, numbers = run.latest()
-        checkpoint.restore(path, arrays, trainer.state.arrays())
-        trainer.state.set_counts(numbers["counts"])
-        trainer.step, trainer.seen, trainer.seconds = numbers["step"], numbers["seen"], numbers["seconds"]
-        run.forget_after(trainer.step)
-        trainer.journal.recall(trainer.step, path)
+        run.lock.take()
+        try:
+            before = run.config
+            run.change(choices or {}, allowed=allow_changes)
+            trainer = cls(run, **options)
+            trainer._go_back(before, allow_changes)
+        except BaseException:
+            run.lock.release()
+            raise
         return trainer
+
+    def _go_back(self, before: Config, allow_changes: bool) -> None:
+        """To the newest checkpoint; `before`: the run's choices until now."""
+        if not self.run.checkpoints():  # stopped before the first one: the beginning is the newest state
+            self.run.settle(0, before, allowed=allow_changes)
+            self.run.forget_after(-1)
+            self.album.add(0)
+            return
+        path, arrays, numbers = self.run.latest()
+        checkpoint.require(path, numbers, seen=int, seconds=float)
+        if "config" in numbers:
+            before = Config.load(json.dumps(numbers["config"]), path)
+        checkpoint.restore(path, arrays, self.state.arrays(), (numbers["counts"], self.state.counts()))
+        self.state.set_counts(numbers["counts"])
+        self.step, self.seen, self.seconds = numbers["step"], numbers["seen"], numbers["seconds"]
+        self.run.settle(self.step, before, allowed=allow_changes)
+        self.run.forget_after(self.step)
+        self.journal.recall(self.step, path)
 
     @classmethod
     def from_flags(cls, flags: argparse.Namespace, recipe: Config, **options: Any) -> Trainer:
         """A new run, or the one that --resume names."""
         if flags.resume is None:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
-        return cls.resume(flags.resume, changes(flags), **options)
+        return cls.resume(flags.resume, changes(flags), allow_changes=flags.allow_changes, **options)
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
@@ -144,7 +162,7 @@ class Trainer:
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
-        with quiet, blas, stop_on_signals() as stop, bar:
+        with self.run.lock, quiet, blas, stop_on_signals() as stop, bar:
             if self.step == 0:
                 started = time.perf_counter()
                 for _ in prepare(self.state, self.batches, quiet=self.quiet):

@@ -1,0 +1,124 @@
+"""Lock: one process at a time works on a run.
+
+The operating system holds the lock, and drops it when its process ends, however that comes about: nobody has to find
+out whether a process is still alive, or whether its number is another's by now. The locked file tells people who works
+there. What a process left in it that could not clean up is how the next one knows of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+NAME = "run.lock"
+
+
+class Busy(RuntimeError):
+    """Another process works on this run; the message says which, and since when."""
+
+
+class Lock:
+    """The lock of the run in `folder`, which another process cannot take before it is released, or its process ends.
+
+    It belongs to the process: within one, a second Lock of the same folder is granted, and the first release ends both.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Take it, or keep it. Busy: another process has it. Warnings tell of a process that ended without releasing
+        it, and of a file system that has no locks."""
+        if self._descriptor is not None and self._has_its_name(self._descriptor):
+            return
+        while self._descriptor is None or not self._has_its_name(self._descriptor):
+            self._close()
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            if not _granted(descriptor, self.path):
+                owner = _told(descriptor)
+                os.close(descriptor)
+                raise Busy(f"{self.path.parent} is in use by {_words(owner)}; two at once would spoil it")
+            self._descriptor = descriptor
+        before, own = _told(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
+        if before and not own.items() <= before.items():
+            said = f"{self.path.parent} was in use by {_words(before)}, which has ended; this process takes over"
+            warnings.warn(said, RuntimeWarning, stacklevel=3)
+        _write(self._descriptor, json.dumps({**own, "since": time.time()}))
+
+    def release(self) -> None:
+        """Give it back; nothing happens where it is not held."""
+        if self._descriptor is not None and self._has_its_name(self._descriptor):
+            _write(self._descriptor, "")
+            if sys.platform != "win32":  # there, an open file keeps its name
+                self.path.unlink()
+        self._close()
+
+    def __enter__(self) -> None:
+        self.take()
+
+    def __exit__(self, *error: object) -> None:
+        self.release()
+
+    def _has_its_name(self, descriptor: int) -> bool:
+        """Is the open file still the one of this name, or has its last owner removed it?"""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _granted(descriptor: int, path: Path) -> bool:
+    """Ask the operating system for the lock, without waiting."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, 2**30, os.SEEK_SET)  # nobody can read what is locked: this is behind the text
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError as error:
+        said = f"{path}: locks do not work here ({error}); see to it that no other process works on this run"
+        warnings.warn(said, RuntimeWarning, stacklevel=4)
+    return True
+
+
+def _told(descriptor: int) -> dict[str, Any]:
+    """Who the file says works here; nothing where it does not say."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    try:
+        told = json.loads(os.read(descriptor, 1000))
+        return {"pid": int(told["pid"]), "host": str(told["host"]), "since": float(told["since"])}
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _write(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, text.encode())
+
+
+def _words(owner: dict[str, Any]) -> str:
+    if not owner:
+        return "another process"
+    hours, minutes = divmod(int(max(0.0, time.time() - owner["since"])) // 60, 60)
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner["since"]))
+    return f"process {owner['pid']} on {owner['host']}, since {since} ({hours} h {minutes} min)"
