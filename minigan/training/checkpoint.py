@@ -46,7 +46,9 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise ValueError(f"{path}: checkpoint of version {version}; this minigan reads versions {known}")
     told = header.pop("arrays", None)
     if header.pop("sha256", None) is None and (version > 2 or told != len(arrays)):
-        raise ValueError(f"{path}: not a checkpoint of minigan, or a damaged one (it has lost arrays)")
+        raise ValueError(
+            f"{path}: not a checkpoint of minigan, or a damaged one (it has no digest, or has lost arrays)"
+        )
     return arrays, header
 
 

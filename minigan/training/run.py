@@ -45,7 +45,7 @@ class Run:
         """
         if folder is None:
             folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and _is_free(folder)):
             raise _taken(folder)
         return cls(folder, config)
 
@@ -53,9 +53,10 @@ class Run:
         """Make the folder, lock it and write the config; ValueError where somebody else has been quicker."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock.take()
-        if {path.name for path in self.folder.iterdir()} != {NAME}:
+        if not _is_free(self.folder):
             self.lock.release()
             raise _taken(self.folder)
+        self._sweep()
         self.write()
 
     @classmethod
@@ -84,10 +85,11 @@ class Run:
 
     def write(self) -> None:
         """Write the config, and make the folders where there are none."""
-        for part in ("samples", "checkpoints"):
-            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "config.json") as file:
             file.write(self.config.dump().encode())
+        for part in ("samples", "checkpoints"):
+            (self.folder / part).mkdir(exist_ok=True)
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a log point."""
@@ -122,6 +124,9 @@ class Run:
         for path in self.checkpoints():
             if _step(path) > step:
                 path.replace(path.with_suffix(".damaged"))
+        self._sweep()
+
+    def _sweep(self) -> None:
         for path in self.folder.rglob(".*.part"):
             path.unlink()
 
@@ -186,6 +191,11 @@ class Run:
 def _numbered(folder: Path, suffix: str) -> list[Path]:
     """The files step-<number><suffix> in the order of their numbers; not what else somebody keeps there."""
     return sorted((path for path in folder.glob(f"step-*{suffix}") if path.stem[5:].isdecimal()), key=_step)
+
+
+def _is_free(folder: Path) -> bool:
+    """Is the folder empty, but for what a process leaves that was killed before it had written a config?"""
+    return all(path.name == NAME or path.match(".config.json.*.part") for path in folder.iterdir())
 
 
 def _taken(folder: Path) -> ValueError:

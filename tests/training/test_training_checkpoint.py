@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tiny_runs import assert_same_arrays
 
+from minigan import arrays
 from minigan.training import checkpoint
 
 NUMBERS: dict[str, Any] = {"step": 12, "seconds": 0.1, "counts": {"d_optimizer": 60, "g_optimizer": 12}}
@@ -34,8 +35,8 @@ def saved(path: Path, arrays: dict[str, np.ndarray] | None = None) -> Path:
 
 
 def test_arrays_and_numbers_come_back_bit_for_bit(tmp_path: Path) -> None:
-    arrays, numbers = checkpoint.load(saved(tmp_path / "c.npz"))
-    assert_same_arrays(arrays, some_arrays())
+    found, numbers = checkpoint.load(saved(tmp_path / "c.npz"))
+    assert_same_arrays(found, some_arrays())
     assert numbers == NUMBERS
 
 
@@ -48,7 +49,7 @@ def test_a_checkpoint_is_plain_numpy_without_pickle(tmp_path: Path) -> None:
 
 def test_a_file_of_pickled_objects_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.npz"
-    meta = np.array(json.dumps({"version": checkpoint.VERSION}))
+    meta = np.array(json.dumps({"version": 2, "arrays": 1}))
     np.savez(path, minigan=meta, trap=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match=r"c\.npz: not a checkpoint"):
         checkpoint.load(path)
@@ -114,12 +115,43 @@ def test_a_missing_file_is_missing_and_not_damaged(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "c.npz")
 
 
-@pytest.mark.parametrize("version", [1, 3, 99])
+@pytest.mark.parametrize("version", [0, 1, 4, 99])
 def test_another_version_is_refused_and_named(tmp_path: Path, version: int) -> None:
     path = tmp_path / "c.npz"
     np.savez(path, minigan=np.array(f'{{"version": {version}}}'))
-    with pytest.raises(ValueError, match=rf"c\.npz: checkpoint of version {version}; this minigan reads version 2"):
+    with pytest.raises(
+        ValueError, match=rf"c\.npz: checkpoint of version {version}; this minigan reads versions 2 and 3"
+    ):
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize("text", ['{"version": 3}', '{"version": 2}', '{"version": 2, "arrays": 2}'])
+def test_a_checkpoint_without_what_secures_it_is_damaged(tmp_path: Path, text: str) -> None:
+    np.savez(tmp_path / "c.npz", minigan=np.array(text), a=np.zeros(1))
+    with pytest.raises(ValueError, match=r"c\.npz: not a checkpoint .*no digest, or has lost arrays"):
+        checkpoint.load(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize("header", [{"kind": "statistics", "version": 3}, {"kind": "checkpoint", "version": "3"}, {}])
+def test_a_sound_file_of_another_kind_is_no_checkpoint(tmp_path: Path, header: dict[str, Any]) -> None:
+    arrays.write(tmp_path / "c.npz", some_arrays(), header)
+    with pytest.raises(ValueError, match=r"c\.npz: not a checkpoint of minigan"):
+        checkpoint.load(tmp_path / "c.npz")
+
+
+def test_numbers_that_a_run_needs_are_listed_where_they_are_missing_or_wrong(tmp_path: Path) -> None:
+    checkpoint.require(tmp_path, {"step": 1, "seconds": 0.5, "more": None}, step=int, seconds=float)
+    with pytest.raises(ValueError, match="not a checkpoint of a run: step is True, expected int; counts is None, exp"):
+        checkpoint.require(tmp_path, {"step": True, "seconds": 0.5}, step=int, counts=dict, seconds=float)
+
+
+def test_counts_that_do_not_fit_are_listed_with_the_arrays_and_change_nothing(tmp_path: Path) -> None:
+    live = {"a": np.zeros(3)}
+    with pytest.raises(ValueError, match="does not fit this run") as caught:
+        checkpoint.restore(tmp_path, {"a": np.ones(4)}, live, ({"d": 1, "x": 2, "g": "3"}, {"d": 0, "g": 0, "y": 0}))
+    for words in ("a is float64 (4,)", "the count g is '3'", "the count x is unknown", "the count y is missing"):
+        assert words in str(caught.value)
+    assert not live["a"].any()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from minigan.training import changes
 from minigan.training.config import Config
 from minigan.training.run import Run
 
 ARRAYS = {"w": np.arange(4, dtype=np.float32)}
+NUMBERS: dict[str, Any] = {"seconds": 0.5, "counts": {}, "sample_shape": [2]}
 
 
 def created(folder: Path | None, config: Config) -> Run:
@@ -27,7 +31,7 @@ def run(tmp_path: Path) -> Run:
 
 def save(run: Run, *steps: int) -> None:
     for step in steps:
-        run.save(step, {"w": ARRAYS["w"] + step}, {"seconds": 0.5})
+        run.save(step, {"w": ARRAYS["w"] + step}, NUMBERS)
 
 
 def test_a_new_run_has_its_config_and_two_empty_folders(run: Run) -> None:
@@ -164,10 +168,50 @@ def test_a_file_of_the_users_beside_the_checkpoints_is_no_checkpoint(run: Run) -
     assert run.pictures() == []
 
 
-def test_the_newest_two_checkpoints_are_kept(run: Run) -> None:
+def test_the_newest_three_checkpoints_are_kept(run: Run) -> None:
     save(run, 6, 12, 18, 24)
     kept = sorted(path.name for path in (run.folder / "checkpoints").iterdir())
-    assert kept == ["step-000018.npz", "step-000024.npz"]
+    assert kept == ["step-000012.npz", "step-000018.npz", "step-000024.npz"]
+
+
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_as_many_checkpoints_as_asked_for_are_kept_and_the_best_one(tmp_path: Path, keep: int) -> None:
+    run = created(tmp_path / "run", Config(keep=keep))
+    save(run, 6)
+    run.keep_best(run.checkpoints()[0], {"step": 6, "fid": 1.0})
+    save(run, 12, 18, 24, 30, 36, 42)
+    assert [int(path.stem[5:]) for path in run.checkpoints()] == [12, 18, 24, 30, 36, 42][-keep:]
+    assert run.best()[2]["score"] == {"step": 6, "fid": 1.0}
+
+
+def test_a_run_keeps_at_least_one_checkpoint() -> None:
+    with pytest.raises(ValueError, match="at least 1 checkpoint, got 0"):
+        Config(keep=0)
+
+
+def test_no_old_checkpoint_is_touched_before_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = created(tmp_path / "run", Config(keep=1))
+    save(run, 6)
+    before = run.checkpoints()[0].read_bytes()
+    seen: list[list[str]] = []
+    unlink = Path.unlink
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".npz":
+            seen.append([p.name for p in run.checkpoints()])
+            assert path.read_bytes() == before and run.latest()[2]["step"] == 12
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    save(run, 12)
+    assert seen == [["step-000006.npz", "step-000012.npz"]]
+
+
+def test_a_checkpoint_holds_the_choices_of_its_run(run: Run) -> None:
+    save(run, 6)
+    assert Config.load(json.dumps(run.latest()[2]["config"]), Path()) == run.config
 
 
 def test_a_checkpoint_that_cannot_be_written_costs_no_older_one(run: Run) -> None:
@@ -182,7 +226,7 @@ def test_the_latest_checkpoint_is_the_newest(run: Run) -> None:
     path, arrays, numbers = run.latest()
     assert path.name == "step-000012.npz"
     np.testing.assert_array_equal(arrays["w"], ARRAYS["w"] + 12)
-    assert numbers == {"step": 12, "seconds": 0.5}
+    assert numbers == {"step": 12, **NUMBERS, "config": json.loads(run.config.dump())}
 
 
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_taken(run: Run) -> None:
@@ -197,13 +241,33 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_taken(run: R
 
 @pytest.mark.filterwarnings("ignore:.*falling back:RuntimeWarning")
 def test_a_run_without_a_readable_checkpoint_is_told_so(run: Run) -> None:
-    with pytest.raises(FileNotFoundError, match="run has no readable checkpoint"):
+    with pytest.raises(FileNotFoundError, match=r"run has no readable checkpoint$"):
         run.latest()
     save(run, 6, 12)
     for path in run.checkpoints():
         path.write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="run has no readable checkpoint"):
+    with pytest.raises(
+        FileNotFoundError, match=r"run has no readable checkpoint: .*step-000006\.npz: not a checkpoint"
+    ):
         run.latest()
+
+
+def test_the_best_checkpoint_is_the_last_resort(run: Run) -> None:
+    save(run, 6, 12)
+    run.keep_best(run.checkpoints()[0], {"step": 6})
+    for path in run.checkpoints():
+        path.write_bytes(b"")
+    with pytest.warns(RuntimeWarning, match="falling back"):
+        path, _, numbers = run.latest()
+    assert (path.name, numbers["step"]) == ("best.npz", 6)
+
+
+def test_two_that_start_in_one_folder_do_not_both_get_it(tmp_path: Path) -> None:
+    first, second = (Run.create(tmp_path / "run", Config(seed=seed)) for seed in (1, 2))
+    first.begin()
+    with pytest.raises(ValueError, match="run exists already"):
+        second.begin()
+    assert Run.open(tmp_path / "run").config.seed == 1
 
 
 def test_a_new_run_is_not_on_disk_before_it_is_written(tmp_path: Path) -> None:
@@ -218,6 +282,46 @@ def test_epochs_and_device_of_a_run_may_change_and_are_kept(run: Run) -> None:
 
 
 def test_what_would_rewrite_the_past_of_a_run_is_listed_and_refused(run: Run) -> None:
-    with pytest.raises(ValueError, match="only epochs, device and score_every may change, not lr, seed"):
-        run.change({"seed": 4, "lr": 1.0, "epochs": 40.0})
+    with pytest.raises(ValueError, match="only epochs, device, score_every and keep may change, not d_lr, seed"):
+        run.change({"seed": 4, "d_lr": 1.0, "g_lr": 2e-4, "epochs": 40.0})
     assert run.config == Config(seed=3)
+
+
+def test_with_leave_more_may_change_and_hyper_parameters_are_changed_one_by_one(tmp_path: Path) -> None:
+    run = created(tmp_path / "run", Config(objective="fisher", hyper={"rho": 1e-3}))
+    run.change({"d_lr": 1.0, "hyper": {"rho": 1e-2}}, allowed=True)
+    assert (run.config.d_lr, run.config.hyper) == (1.0, {"rho": 1e-2})
+    run.change({"hyper": {"warmup": False}}, allowed=True)
+    assert run.config.hyper == {"rho": 1e-2, "warmup": False}
+
+
+def test_what_a_run_is_counted_by_never_changes(run: Run) -> None:
+    with pytest.raises(ValueError, match="cannot change data, batch_size: its steps and epochs are counted by that"):
+        run.change({"batch_size": 7, "data": "ring", "epochs": 3.0}, allowed=True)
+    assert run.config == Config(seed=3)
+
+
+def test_a_change_that_was_allowed_once_is_known_and_recorded_once(run: Run) -> None:
+    run.config = Config(seed=3, d_lr=1e-3, epochs=5.0)
+    with pytest.raises(ValueError, match="not d_lr"):
+        run.settle(12, Config(seed=3))
+    assert not (run.folder / "changes.jsonl").exists()
+    run.settle(12, Config(seed=3), allowed=True)
+    run.settle(12, Config(seed=3))  # killed before its next checkpoint
+    entries = changes.recorded(run.folder)
+    assert [(entry["step"], entry["changed"]) for entry in entries] == [
+        (12, {"epochs": [20.0, 5.0], "d_lr": [2e-4, 1e-3]})
+    ]
+    run.settle(6, Config(seed=3))  # fell back to an older checkpoint: from there on, then
+    assert [entry["step"] for entry in changes.recorded(run.folder)] == [12, 6]
+    run.settle(18, run.config)
+    assert len(changes.recorded(run.folder)) == 2
+    run.config = Config(seed=3, d_lr=1e-2, epochs=5.0)
+    with pytest.raises(ValueError, match="not d_lr"):
+        run.settle(18, Config(seed=3, d_lr=1e-3, epochs=5.0))
+
+
+def test_a_damaged_record_of_changes_is_refused_with_its_path(run: Run) -> None:
+    (run.folder / "changes.jsonl").write_text('{"step"\n{}\n')
+    with pytest.raises(ValueError, match=r"changes\.jsonl: not a record of changes"):
+        changes.recorded(run.folder)
