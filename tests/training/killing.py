@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import signal
+import stat
 import struct
 import sys
 import time
@@ -60,9 +61,18 @@ class Events:
 
 def kind(path: Any) -> str:
     """What a file is to a run."""
-    name = Path(os.fsdecode(path)).name if isinstance(path, str | os.PathLike) else ""
-    words = {"step-": "checkpoint", "best": "best", "config": "config", "log": "log", "run.lock": "lock", "chang": "record"}
-    found = next((word for start, word in words.items() if name.lstrip(".").startswith(start)), "folder")
+    if isinstance(path, int):
+        return "folder" if stat.S_ISDIR(os.fstat(path).st_mode) else "file"
+    name = Path(path).name.lstrip(".")
+    words = {
+        "step-": "checkpoint",
+        "best": "best",
+        "config": "config",
+        "log": "log",
+        "run.lock": "lock",
+        "chang": "record",
+    }
+    found = next((word for start, word in words.items() if name.startswith(start)), "folder")
     return "picture" if ".png" in name else found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_runs import KINDS, assert_same_run, resumed, spawn, tiny, trained
@@ -74,7 +76,8 @@ def resume_elsewhere(folder: Path) -> None:
     """The run in the folder, to its end, in a process of its own."""
     process = spawn("-c", RESUMING, str(folder))
     _, err = process.communicate()
-    assert process.returncode == 0 and err == "", err
+    assert process.returncode == 0, err
+    assert "this process takes over" in err and err.count("Warning") == 1, err
 
 
 @pytest.mark.parametrize("kind", ["mlp with dropout", "infogan", "dcgan, wgan-gp", "magan, prepared", "gmmn of codes"])
@@ -110,8 +113,43 @@ def test_a_run_killed_while_it_saves_goes_on_from_the_checkpoint_before_and_clea
     process = spawn("-c", SAVING, str(tmp_path / "config.json"), str(tmp_path / "killed"))
     kill_when(process, lambda: any(folder.glob(".step-000012.npz.*.part")))
     assert [path.name for path in folder.glob("*.npz")] == ["step-000006.npz"]
-    trainer = resumed(tmp_path / "killed")
+    with pytest.warns(RuntimeWarning, match="this process takes over"):
+        trainer = resumed(tmp_path / "killed")
     assert sorted(path.name for path in folder.iterdir()) == ["step-000006.npz", "step-000012.npz"]
     assert list(trainer.run.folder.rglob(".*")) == []
+    assert not (trainer.run.folder / "run.lock").exists()
     trained(config, tmp_path / "whole")
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
+
+
+KILLED: dict[str, dict[str, Any]] = {
+    "a team of two, fisher, average": {"objective": "fisher", "threads": 2, "n_critic": 2, "average": 0.9, "epochs": 4},
+    "points with scores": KINDS["points"] | {"score_every": 3, "keep": 2, "epochs": 1.5},
+    "magan, prepared": KINDS["magan, prepared"] | {"epochs": 3, "keep": 1},
+    "began, one painting": {"objective": "began", "same_noise": True, "epochs": 3},
+}
+
+
+def kill(pictures: Path, folder: Path, kind: str, trials: int, seed: int = 0) -> dict[str, Any]:
+    """The report of killing.py."""
+    path = folder / "config.json"
+    path.write_text(tiny(pictures, **KILLED[kind]).dump())
+    process = spawn(str(Path(__file__).parent / "killing.py"), str(folder), str(path), str(seed), str(trials))
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+def test_a_few_kills_in_the_midst_of_things_lose_no_checkpoint_and_no_bit(pictures: Path, tmp_path: Path) -> None:
+    report = kill(pictures, tmp_path, "points with scores", 5, seed=7)
+    assert report["kills"] >= 5 and report["lost"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KILLED)
+def test_kills_in_all_phases_lose_no_checkpoint_and_no_bit(pictures: Path, tmp_path: Path, kind: str) -> None:
+    """Over 250 kills in all; what was killed where is printed (pytest -m slow -s -n 0)."""
+    report = kill(pictures, tmp_path, kind, 60)
+    print(f"\n{kind}: {report}")
+    assert report["kills"] >= 60 and report["lost"] == 0
+    assert len(report["phases"]) > 20
