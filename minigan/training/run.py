@@ -113,7 +113,7 @@ class Run:
         """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew.
 
         Checkpoints from behind it are damaged ones, or `step` would be theirs: they are renamed to .damaged. What a
-        killed process left unfinished goes.
+        killed process left unfinished goes, and what it had no time to remove.
         """
         kept = [entry for entry in self.log() if entry["step"] <= step]
         with replacing(self.folder / "log.jsonl") as file:
@@ -124,6 +124,7 @@ class Run:
         for path in self.checkpoints():
             if _step(path) > step:
                 path.replace(path.with_suffix(".damaged"))
+        self._retire()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -147,9 +148,12 @@ class Run:
         path = self.folder / "checkpoints" / f"step-{step:06d}.npz"
         self._keep_log()
         checkpoint.save(path, arrays, {"step": step, **numbers, "config": asdict(self.config)})
+        self._retire()
+        return path
+
+    def _retire(self) -> None:
         for old in self.checkpoints()[: -self.config.keep]:
             old.unlink()
-        return path
 
     def _keep_log(self) -> None:
         """Force the log to the disk: no checkpoint is to survive the log points before it."""
@@ -173,11 +177,15 @@ class Run:
     def _best(self) -> Path:
         return self.folder / "checkpoints" / "best.npz"
 
+    def ways_back(self) -> list[Path]:
+        """Where the run can go on from, newest first; the best checkpoint is the last resort."""
+        return [*reversed(self.checkpoints()), *filter(Path.is_file, [self._best()])]
+
     def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
-        """Path, arrays and numbers of the newest checkpoint that can be read, the best one being the last resort; a
-        damaged one is named in a warning. FileNotFoundError: none can be read."""
+        """Path, arrays and numbers of the first of the `ways_back` that can be read; a damaged one is named in a
+        warning. FileNotFoundError: none can be read."""
         why = ""
-        for path in [*reversed(self.checkpoints()), *filter(Path.is_file, [self._best()])]:
+        for path in self.ways_back():
             try:
                 arrays, numbers = checkpoint.load(path)
                 checkpoint.require(path, numbers, step=int, counts=dict, sample_shape=list)

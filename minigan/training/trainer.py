@@ -114,7 +114,7 @@ class Trainer:
 
     def _go_back(self, before: Config, allow_changes: bool) -> None:
         """To the newest checkpoint; `before`: the run's choices until now."""
-        if not self.run.checkpoints():  # stopped before the first one: the beginning is the newest state
+        if not self.run.ways_back():  # stopped before the first one: the beginning is the newest state
             self.run.settle(0, before, allowed=allow_changes)
             self.run.forget_after(-1)
             self.album.add(0)

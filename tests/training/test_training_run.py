@@ -152,6 +152,13 @@ def test_forgetting_sweeps_up_files_that_a_killed_process_left_unfinished(run: R
     assert not debris.exists()
 
 
+def test_forgetting_removes_old_checkpoints_that_a_killed_process_had_no_time_to_remove(run: Run) -> None:
+    save(run, 6, 12, 18)
+    (run.folder / "checkpoints" / "step-000003.npz").write_bytes(b"old")
+    run.forget_after(18)
+    assert [path.name for path in run.checkpoints()] == ["step-000006.npz", "step-000012.npz", "step-000018.npz"]
+
+
 def test_pictures_and_checkpoints_are_in_the_order_of_their_steps(run: Run) -> None:
     for step in (1_000_000, 20, 999_999):
         run.picture(step).touch()
@@ -260,6 +267,8 @@ def test_the_best_checkpoint_is_the_last_resort(run: Run) -> None:
     with pytest.warns(RuntimeWarning, match="falling back"):
         path, _, numbers = run.latest()
     assert (path.name, numbers["step"]) == ("best.npz", 6)
+    run.forget_after(6)
+    assert run.ways_back() == [path]
 
 
 def test_two_that_start_in_one_folder_do_not_both_get_it(tmp_path: Path) -> None:
