@@ -199,7 +199,7 @@ def test_train_refuses_a_folder_that_is_in_use(run: Path, capsys: pytest.Capture
 
 def test_resume_refuses_other_choices_and_another_folder(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (run / "config.json").read_bytes()
-    assert "not lr, seed" in refused(capsys, "train", "--resume", str(run), "--lr", "1", "--seed", "3")
+    assert "not d_lr, g_lr, seed" in refused(capsys, "train", "--resume", str(run), "--lr", "1", "--seed", "3")
     assert "leave out --out" in refused(capsys, "train", "--resume", str(run), "--out", "other")
     assert "leave out --paper" in refused(capsys, "train", "--resume", str(run), "--paper")
     assert "nowhere is not the folder of a run" in refused(capsys, "train", "--resume", "nowhere")
