@@ -141,7 +141,7 @@ def kill(pictures: Path, folder: Path, kind: str, trials: int, seed: int = 0) ->
 
 
 def test_a_few_kills_in_the_midst_of_things_lose_no_checkpoint_and_no_bit(pictures: Path, tmp_path: Path) -> None:
-    report = kill(pictures, tmp_path, "points with scores", 5, seed=7)
+    report = kill(pictures, tmp_path, "began, one painting", 5, seed=7)
     assert report["kills"] >= 5 and report["lost"] == 0
 
 
