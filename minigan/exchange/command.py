@@ -90,12 +90,13 @@ def begin(flags: argparse.Namespace) -> int:
     for name, path in files.items():
         for network in (state.G, state.painter) if name == "G" else (state.D,):
             read_safetensors(path, network, _input_shape(name, state), getattr(flags, f"rename_{name}"))
-    run.write()
     sources = {name: {"file": str(path), "sha256": _sha256(path)} for name, path in files.items()}
-    with replacing(run.folder / "imported.json") as file:
-        file.write(json.dumps(sources, indent=2).encode() + b"\n")
-    trainer.album.add(0)
-    print(f"{run.folder}: {' and '.join(files)} imported into {trainer.save()}")
+    run.begin()
+    with run.lock:
+        with replacing(run.folder / "imported.json") as file:
+            file.write(json.dumps(sources, indent=2).encode() + b"\n")
+        trainer.album.add(0)
+        print(f"{run.folder}: {' and '.join(files)} imported into {trainer.save()}")
     return 0
 
 

@@ -25,6 +25,7 @@ class Run:
 
     config.json                     the choices
     changes.jsonl                   those that are not what they were at first, and from which step on
+    imported.json                   the files that its first weights came from, where they were not drawn
     run.lock                        the process that works on it, while one does
     log.jsonl                       one JSON object per log point
     samples/step-000500.png         what G painted from the fixed noise
