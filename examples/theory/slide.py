@@ -1,0 +1,35 @@
+"""What the pictures of these demonstrations share: colours, flags, the frame of a panel, and where a picture goes."""
+
+import argparse
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from minigan.plots.files import replacing_as
+
+# Of Okabe & Ito's palette, for all kinds of colour vision; every line has a dash or a marker of its own as well.
+BLUE, VERMILLION, GREEN, INK, GREY = "#0072B2", "#D55E00", "#009E73", "#333333", "#999999"
+
+
+def flags(doc: str | None, **numbers: int) -> argparse.Namespace:
+    """--seed and --out, and a flag for each of `numbers` with its default."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=0)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, help=f"default {default:,}")
+    parser.add_argument("--out", type=Path, default=Path("runs/theory"), help="folder for the picture")
+    return parser.parse_args()
+
+
+def frame(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    axes.set(xlabel=x, ylabel=y)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing_as(folder / name, ".png") as file:
+        figure.savefig(file, dpi=120, format="png")
+    print(f"picture: {folder / name}")
