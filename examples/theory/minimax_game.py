@@ -11,7 +11,7 @@ and one law holds for every matrix M: a round multiplies the area det(v, Mv), a 
     with a penalty        det M = 1 - hγ       a spiral inwards: γ/2 D'(x)² in D's loss is friction
 
 Below, minigan's own games. Near the solution a logistic D is a bilinear game of half the pull. The non-saturating loss
-has a friction of its own, which fades: the radius shrinks as 1 / √(t/8), t = h · rounds; with R1 it shrinks as above.
+has a friction of its own, which fades: the radius shrinks as 1 / √(t/8) after a time t = h · rounds, with R1 as above.
 """
 
 from typing import Any
@@ -82,6 +82,11 @@ def growth(way: np.ndarray, M: np.ndarray) -> np.ndarray:
     return np.sqrt(area[1:] / area[:-1])
 
 
+def creeping(rounds: np.ndarray) -> np.ndarray:
+    """The radius r of the non-saturating game: r dr/dt = -ψθ tanh(ψθ/2), which a turn averages to -r⁴/16."""
+    return 1 / np.sqrt(1 / np.dot(START, START) + RATE * rounds / 8)
+
+
 def curve(M: np.ndarray, rounds: int) -> np.ndarray:
     """The smooth line M^t · start through all rounds, t real."""
     values, vectors = np.linalg.eig(M)
@@ -106,12 +111,13 @@ def panel(axes: Axes, title: str, way: np.ndarray, field: Objective, closed: np.
 
 
 def distances(axes: Axes, rounds: int = 2000) -> None:
+    t = np.arange(1, rounds + 1)
     for name, (color, dashes) in STYLES.items():
-        axes.loglog(np.hypot(*play(dirac(name), rounds)[1:].T), dashes, color=color, linewidth=2, label=name)
-    axes.loglog(1 / np.sqrt(RATE * np.arange(100, rounds) / 8), color=GREY, linewidth=5, alpha=0.5, zorder=1)
+        axes.loglog(t, np.hypot(*play(dirac(name), rounds)[1:].T), dashes, color=color, linewidth=2, label=name)
+    axes.loglog(t, creeping(t), color=GREY, linewidth=5, alpha=0.5, zorder=1, label="nonsaturating, closed form")
     axes.set_ylim(1e-3, 3)
     axes.legend(frameon=False, loc="lower left")
-    frame(axes, "Who gets home? (grey: 1/√(t/8))", "round", "distance to the solution")
+    frame(axes, "Who gets home, and how fast?", "round", "distance to the solution")
 
 
 def draw() -> Figure:

@@ -14,15 +14,15 @@ The value of the game is minus D's loss in minigan's `minimax`.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from line import Bells, closed_form, mlp, optimum
 from matplotlib.figure import Figure
 from slide import BLUE, GREEN, GREY, INK, VERMILLION, flags, frame, save
 from tqdm import trange
 
 from minigan import SGD, Adam, Layer, Network, Streams, discriminator_step, objectives
-from minigan.layers import Linear, Tanh
+from minigan.layers import Linear
 from minigan.objectives.objective import sigmoid
 
 BATCH, RATE, SHORT = 1024, 1e-3, 1500  # SHORT: steps of D for each G of the family
@@ -31,37 +31,7 @@ COUNTS = np.array([[5, 3, 2, 0], [1, 2, 3, 4]])  # p and q of the table, in tent
 FAMILY = [(m, s) for s in (0.5, 1.0, 2.0) for m in (0.0, 1.0, 2.0, 4.0)]  # m, s
 
 
-@dataclass(frozen=True)
-class Bells:
-    """An equal mixture of normal distributions of one deviation s."""
-
-    means: tuple[float, ...]
-    s: float
-
-    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        middles = rng.choice(np.array(self.means, np.float32), (n, 1))
-        return middles + np.float32(self.s) * rng.standard_normal((n, 1), np.float32)
-
-    def log_density(self, x: np.ndarray) -> np.ndarray:
-        t = (x[..., None] - np.array(self.means)) / self.s
-        return np.logaddexp.reduce(-t * t / 2, axis=-1) - math.log(len(self.means) * self.s * math.sqrt(2 * math.pi))
-
-
 P, Q, UNIT = Bells((-2.0, 2.0), 0.5), Bells((0.0,), 2.0), Bells((0.0,), 1.0)
-
-
-def optimum(x: np.ndarray, p: Bells, q: Bells) -> np.ndarray:
-    """D*(x) = p / (p + q)."""
-    return sigmoid(p.log_density(x) - q.log_density(x))
-
-
-def closed_form(p: Bells, q: Bells) -> tuple[float, float]:
-    """C(G) and the accuracy of D*, by the trapezoidal rule."""
-    x = np.linspace(-30, 30, 600_001)
-    log_p, log_q = p.log_density(x), q.log_density(x)
-    both = np.logaddexp(log_p, log_q)
-    value = np.exp(log_p) * (log_p - both) + np.exp(log_q) * (log_q - both)
-    return float(np.trapezoid(value, x)), float(np.trapezoid(np.exp(np.maximum(log_p, log_q)) / 2, x))
 
 
 def generator(q: Bells) -> Linear:
@@ -87,9 +57,7 @@ def train_table(steps: int = 5000, rate: float = 5.0) -> tuple[np.ndarray, float
 def train(p: Bells, q: Bells, steps: int, seed: int = 0, hidden: int = 64) -> Network:
     """A D that has seen `steps` batches of p and of G, its rate falling to zero in the second half."""
     streams = Streams(seed)
-    init, rng, G = streams("D"), streams("batches"), generator(q)
-    rows = [Linear(a, b, rng=init) for a, b in ((1, hidden), (hidden, hidden), (hidden, 1))]
-    D = Network(rows[0], Tanh(), rows[1], Tanh(), rows[2])
+    D, G, rng = mlp(hidden, streams("D")), generator(q), streams("batches")
     optimizer = Adam(D.named_params(), RATE)
     for step in trange(steps, desc=f"D against {q}", leave=False, mininterval=1):
         optimizer.lr = RATE * min(1, 2 - 2 * step / steps)

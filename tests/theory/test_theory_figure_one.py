@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import figure_one as theory
 import numpy as np
 import pytest
+from PIL import Image
 
 from minigan import Network, Streams
 from minigan.layers import Linear, Tanh
@@ -86,5 +88,13 @@ def test_the_four_moments_are_those_of_the_paper() -> None:
     seen = theory.moments()
     assert 0.1 < seen["a"].w1 < 0.3
     assert theory.off(seen["b"]) < 0.05
+    assert seen["c"].w1 < seen["b"].w1
     assert seen["d"].w1 < 0.05
     assert theory.unsure(seen["d"]) < 0.05
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    players = theory.Players(0)
+    theory.save(theory.draw(dict.fromkeys("abcd", theory.look(players.D, players.G))), tmp_path, "figure.png")
+    with Image.open(tmp_path / "figure.png") as picture:
+        assert picture.size == (1680, 600)

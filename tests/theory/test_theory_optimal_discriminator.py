@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import optimal_discriminator as theory
 import pytest
+from PIL import Image
 
 JSD = {
     (0.5, 1.0): 0.0303113005,
@@ -68,7 +70,7 @@ def test_a_network_trained_for_a_moment_is_near_the_optimum() -> None:
 @pytest.mark.parametrize(("m", "s"), [(0.0, 1.0), (2.0, 1.0), (1.0, 0.5)])
 def test_a_small_network_measures_the_distance_of_its_generator(m: float, s: float) -> None:
     G = theory.Bells((m,), s)
-    D = theory.train(theory.UNIT, G, 400, hidden=32)
+    D = theory.train(theory.UNIT, G, 700, hidden=32)
     assert theory.measure(D, theory.UNIT, G, 100_000)[0] == pytest.approx(value_of(m, s), abs=0.02)
 
 
@@ -89,3 +91,11 @@ def test_a_network_trained_to_the_end_is_the_optimum() -> None:
     assert distance <= 0.01
     assert value == pytest.approx(-0.9841384445, abs=0.005)
     assert accuracy == pytest.approx(0.75767495, abs=0.003)
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    way, _ = theory.train_table(20)
+    family = [(m, s, value_of(m, s)) for m, s in theory.FAMILY[::4]]
+    theory.save(theory.draw(way, theory.train(theory.P, theory.Q, 0), family), tmp_path, "optimal.png")
+    with Image.open(tmp_path / "optimal.png") as picture:
+        assert picture.size == (1680, 576)

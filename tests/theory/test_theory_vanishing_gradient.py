@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import vanishing_gradient as theory
+from PIL import Image
 
 from minigan import objectives
 
@@ -79,3 +82,10 @@ def test_saturating_training_stalls_where_non_saturating_training_arrives() -> N
     assert abs(arrived[-1]) < 0.05
     np.testing.assert_allclose(arrived, closed_arrived, atol=0.05)
     np.testing.assert_allclose(stalled, closed_stalled, atol=0.2)  # 256 samples hold few of the rare ones
+
+
+def test_the_picture_is_drawn(tmp_path: Path) -> None:
+    table = {name: [theory.slope(name, theta) for theta in theory.THETAS] for name in theory.STYLES}
+    theory.save(theory.draw(table, 0), tmp_path, "slopes.png")
+    with Image.open(tmp_path / "slopes.png") as picture:
+        assert picture.size == (1620, 552)
