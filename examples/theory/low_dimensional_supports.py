@@ -104,8 +104,8 @@ def figure_of(ways: dict[float, np.ndarray], gaps: dict[float, float]) -> Figure
     seen, slopes, distances = figure.subplots(1, 3)
     for theta, rows in ways.items():
         color, dashes = THETAS[theta]
-        seen.semilogx(rows[:, 0], rows[:, 2], dashes, color=color, label=f"θ = {theta}")
-        slopes.loglog(rows[:, 0], rows[:, 3], dashes, color=color, label=f"θ = {theta}")
+        seen.plot(rows[:, 0], rows[:, 2], dashes, color=color, label=f"θ = {theta}")
+        slopes.semilogy(rows[:, 0], rows[:, 3], dashes, color=color, label=f"θ = {theta}")
     seen.axhline(math.log(2), color=INK, linewidth=0.8)
     seen.text(rows[-1, 0], math.log(2) + 0.01, "log 2", ha="right", color=INK)
     seen.set_ylim(0, 0.75)
