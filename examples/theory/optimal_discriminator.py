@@ -94,7 +94,7 @@ def draw(way: np.ndarray, D: Layer, family: list[tuple[float, float, float]]) ->
     network.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, 0.98))
     network.set_ylim(-0.02, 1.35)
     frame(network, "A network: the same, between the samples as well", "x", "D, and the densities")
-    fine = np.linspace(0, 4.4, 45)
+    fine = np.linspace(0, 4.4, 23)
     for s, color, marker in ((0.5, VERMILLION, "^"), (1.0, BLUE, "o"), (2.0, GREEN, "s")):
         values.plot(fine, [closed_form(UNIT, Bells((m,), s))[0] for m in fine], color=color)
         dots = [(m, value) for m, own, value in family if own == s]
