@@ -91,11 +91,11 @@ class StrictArray(NDArrayOperatorsMixin):
             if len(kwargs["out"]) != 1:
                 raise ValueError("The 'out' parameter must have exactly one array value")
             kwargs["out"] = kwargs["out"][0]
-        return _call("cupy", name, ufunc, inputs, kwargs)
+        return self._call("cupy", name, ufunc, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         section = "cupy" + function.__module__.removeprefix("numpy")
-        return _call(section, function.__name__, function, args, kwargs)
+        return self._call(section, function.__name__, function, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to do so explicitly.")
@@ -105,9 +105,9 @@ class StrictArray(NDArrayOperatorsMixin):
             raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
         value = getattr(self._host, name)
         if callable(value):
-            return lambda *args, **kwargs: _call("cupy.ndarray", name, value, args, kwargs)
+            return lambda *args, **kwargs: self._call("cupy.ndarray", name, value, args, kwargs)
         if isinstance(value, np.ndarray | np.generic):
-            return _wrap(value)
+            return self._wrap(value)
         if not isinstance(value, CONTENTS):
             raise AttributeError(f"the stand-in does not imitate cupy.ndarray.{name}")
         return value
@@ -138,7 +138,7 @@ class StrictArray(NDArrayOperatorsMixin):
         key = _index(key)
         picked = self._host[key]
         # one element is a view too, as in CuPy; NumPy would copy it out as a scalar
-        return StrictArray(self._host[(*key, ...)] if isinstance(picked, np.generic) else picked)
+        return type(self)(self._host[(*key, ...)] if isinstance(picked, np.generic) else picked)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(value, (StrictArray, *SCALARS)):
@@ -176,21 +176,27 @@ class StrictArray(NDArrayOperatorsMixin):
         _sync(how)
         return self._host
 
+    def _call(self, section: str, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Check a call as CuPy would, let NumPy compute it on the arrays behind, wrap what comes back."""
+        complaint = cupy_api.complaint(section, name, kwargs)
+        if complaint:
+            raise TypeError(complaint)
+        if name in WAITS or (name == "where" and len(args) == 1):
+            _sync(f"{name}()")
+        result = function(*map(_behind, args), **{keyword: _behind(value) for keyword, value in kwargs.items()})
+        if name in ("empty", "empty_like") and result.dtype.kind in "fc":
+            result.fill(np.nan)
+        if name in ANSWERS:
+            result = np.asarray(result)
+        out = kwargs.get("out")
+        return self._wrap(result) if out is None else out
 
-def _call(section: str, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Check a call as CuPy would, let NumPy compute it on the arrays behind, wrap what comes back."""
-    complaint = cupy_api.complaint(section, name, kwargs)
-    if complaint:
-        raise TypeError(complaint)
-    if name in WAITS or (name == "where" and len(args) == 1):
-        _sync(f"{name}()")
-    result = function(*map(_behind, args), **{keyword: _behind(value) for keyword, value in kwargs.items()})
-    if name in ("empty", "empty_like") and result.dtype.kind in "fc":
-        result.fill(np.nan)
-    if name in ANSWERS:
-        result = np.asarray(result)
-    out = kwargs.get("out")
-    return _wrap(result) if out is None else out
+    def _wrap(self, result: Any) -> Any:
+        if isinstance(result, np.ndarray | np.generic):
+            return type(self)(np.asarray(result))
+        if isinstance(result, list | tuple):
+            return [self._wrap(item) for item in result] if isinstance(result, list) else tuple(map(self._wrap, result))
+        return result
 
 
 def _sync(what: str) -> None:
@@ -209,14 +215,6 @@ def _behind(value: Any) -> Any:
     if any(on_device) and not all(on_device):
         raise TypeError("Unsupported type: a list of arrays of which some are not on the device")
     return type(value)(map(_behind, value))
-
-
-def _wrap(result: Any) -> Any:
-    if isinstance(result, np.ndarray | np.generic):
-        return StrictArray(np.asarray(result))
-    if isinstance(result, list | tuple):
-        return [_wrap(item) for item in result] if isinstance(result, list) else tuple(map(_wrap, result))
-    return result
 
 
 def _index(key: Any) -> tuple[Any, ...]:
