@@ -1,18 +1,20 @@
 """The engine room: what the pages ask of the machine, made fast here and nowhere else.
 
-Each kernel is one formula. It has a version for NumPy arrays (`cpu/`, written for speed) and one for any array that
-follows NumPy's protocols (`general.py`, written to be read; CuPy arrays take it). The type of the first argument
-chooses. Images are (N, H, W, C), weights of convolutions (KH, KW, C, O), all arrays of one call share one data type.
+Each kernel is one formula. It has a version for NumPy arrays (`cpu/`, written for speed), one for arrays on a GPU
+(`cuda/`, likewise) and one for any array that follows NumPy's protocols (`general.py`, written to be read). The type of
+the first argument chooses. Images are (N, H, W, C), weights of convolutions (KH, KW, C, O), all arrays of one call
+share one data type.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 
 import numpy as np
 
 from minigan.device import Array
-from minigan.kernels import cpu, general
+from minigan.kernels import cpu, cuda, general, random
 from minigan.kernels.geometry import Pair, conv_size, conv_transpose_size, pair
 
 __all__ = [
@@ -25,7 +27,12 @@ __all__ = [
     "conv_size",
     "conv_transpose_size",
     "correlate",
+    "draw_normal",
+    "draw_rows",
+    "draw_uniform",
     "dropout_mask",
+    "fused_update",
+    "fusible",
     "leaky_relu",
     "leaky_relu_grad",
     "match",
@@ -38,11 +45,23 @@ __all__ = [
     "spread",
     "sum_pool",
     "sum_pool_grad",
+    "take",
+    "tick",
 ]
 
 
 def _for(x: Array) -> ModuleType:
-    return cpu if isinstance(x, np.ndarray) else general
+    if isinstance(x, np.ndarray):
+        return cpu
+    return cuda if _on_gpu(x) else general
+
+
+def _drawing_for(x: Array) -> ModuleType:
+    return cuda if _on_gpu(x) else random
+
+
+def _on_gpu(x: Array) -> bool:
+    return hasattr(type(x), "__cuda_array_interface__")
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -136,3 +155,66 @@ def sum_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
 def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
     """The x of shape (N, *size, C) with <sum_pool(x'), dy> = <x', x> for every x'."""
     return _for(dy).sum_pool_grad(dy, size, kernel, stride, padding)
+
+
+def draw_uniform(out: Array, key: Sequence[int], step: Array, part: int) -> None:
+    """Fill `out`, float32, with multiples of 2^-24 from [0, 1) that follow from key, step and part alone.
+
+    key: (seed, stream), two numbers below 2^64. step: an array of one uint64 where `out` is, read when the numbers are
+    made, so that a recorded step draws anew at every replay. part: tells the draws of one step apart, below 2^32.
+    """
+    _checked(out, np.float32, step)
+    _drawing_for(out).draw_uniform(out, key, step, part)
+
+
+def draw_normal(out: Array, key: Sequence[int], step: Array, part: int) -> None:
+    """Fill `out` with standard normal numbers as `draw_uniform` does with uniform ones; machines agree to a few ulp."""
+    _checked(out, np.float32, step)
+    _drawing_for(out).draw_normal(out, key, step, part)
+
+
+def draw_rows(rows: Array, n: int, key: Sequence[int], seen: Array) -> None:
+    """Fill `rows`, int32, with the rows of 0 ... n - 1 that make batch number `seen`: an array of one uint64.
+
+    The batches cut an endless list of epochs, each of which is a permutation of all rows that follows from its number
+    and the key: a batch may begin in one epoch and end in the next.
+    """
+    if not 0 < n < 2**31:
+        raise ValueError(f"rows are drawn from 1 to 2^31 - 1 rows, not from {n}")
+    _checked(rows, np.int32, seen)
+    _drawing_for(rows).draw_rows(rows, n, key, seen)
+
+
+def take(images: Array, rows: Array) -> Array:
+    """images[rows], float32; of uint8 pixels p it is p / 127.5 - 1, in [-1, 1]. No row is checked."""
+    return _drawing_for(images).take(images, rows)
+
+
+def tick(step: Array) -> None:
+    """step ← step + 1, where it is."""
+    _drawing_for(step).tick(step)
+
+
+def fusible(*arrays: Array) -> bool:
+    """Does `fused_update` take these arrays? Contiguous float32 on a GPU."""
+    return all(_on_gpu(a) and cuda.fusible(a) for a in arrays)
+
+
+def fused_update(
+    rule: str, moves: Sequence[Sequence[Array | None]], hyper: Sequence[float], clock: Array, decay: float = 0
+) -> None:
+    """One step of an optimizer for all arrays of a network at once, in place, on a GPU.
+
+    rule: sgd, rmsprop, adam, adamax, or follow, which changes averages only. moves: for each array (p, g, first moment,
+    second moment, average), None for what there is not. hyper: (momentum,), (alpha, eps), (beta1, beta2, eps) twice, ().
+    clock: float32 (number of this step, number of this step of the average, learning rate), read when the step is made.
+    decay: the average's.
+    """
+    cuda.fused_update(rule, moves, hyper, clock, decay)
+
+
+def _checked(out: Array, dtype: type, count: Array) -> None:
+    if out.dtype != dtype or not out.flags.c_contiguous:
+        raise TypeError(f"draws fill contiguous arrays of {np.dtype(dtype)}, got {out.dtype} of shape {out.shape}")
+    if count.dtype != np.uint64 or count.size != 1:
+        raise TypeError(f"a count is an array of one uint64, got {count.dtype} of shape {count.shape}")

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable
 
 import numpy as np
 
+from minigan import kernels
 from minigan.device import Array
 from minigan.optim.pieces import CHUNK, pieces
 
@@ -45,9 +46,12 @@ class Average:
         np.multiply(u, self._weight, out=u)
         np.add(average, u, out=average)
 
-    def finish(self, done: Container[str] = ()) -> None:
-        """Take in all arrays but those whose names are in `done`."""
+    def finish(self, done: Container[str] = (), clock: Array | None = None) -> None:
+        """Take in all arrays but those whose names are in `done`; on a GPU that counts the steps, by its `clock`."""
         rest = [name for name in self.source if name not in done]
+        if clock is not None and kernels.fusible(*(self.source[name] for name in rest)):
+            moves = [(self.source[name], None, None, None, self.target[name]) for name in rest]
+            return kernels.fused_update("follow", moves, (), clock, self.decay)
         scratch = [np.empty_like(self.source[name], shape=(CHUNK,)) for name in rest[:1]]
         for name in rest:
             for new, average in pieces(self.source[name], self.target[name]):

@@ -2,7 +2,7 @@
 
 They take the arrays of `network.named_params()` and, at each step, a dict of gradients under the same names. The
 arithmetic runs in cache-sized pieces, every operation writing into scratch or into the array itself: a step costs a
-few reads and one write of memory per number, whatever the formula looks like.
+few reads and one write of memory per number, whatever the formula looks like. On a GPU it is one kernel for all.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from minigan import kernels
 from minigan.device import Array
 from minigan.optim.average import Average
+from minigan.optim.clock import Clock
 from minigan.optim.pieces import CHUNK, pieces
 
 
@@ -42,11 +44,17 @@ class Optimizer:
     `state` maps "moment/parameter" to an array; together with `t`, the number of steps taken, it is all that a
     checkpoint needs. `average`, where one is set, takes in what a piece has become while it is still in the cache.
     `workers`, where some are set, share the pieces, which do not know of each other: the numbers are the same.
+
+    On a GPU, `t` and `lr` have a copy in its memory that the kernel reads. A recorded step goes on with it: call
+    `on_device` before each replay, which tells the GPU what it does not know yet, and `count` for each. Recording
+    counts a step that is not made: set `t` (and the average's) back to what it was.
     """
 
     moments: tuple[str, ...] = ()  # names of the arrays kept for each parameter
+    rule: str | None = None  # the fused kernel that has the class's own formula
     average: Average | None = None
     workers: Workers | None = None
+    _clock: Clock | None = None
 
     def __init__(self, params: Iterable[tuple[str, Array]], lr: float) -> None:
         self.params = dict(params)
@@ -62,10 +70,11 @@ class Optimizer:
 
     def step(self, grads: Mapping[str, Any]) -> None:
         """Move every parameter by its gradient; ValueError for a wrong name or shape, before anything moves."""
-        moves = list(self._moves(self._checked(grads)))
-        self.t += 1
-        if self.average is not None:
-            self.average.begin()
+        flat = self._checked(grads)
+        if self._fused():
+            return self._step_on_device(flat)
+        moves = list(self._moves(flat))
+        self.count()
         if self.workers is None:
             self._make(moves)
         else:
@@ -73,6 +82,44 @@ class Optimizer:
             self.workers.run(lambda rank: self._make(moves[rank::size]))
         if self.average is not None:
             self.average.finish(done=self.params)
+
+    def count(self) -> None:
+        """Count one step more, of the average too."""
+        self.t += 1
+        if self.average is not None:
+            self.average.begin()
+        if self._clock is not None:
+            self._clock.count()
+
+    def on_device(self) -> None:
+        """Tell the GPU `t` and `lr` where they are not what it counts by; elsewhere nothing."""
+        if self._fused():
+            if self._clock is None:
+                self._clock = Clock(next(iter(self.params.values())))
+            self._clock.tell(self.t, self.t if self.average is None else self.average.t, self.lr)
+
+    def _fused(self) -> bool:
+        # a subclass without a rule of its own may have another formula
+        return "rule" in vars(type(self)) and kernels.fusible(*self.params.values())
+
+    def _step_on_device(self, grads: dict[str, Array]) -> None:
+        self.on_device()
+        clock = cast("Clock", self._clock)
+        clock.tick()
+        self.count()
+        averages = {} if self.average is None else self.average.target
+        moves = []
+        for name, p in self.params.items():
+            m, v = ([self.state[f"{moment}/{name}"] for moment in self.moments] + [None])[:2]
+            moves.append((p, np.ascontiguousarray(grads[name], dtype=p.dtype), m, v, averages.get(name)))
+        decay = 0.0 if self.average is None else self.average.decay
+        kernels.fused_update(cast("str", self.rule), moves, self._hyper(), clock.array, decay)
+        if self.average is not None:
+            self.average.finish(done=self.params, clock=clock.array)
+
+    def _hyper(self) -> tuple[float, ...]:
+        """What the fused kernel takes besides t and lr."""
+        raise NotImplementedError(f"{type(self).__name__} has no fused kernel")
 
     def _checked(self, grads: Mapping[str, Any]) -> dict[str, Array]:
         """The gradients by the parameters' names."""

@@ -20,12 +20,16 @@ class SGD(Optimizer):
     """
 
     moments = ("v",)
+    rule = "sgd"
 
     def __init__(self, params: Iterable[tuple[str, Array]], lr: float = 0.1, *, momentum: float = 0.0) -> None:
         super().__init__(params, lr)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
         self.momentum = momentum
+
+    def _hyper(self) -> tuple[float, ...]:
+        return (self.momentum,)
 
     def _update(self, *arrays: Array) -> None:
         p, g, v, u = arrays
@@ -44,6 +48,7 @@ class RMSProp(Optimizer):
     """
 
     moments = ("s",)
+    rule = "rmsprop"
 
     def __init__(
         self, params: Iterable[tuple[str, Array]], lr: float = 1e-2, *, alpha: float = 0.99, eps: float = 1e-8
@@ -52,6 +57,9 @@ class RMSProp(Optimizer):
         if not (0 <= alpha < 1 and eps > 0):
             raise ValueError(f"RMSProp needs alpha in [0, 1) and eps > 0, got {alpha} and {eps}")
         self.alpha, self.eps = alpha, eps
+
+    def _hyper(self) -> tuple[float, ...]:
+        return self.alpha, self.eps
 
     def _update(self, *arrays: Array) -> None:
         p, g, s, u = arrays
@@ -79,6 +87,7 @@ class Adam(Optimizer):
     """
 
     moments = ("m", "v")
+    rule = "adam"
 
     def __init__(
         self,
@@ -92,6 +101,9 @@ class Adam(Optimizer):
         if not (0 <= betas[0] < 1 and 0 <= betas[1] < 1 and eps > 0):
             raise ValueError(f"Adam needs both betas in [0, 1) and eps > 0, got {betas} and {eps}")
         self.betas, self.eps = betas, eps
+
+    def _hyper(self) -> tuple[float, ...]:
+        return *self.betas, self.eps
 
     def _update(self, *arrays: Array) -> None:
         p, g, m, v, u = arrays
@@ -123,6 +135,7 @@ class AdaMax(Optimizer):
     """
 
     moments = ("m", "v")
+    rule = "adamax"
 
     def __init__(
         self,
@@ -136,6 +149,9 @@ class AdaMax(Optimizer):
         if not (0 <= betas[0] < 1 and 0 <= betas[1] < 1 and eps > 0):
             raise ValueError(f"AdaMax needs both betas in [0, 1) and eps > 0, got {betas} and {eps}")
         self.betas, self.eps = betas, eps
+
+    def _hyper(self) -> tuple[float, ...]:
+        return *self.betas, self.eps
 
     def _update(self, *arrays: Array) -> None:
         p, g, m, v, u = arrays

@@ -22,6 +22,7 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
 #define __global__
 #define __device__ static
 #define __constant__ static const
+#define __grid_constant__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __shared__ static __attribute__((section("shim_shared")))

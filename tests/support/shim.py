@@ -16,6 +16,7 @@ from typing import Any
 from minigan.kernels.cuda.launch import HEAD
 
 HEADER = Path(__file__).with_name("cuda_shim.h")
+BY_VALUE = re.compile(r"const __grid_constant__ (\w+) (\w+)")
 DYNAMIC = re.compile(r"extern __shared__ ([\w ]+?) (\w+)\[\];")
 ERRORS = {1: "threads of one block wait at different __syncthreads()"}
 GXX = shutil.which("g++")
@@ -80,14 +81,22 @@ def cpu_text(text: str) -> str:
     together = "true" if re.search("__syncthreads|__shfl", text) else "false"
     wrappers = []
     for name, parameters in HEAD.findall(text):
-        names = [re.split(r"[\s*]+", parameter.strip())[-1] for parameter in parameters.split(",")]
+        taken, given = zip(*map(_passed_on, parameters.split(",")), strict=True)
         wrappers.append(
             f'extern "C" int shim_{name}(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,'
-            f" unsigned shared, unsigned seed, {parameters}) {{\n"
+            f" unsigned shared, unsigned seed, {', '.join(taken)}) {{\n"
             f"  return shim::run({{gx, gy, gz}}, {{bx, by, bz}}, shared, seed, {together},"
-            f" [&] {{ {name}({', '.join(names)}); }});\n}}\n"
+            f" [&] {{ {name}({', '.join(given)}); }});\n}}\n"
         )
     return '#define CPU_SHIM\n#include "cuda_shim.h"\n#line 1\n' + text + "".join(wrappers)
+
+
+def _passed_on(parameter: str) -> tuple[str, str]:
+    """How a launching function takes a kernel's parameter, and gives it to the kernel: a struct comes by address."""
+    by_value = BY_VALUE.search(parameter)
+    if by_value:
+        return f"const {by_value[1]}* {by_value[2]}", f"*{by_value[2]}"
+    return parameter, re.split(r"[\s*]+", parameter.strip())[-1]
 
 
 def _argument(value: Any) -> Any:
@@ -95,6 +104,6 @@ def _argument(value: Any) -> Any:
         return ctypes.c_void_p(None)
     if hasattr(value, "__cuda_array_interface__"):
         return ctypes.c_void_p(value.__cuda_array_interface__["data"][0])
-    return {"f": ctypes.c_float, "i": ctypes.c_int, "I": ctypes.c_uint, "L": ctypes.c_ulonglong}[value.dtype.char](
-        value.item()
-    )
+    if value.dtype.names is not None:
+        return ctypes.c_void_p(value.ctypes.data)
+    return {"f": ctypes.c_float, "i": ctypes.c_int, "I": ctypes.c_uint}[value.dtype.char](value.item())

@@ -21,18 +21,18 @@ HEAD = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s
 TYPES = {
     "float": np.dtype("f4"),
     "int": np.dtype("i4"),
-    "unsigned int": np.dtype("u4"),
-    "unsigned long long": np.dtype("u8"),
+    "u32": np.dtype("u4"),
+    "u64": np.dtype("u8"),
     "unsigned char": np.dtype("u1"),
 }
 Size = int | tuple[int, ...]
 
 
 class Parameter(NamedTuple):
-    """One parameter of a kernel, as its source declares it."""
+    """One parameter of a kernel, as its source declares it; a struct of the source's own has no dtype here."""
 
     name: str
-    dtype: np.dtype
+    dtype: np.dtype | None
     pointer: bool
 
 
@@ -78,14 +78,16 @@ class Nvrtc:
         function(grid, block, args, shared_mem=shared)
 
 
-backend: ContextVar[Backend] = ContextVar("backend", default=Nvrtc())
+GPU = Nvrtc()
+backend: ContextVar[Backend] = ContextVar("backend")  # not set: the GPU
 
 
 def launch(name: str, grid: Size, block: Size, *args: Any, shared: int = 0) -> None:
     """Run kernel `name` in `grid` blocks of `block` threads; `shared` is its dynamic shared memory in bytes.
 
     Arguments are contiguous GPU arrays (None: a null pointer) and NumPy scalars, each of exactly the type that the
-    kernel declares; anything else raises TypeError. An empty grid has nothing to do.
+    kernel declares, and for a struct an array of one record that lies in memory as the struct does; anything else
+    raises TypeError. An empty grid has nothing to do.
     """
     kernel = kernels()[name]
     if len(args) != len(kernel.parameters):
@@ -96,7 +98,7 @@ def launch(name: str, grid: Size, block: Size, *args: Any, shared: int = 0) -> N
     blocks = grid if isinstance(grid, tuple) else (grid,)
     threads = block if isinstance(block, tuple) else (block,)
     if 0 not in blocks:
-        backend.get().run(kernel.source, name, blocks, threads, args, shared)
+        backend.get(GPU).run(kernel.source, name, blocks, threads, args, shared)
 
 
 @cache
@@ -126,11 +128,16 @@ def _module(source: Path, device: int) -> Any:
 def _parameter(text: str) -> Parameter:
     """The parameter that `const float* __restrict__ x` declares."""
     pointer = "*" in text
-    *words, name = text.replace("__restrict__", " ").replace("const", " ").replace("*", " ").split()
-    return Parameter(name, TYPES[" ".join(words)], pointer)
+    *words, name = text.replace("__restrict__", " ").replace("__grid_constant__", " ").replace("*", " ").split()
+    kind = " ".join(word for word in words if word != "const")
+    if pointer and kind not in TYPES:
+        raise TypeError(f"no array has the type of the parameter {text.strip()!r}")
+    return Parameter(name, TYPES.get(kind), pointer)
 
 
 def _fits(value: Any, parameter: Parameter) -> bool:
+    if parameter.dtype is None:
+        return isinstance(value, np.ndarray) and value.dtype.names is not None and value.size == 1
     if not parameter.pointer:
         return type(value) is parameter.dtype.type
     if value is None:
@@ -141,6 +148,8 @@ def _fits(value: Any, parameter: Parameter) -> bool:
 
 
 def _wanted(parameter: Parameter) -> str:
+    if parameter.dtype is None:
+        return "an array of one record"
     return f"a contiguous GPU array of {parameter.dtype}" if parameter.pointer else f"a numpy.{parameter.dtype}"
 
 
