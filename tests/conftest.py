@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import fake_cuda as fake
 from support import shim
 
 from minigan.kernels.cuda import launch
@@ -30,5 +31,6 @@ def fake_cuda(shim_folder: Path) -> Iterator[shim.Shim]:
     """Inside the test kernels run on the CPU, on arrays of `support.fake_cuda`."""
     on_cpu = shim.Shim(shim_folder)
     token = launch.backend.set(on_cpu)
-    yield on_cpu
+    with fake.fences():
+        yield on_cpu
     launch.backend.reset(token)

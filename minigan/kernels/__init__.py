@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -201,14 +202,14 @@ def fusible(*arrays: Array) -> bool:
 
 
 def fused_update(
-    rule: str, moves: Sequence[Sequence[Array | None]], hyper: Sequence[float], clock: Array, decay: float = 0
+    rule: str, moves: Sequence[Sequence[Any]], hyper: Sequence[float], clock: Array, decay: float = 0
 ) -> None:
     """One step of an optimizer for all arrays of a network at once, in place, on a GPU.
 
     rule: sgd, rmsprop, adam, adamax, or follow, which changes averages only. moves: for each array (p, g, first moment,
-    second moment, average), None for what there is not. hyper: (momentum,), (alpha, eps), (beta1, beta2, eps) twice, ().
-    clock: float32 (number of this step, number of this step of the average, learning rate), read when the step is made.
-    decay: the average's.
+    second moment, average), None for what there is not. hyper: (momentum,); (alpha, eps); (beta1, beta2, eps) for the
+    Adams; (). clock: float32 (number of this step, of this step of the average, learning rate), read when the step is
+    made. decay: the average's.
     """
     cuda.fused_update(rule, moves, hyper, clock, decay)
 

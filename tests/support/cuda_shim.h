@@ -4,13 +4,10 @@
 // depends on the order of threads between two barriers comes out wrong here too. Shared memory holds NaN when a block
 // begins. What this cannot see: races inside one warp, alignment of wide loads, speed.
 #pragma once
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <functional>
-#include <numeric>
-#include <random>
+#include <math.h>
+#include <string.h>
 #include <ucontext.h>
+#include <utility>
 #include <vector>
 
 struct dim3 { unsigned x, y, z; };
@@ -29,8 +26,8 @@ static dim3 threadIdx, blockIdx, blockDim, gridDim;
 extern char __start_shim_shared[] __attribute__((weak, visibility("hidden")));
 extern char __stop_shim_shared[] __attribute__((weak, visibility("hidden")));
 
-using std::max;
-using std::min;
+template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
+template <typename T> static inline T min(T a, T b) { return b < a ? b : a; }
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
@@ -56,7 +53,9 @@ static std::vector<float> exchanged[2];
 static std::vector<unsigned> exchanges;
 static std::vector<char> dynamic;
 static unsigned current;
-static std::function<void()>* body;
+static void (*body)(const void*);  // the kernel, given its arguments
+static const void* arguments;
+static unsigned long long chance;
 
 static void yield(int line) {
   waits_at[current] = line;
@@ -64,7 +63,7 @@ static void yield(int line) {
 }
 
 static void begin() {
-  (*body)();
+  body(arguments);
   done[current] = 1;
   swapcontext(&fibres[current], &home);
 }
@@ -74,37 +73,58 @@ static void set_thread(unsigned t) {
   current = t;
 }
 
-static Error run_block(unsigned T, std::mt19937& random) {
+static void shuffle(std::vector<unsigned>& order) {
+  for (size_t i = order.size(); i > 1; --i) {
+    chance = chance * 6364136223846793005ull + 1442695040888963407ull;
+    std::swap(order[i - 1], order[(chance >> 33) % i]);
+  }
+}
+
+static Error run_block(unsigned T) {
+  std::vector<unsigned> waiting(T);
   done.assign(T, 0);
   exchanges.assign(T, 0);
   for (unsigned t = 0; t < T; ++t) {
+    waiting[t] = t;
     getcontext(&fibres[t]);
     fibres[t].uc_stack.ss_sp = &stacks[t * STACK];
     fibres[t].uc_stack.ss_size = STACK;
     makecontext(&fibres[t], begin, 0);
   }
-  std::vector<unsigned> waiting(T);
-  std::iota(waiting.begin(), waiting.end(), 0u);
   while (!waiting.empty()) {
-    std::shuffle(waiting.begin(), waiting.end(), random);
+    shuffle(waiting);
     for (unsigned t : waiting) {
       set_thread(t);
       swapcontext(&home, &fibres[t]);
     }
-    waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [](unsigned t) { return done[t]; }), waiting.end());
+    std::vector<unsigned> still;
     for (unsigned t : waiting)
-      if (waits_at[t] != waits_at[waiting[0]]) return divergent_barrier;
+      if (!done[t]) still.push_back(t);
+    for (unsigned t : still)
+      if (waits_at[t] != waits_at[still[0]]) return divergent_barrier;
+    waiting = still;
   }
   return none;
 }
 
-static int run(dim3 grid, dim3 block, unsigned shared, unsigned seed, bool together, std::function<void()> kernel) {
+static Error run_together_or_in_turn(unsigned T, bool together) {
+  if (together) return run_block(T);
+  for (unsigned t = 0; t < T; ++t) {
+    set_thread(t);
+    body(arguments);
+  }
+  return none;
+}
+
+template <typename Kernel>
+static int run(dim3 grid, dim3 block, unsigned shared, unsigned seed, bool together, const Kernel& kernel) {
   gridDim = grid;
   blockDim = block;
-  body = &kernel;
-  std::mt19937 random(seed);
+  body = [](const void* it) { (*(const Kernel*)it)(); };
+  arguments = &kernel;
+  chance = seed;
   unsigned T = block.x * block.y * block.z;
-  fibres.resize(std::max<size_t>(fibres.size(), T));
+  if (fibres.size() < T) fibres.resize(T);
   waits_at.resize(fibres.size());
   stacks.resize(fibres.size() * STACK);
   for (auto& values : exchanged) values.resize(fibres.size());
@@ -114,14 +134,7 @@ static int run(dim3 grid, dim3 block, unsigned shared, unsigned seed, bool toget
         blockIdx = {x, y, z};
         dynamic.assign(shared + 16, (char)0xff);
         memset(__start_shim_shared, 0xff, __stop_shim_shared - __start_shim_shared);
-        if (together) {
-          if (Error error = run_block(T, random)) return error;
-        } else {
-          for (unsigned t = 0; t < T; ++t) {
-            set_thread(t);
-            kernel();
-          }
-        }
+        if (Error error = run_together_or_in_turn(T, together)) return error;
       }
   return none;
 }

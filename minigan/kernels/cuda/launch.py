@@ -18,7 +18,7 @@ import numpy as np
 
 SOURCES = Path(__file__).parent / "source"
 HEAD = re.compile(r'extern "C" __global__ void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\(([^)]*)\)\s*\{')
-TYPES = {
+TYPES: dict[str, np.dtype] = {
     "float": np.dtype("f4"),
     "int": np.dtype("i4"),
     "u32": np.dtype("u4"),

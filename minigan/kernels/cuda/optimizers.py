@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def fusible(a: Array) -> bool:
 
 
 def fused_update(
-    rule: str, moves: Sequence[Sequence[Array | None]], hyper: Sequence[float], clock: Array, decay: float = 0
+    rule: str, moves: Sequence[Sequence[Any]], hyper: Sequence[float], clock: Array, decay: float = 0
 ) -> None:
     numbers = [np.float32(number) for number in (decay, *_constants(rule, hyper))]
     some = [move for move in moves if move[0].size > 0]
@@ -49,7 +50,7 @@ def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
-def _table(moves: Sequence[Sequence[Array | None]]) -> tuple[np.ndarray, int]:
+def _table(moves: Sequence[Sequence[Any]]) -> tuple[np.ndarray, int]:
     """The addresses and sizes of up to ARRAYS arrays, and the number of blocks that work on them."""
     table = np.zeros(1, MOVES)
     row = table[0]

@@ -1,4 +1,4 @@
-// Maps of one number at a time. No #include: NVRTC, nvcc and the tests' g++ all take this text as it is.
+// Maps of one number at a time. NVRTC, nvcc and the tests' g++ all take this text as it is: it includes nothing.
 
 // y = max(x, slope * x), 0 <= slope <= 1. Not a number stays none; with a slope of 0, -inf * 0 must not become one.
 extern "C" __global__ void leaky_relu(const float* __restrict__ x, float* __restrict__ y, float slope, int n) {

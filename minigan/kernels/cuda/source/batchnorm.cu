@@ -1,5 +1,5 @@
 // The two maps of batch norm; channels are the columns of a row-major matrix of n numbers.
-// No #include: NVRTC, nvcc and the tests' g++ all take this text as it is.
+// Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 
 // y = max(t, slope * t) of t = weight * ((x - mean) * rstd) + bias
 extern "C" __global__ void batchnorm(const float* __restrict__ x, const float* __restrict__ mean,

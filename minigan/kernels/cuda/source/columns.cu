@@ -2,7 +2,7 @@
 //
 // A block of W x H threads, both powers of two, takes W columns and one slice of the rows, of which there are gridDim.y;
 // thread row y takes rows y, y + H, ... of the slice. What the slices give is put together by a second launch, always
-// in the same order, so that the same numbers give the same bits. No #include: NVRTC, nvcc and g++ take this text.
+// in the same order, so that the same numbers give the same bits. Nothing is included: NVRTC, nvcc and g++ take it.
 
 #define THREADS 256
 

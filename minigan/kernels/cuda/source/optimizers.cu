@@ -1,5 +1,5 @@
 // One step of an optimizer, all arrays of a network in one launch; minigan/optim/rules.py has the formulas.
-// No #include: NVRTC, nvcc and the tests' g++ all take this text as it is.
+// Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 //
 // A block works on one array, a thread on one of its numbers. Block `first[k]` is the first of array k. The clock in
 // memory, (number of this step, number of this average, learning rate), is what a recorded step goes by.

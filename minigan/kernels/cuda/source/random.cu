@@ -1,5 +1,5 @@
 // Random numbers, shuffled rows and their images: minigan/kernels/random.py says what each is, this says it bit for bit.
-// No #include: NVRTC, nvcc and the tests' g++ all take this text as it is.
+// Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 
 typedef unsigned int u32;
 typedef unsigned long long u64;
