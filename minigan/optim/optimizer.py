@@ -111,7 +111,8 @@ class Optimizer:
         moves = []
         for name, p in self.params.items():
             m, v = ([self.state[f"{moment}/{name}"] for moment in self.moments] + [None])[:2]
-            moves.append((p, np.ascontiguousarray(grads[name], dtype=p.dtype), m, v, averages.get(name)))
+            g = grads[name] if kernels.fusible(grads[name]) else grads[name].astype(p.dtype, order="C")
+            moves.append((p, g, m, v, averages.get(name)))
         decay = 0.0 if self.average is None else self.average.decay
         kernels.fused_update(cast("str", self.rule), moves, self._hyper(), clock.array, decay)
         if self.average is not None:

@@ -1,8 +1,10 @@
 // Sums down the columns of row-major matrices: the sums of batch norm and of biases, channels being columns.
 //
-// A block of W x H threads, both powers of two, takes W columns and one slice of the rows, of which there are gridDim.y;
-// thread row y takes rows y, y + H, ... of the slice. What the slices give is put together by a second launch, always
-// in the same order, so that the same numbers give the same bits. Nothing is included: NVRTC, nvcc and g++ take it.
+// A block of W x H threads, both powers of two, takes W columns and one of gridDim.y slices of the rows; its row y of
+// threads takes rows y, y + H, ... of the slice. What the slices give is put together by a second launch, always
+// in the same order: the same numbers give the same bits.
+//
+// Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 
 #define THREADS 256
 

@@ -1,4 +1,4 @@
-// Random numbers, shuffled rows and their images: minigan/kernels/random.py says what each is, this says it bit for bit.
+// Random numbers, shuffled rows and their images, as minigan/kernels/random.py has them, bit for bit.
 // Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 
 typedef unsigned int u32;
