@@ -126,6 +126,7 @@ def test_not_a_number_is_not_hidden(fake_cuda: Shim) -> None:
     on_device = fake.to_device(x)
     for answer in (*kernels.moments(on_device), kernels.channel_sum(on_device)):
         np.testing.assert_array_equal(np.isnan(answer.get()), [False, True, False])
+    assert np.isnan(kernels.moments(on_device[350:351])[1].get()).tolist() == [False, True, False]
     for slope in (0, 0.2):
         for y in (kernels.leaky_relu(on_device, slope), kernels.batchnorm(on_device, *[ones] * 4, slope)):
             np.testing.assert_array_equal(np.isnan(y.get()), np.isnan(x))
@@ -135,6 +136,11 @@ def test_leaky_relu_takes_infinities(fake_cuda: Shim) -> None:
     x = fake.to_device(np.array([-np.inf, -2, -0.0, 0, np.inf], np.float32))
     np.testing.assert_array_equal(kernels.leaky_relu(x, 0).get(), [0, 0, 0, 0, np.inf])
     np.testing.assert_array_equal(kernels.leaky_relu(x, 0.5).get(), [-np.inf, -1, 0, 0, np.inf])
+
+
+def test_the_gradient_at_zero_is_the_slope(fake_cuda: Shim) -> None:
+    y, dy = (fake.to_device(np.array(x, np.float32)) for x in ([-1, -0.0, 0, 1], [3] * 4))
+    np.testing.assert_array_equal(kernels.leaky_relu_grad(dy, y, 0.5).get(), [1.5, 1.5, 1.5, 3])
 
 
 def test_batchnorm_grad_may_write_over_dy(fake_cuda: Shim) -> None:

@@ -25,6 +25,7 @@ TYPES: dict[str, np.dtype] = {
     "u64": np.dtype("u8"),
     "unsigned char": np.dtype("u1"),
 }
+PLENTY = 48 * 1024  # bytes of shared memory beyond which a kernel has to be told
 Size = int | tuple[int, ...]
 
 
@@ -73,7 +74,7 @@ class Nvrtc:
         import cupy
 
         function = _compiled(source, name, cupy.cuda.runtime.getDevice())
-        if shared > function.max_dynamic_shared_size_bytes:
+        if shared > PLENTY:
             function.max_dynamic_shared_size_bytes = shared
         function(grid, block, args, shared_mem=shared)
 
