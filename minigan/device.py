@@ -44,6 +44,10 @@ class Device:
         """Inside this context new GPU arrays are made on this device."""
         return nullcontext() if self.kind == "cpu" else _cupy().cuda.Device(self.index)
 
+    def cuda(self) -> ModuleType:
+        """CuPy's module of streams, graphs and memory pools."""
+        return _cupy().cuda
+
 
 CPU = Device("cpu")
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array, like
+from minigan import kernels
+from minigan.device import Array
 from minigan.layers import Layer, accumulate
+from minigan.random import Random
 
 EPS = 1e-12  # under a root: keeps its slope finite where a gradient is zero
 
@@ -42,7 +44,7 @@ class Slope:
         return ddu
 
 
-def between(name: str, rng: np.random.Generator | None, real: Array, fake: Array) -> Array:
+def between(name: str, rng: Random | None, real: Array, fake: Array) -> Array:
     """x̂_i = ε_i x_i + (1 - ε_i) y_i between real x and fake y (N, ...), ε_i ~ U[0, 1) one number per sample.
 
     ValueError names the objective: it was given no generator, or batches that do not pair.
@@ -51,7 +53,7 @@ def between(name: str, rng: np.random.Generator | None, real: Array, fake: Array
         raise ValueError(f"{name} draws points between real and fake: objectives.get({name!r}, rng=generator)")
     if real.shape != fake.shape:
         raise ValueError(f"{name} pairs real with fake samples, got shapes {real.shape} and {fake.shape}")
-    eps = like(rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
+    eps = kernels.uniform(real, (len(real),) + (1,) * (real.ndim - 1), rng)
     return eps * real + (1 - eps) * fake
 
 

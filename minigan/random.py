@@ -8,8 +8,34 @@ randomness needs saving: a run that goes on at step s draws what it would have d
 from __future__ import annotations
 
 import hashlib
+from typing import Any, TypeAlias
 
 import numpy as np
+
+
+class Counter:
+    """A stream of random numbers drawn where the arrays live: what a page gets in a Generator's place on a GPU.
+
+    A draw depends on three things: `key`, that is (seed, stream); the number in `step`, a uint64 array (1,) that lives
+    on the device itself, so that a step recorded once draws new numbers at every replay; and how many draws came
+    before it since `begin`. The kernels `uniform`, `dropout_mask` and `draw_normal` turn them into numbers.
+    """
+
+    def __init__(self, key: tuple[int, int], step: Any) -> None:
+        self.key, self.step = key, step
+        self._drawn = 0
+
+    def begin(self) -> None:
+        """Count the draws from 0 again: a new step begins."""
+        self._drawn = 0
+
+    def part(self) -> int:
+        """The number of this draw within its step; the next one has another."""
+        self._drawn += 1
+        return self._drawn - 1
+
+
+Random: TypeAlias = np.random.Generator | Counter  # what a page draws with
 
 
 class Streams:
@@ -32,6 +58,11 @@ class Streams:
         """A new generator for (seed, step, stream), whatever the others do."""
         counter = np.array([0, 0, part, step], np.uint64)
         return np.random.Generator(np.random.Philox(key=self._key(name), counter=counter))
+
+    def counter(self, name: str, step: Any) -> Counter:
+        """The stream for draws on the device that holds `step`, a uint64 array (1,)."""
+        seed, stream = self._key(name).tolist()
+        return Counter((seed, stream), step)
 
     def seek(self, step: int, part: int = 0) -> None:
         """Set every generator given out so far to the start of its numbers for this part of this step."""

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array
+from minigan.device import Array, like
 from minigan.kernels import cpu, cuda, general, random
 from minigan.kernels.geometry import Pair, conv_size, conv_transpose_size, pair
+from minigan.random import Counter, Random
 
 __all__ = [
     "Array",
@@ -38,6 +39,7 @@ __all__ = [
     "leaky_relu_grad",
     "match",
     "matmul",
+    "matrix_vector",
     "max_pool",
     "max_pool_grad",
     "max_pool_pick",
@@ -48,6 +50,8 @@ __all__ = [
     "sum_pool_grad",
     "take",
     "tick",
+    "uniform",
+    "vector_matrix",
 ]
 
 
@@ -68,6 +72,16 @@ def _on_gpu(x: Array) -> bool:
 def matmul(a: Array, b: Array) -> Array:
     """y = a · b for matrices (M, K) and (K, N)."""
     return _for(a).matmul(a, b)
+
+
+def matrix_vector(a: Array, v: Array) -> Array:
+    """y = a · v for a matrix (M, K) and a vector (K,)."""
+    return _for(a).matrix_vector(a, v)
+
+
+def vector_matrix(u: Array, a: Array) -> Array:
+    """y = aᵀ · u for a vector (M,) and a matrix (M, K)."""
+    return _for(a).vector_matrix(u, a)
 
 
 def correlate(x: Array, w: Array, stride: Pair, padding: Pair) -> Array:
@@ -125,9 +139,24 @@ def leaky_relu_grad(dy: Array, y: Array, slope: float) -> Array:
     return _for(dy).leaky_relu_grad(dy, y, slope)
 
 
-def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:
+def dropout_mask(x: Array, p: float, rng: Random) -> Array:
     """An array like x: 0 with probability p, else 1 / (1 - p); p is rounded to a multiple of 2^-16."""
+    if isinstance(rng, Counter):
+        threshold = round(p * 2**16) / 2**16
+        return (uniform(x, x.shape, rng) >= threshold).astype(x.dtype) * x.dtype.type(1 / (1 - threshold))
     return _for(x).dropout_mask(x, p, rng)
+
+
+def uniform(x: Array, shape: tuple[int, ...], rng: Random) -> Array:
+    """Numbers in [0, 1) of this shape, of the data type of x and where x lives.
+
+    A Generator draws them on the host, in float64; a Counter where they are to live, with 24 bits.
+    """
+    if not isinstance(rng, Counter):
+        return like(rng.random(shape), x)
+    drawn = np.empty_like(x, shape=shape, dtype=np.float32, order="C")
+    draw_uniform(drawn, rng.key, rng.step, rng.part())
+    return drawn.astype(x.dtype, copy=False)
 
 
 def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:

@@ -14,6 +14,14 @@ def matmul(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
+def matrix_vector(a: Array, v: Array) -> Array:
+    return (a * v).sum(axis=1)
+
+
+def vector_matrix(u: Array, a: Array) -> Array:
+    return (u[:, np.newaxis] * a).sum(axis=0)
+
+
 def _columns(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
     """im2col: row (n, i, j) holds the window of x that output pixel (i, j) looks at, (N, OH, OW, KH, KW, C)."""
     (KH, KW), (SH, SW), (PH, PW) = kernel, stride, padding

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, any_shape
+from minigan.random import Random
 
 
 class Dropout(Layer):
@@ -26,7 +25,7 @@ class Dropout(Layer):
 
     shown = ("p",)
 
-    def __init__(self, p: float = 0.5, *, rng: np.random.Generator) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Random) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"p of Dropout is the share that is dropped, in [0, 1), got {p}")
         self.p, self.rng = p, rng

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from minigan import kernels
 from minigan.device import Array, like
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.layer import Cache, Grads, Layer
@@ -52,13 +53,13 @@ class SpectralNorm(Layer):
         self.layer, self.eps, self.params = layer, eps, layer.params
         W = self._matrix()
         self.u = self._unit(like(rng.normal(size=len(W)), W))
-        self.v = self._unit(_rows(self.u, W))
+        self.v = self._unit(kernels.vector_matrix(self.u, W))
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache outlives the next iteration
         if train:
-            v = self._unit(_rows(u, W))
-        Wv = _columns(W, v)
+            v = self._unit(kernels.vector_matrix(u, W))
+        Wv = kernels.matrix_vector(W, v)
         if train:
             u = self._unit(Wv)
         sigma = (u * Wv).sum()
@@ -111,15 +112,3 @@ class SpectralNorm(Layer):
 
     def __repr__(self) -> str:
         return f"SpectralNorm({self.layer})"
-
-
-# Products with one vector are einsum's, not BLAS's: on small matrices OpenBLAS was seen to report an invalid operation
-# among finite numbers.
-def _rows(u: Array, W: Array) -> Array:
-    """Wᵀ u."""
-    return np.einsum("o,or->r", u, W)
-
-
-def _columns(W: Array, v: Array) -> Array:
-    """W v."""
-    return np.einsum("or,r->o", W, v)

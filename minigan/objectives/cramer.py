@@ -9,6 +9,7 @@ import numpy as np
 from minigan.device import Array
 from minigan.objectives.objective import Defaults, Objective
 from minigan.penalties import EPS, Slope, between, towards
+from minigan.random import Random
 
 
 class Cramer(Objective):
@@ -49,7 +50,7 @@ class Cramer(Objective):
     fakes = 2
     compares = True
 
-    def __init__(self, *, weight: float = 10.0, features: int = 256, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, *, weight: float = 10.0, features: int = 256, rng: Random | None = None) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         if not features >= 1:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from minigan.device import Array, like
+from minigan import kernels
+from minigan.device import Array
 from minigan.objectives.nonsaturating import NonSaturating
 from minigan.objectives.objective import Defaults
 from minigan.penalties import gradient_penalty
+from minigan.random import Random
 
 
 class DRAGAN(NonSaturating):
@@ -34,9 +34,7 @@ class DRAGAN(NonSaturating):
     defaults = Defaults(lr=1e-4, betas=(0.5, 0.9), batch_size=128)
     critic_norm = "layer"
 
-    def __init__(
-        self, *, weight: float = 10.0, real_label: float = 1.0, rng: np.random.Generator | None = None
-    ) -> None:
+    def __init__(self, *, weight: float = 10.0, real_label: float = 1.0, rng: Random | None = None) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         super().__init__(real_label=real_label)
@@ -45,6 +43,6 @@ class DRAGAN(NonSaturating):
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         if self.rng is None:
             raise ValueError("dragan draws points around the real ones: objectives.get('dragan', rng=generator)")
-        alpha = like(self.rng.random((len(real),) + (1,) * (real.ndim - 1)), real)
-        noise = like(self.rng.random(real.shape), real)
+        alpha = kernels.uniform(real, (len(real),) + (1,) * (real.ndim - 1), self.rng)
+        noise = kernels.uniform(real, real.shape, self.rng)
         return gradient_penalty(D, real + alpha * (0.5 * real.std()) * noise, grads, weight=self.weight)

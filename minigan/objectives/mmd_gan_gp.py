@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from minigan.device import Array
 from minigan.objectives.kernel import radial_kernel
 from minigan.objectives.mmd import mmd2, pull, pull_backward
 from minigan.objectives.objective import Defaults, Objective
 from minigan.penalties import Slope, between, towards
+from minigan.random import Random
 
 PAPER = {"rational-quadratic": (0.2, 0.5, 1.0, 2.0, 5.0), "rbf": (2.0, 5.0, 10.0, 20.0, 40.0, 80.0)}
 
@@ -65,7 +64,7 @@ class MMDGANGP(Objective):
         linear: float | None = None,
         weight: float = 1.0,
         features: int = 16,
-        rng: np.random.Generator | None = None,
+        rng: Random | None = None,
     ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")

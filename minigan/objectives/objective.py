@@ -101,6 +101,11 @@ class Objective:
         """D updates in front of G's update number `step` (from 0), where `n_critic` are asked for."""
         return n_critic
 
+    def phase(self) -> int:
+        """Which form D's next update has, in a game that does not do the same in each of them: a step that is recorded
+        and replayed is recorded once for every form."""
+        return 0
+
     def critic(self) -> dict[str, Any]:
         """What a model is told about D: `output`, and sizes that belong to it."""
         return {"output": self.output}

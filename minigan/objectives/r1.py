@@ -53,13 +53,16 @@ class R1(NonSaturating):
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         value = np.zeros_like(real, shape=())
-        if self.d_steps % self.every == 0:
+        if self.phase():
             for x in {"real": (real,), "fake": (fake,), "both": (real, fake)}[self.on]:
                 value = value + zero_centred_penalty(D, x, grads, weight=self.gamma * self.every)
         return value
 
     def after_d_update(self, D: Any) -> None:
         self.d_steps += 1
+
+    def phase(self) -> int:
+        return int(self.d_steps % self.every == 0)
 
     def counts(self) -> dict[str, int]:
         return {"d_steps": self.d_steps}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minigan.device import Array
 from minigan.objectives.objective import Defaults
 from minigan.objectives.wgan import WGAN
 from minigan.penalties import between, gradient_penalty
+from minigan.random import Random
 
 
 class WGANGP(WGAN):
@@ -36,9 +35,7 @@ class WGANGP(WGAN):
     defaults = Defaults(lr=1e-4, betas=(0.5, 0.9), n_critic=5)
     critic_norm = "layer"
 
-    def __init__(
-        self, *, weight: float = 10.0, one_sided: bool = False, rng: np.random.Generator | None = None
-    ) -> None:
+    def __init__(self, *, weight: float = 10.0, one_sided: bool = False, rng: Random | None = None) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         self.weight, self.one_sided, self.rng = weight, one_sided, rng

@@ -26,7 +26,8 @@ class Painter:
         self.run = Run.open(folder)
         self.path, arrays, numbers = self.run.best() if best else self.run.latest()
         self.step = int(numbers["step"])
-        config = replace(self.run.config, device=str(device.choose(on)))  # not the one that it was trained on
+        # not the device that it was trained on, and as exact as any: scores are compared
+        config = replace(self.run.config, device=str(device.choose(on)), precision="float32")
         self.state = State(config, tuple(numbers["sample_shape"]))
         checkpoint.restore(self.path, arrays, self.state.arrays())
 

@@ -12,7 +12,7 @@ from typing import Any
 from minigan.atomic import replacing
 from minigan.training.config import Config
 
-FREELY = ("epochs", "device", "score_every", "keep")  # they do not rewrite the past of a run
+FREELY = ("epochs", "device", "graph", "score_every", "keep")  # they do not rewrite the past of a run
 NEVER = ("objective", "data", "size", "batch_size", "n_critic")  # its steps and epochs are counted by them
 FILE = "changes.jsonl"
 

@@ -10,11 +10,23 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from minigan import data, models, objectives
+from minigan.kernels.cuda import precision
 from minigan.training import recipes
 
+MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
-NEWER = ("hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep")
+NEWER = (
+    "hyper",
+    "penalty",
+    "penalty_weight",
+    "spectral_norm",
+    "score_every",
+    "same_noise",
+    "keep",
+    "graph",
+    "precision",
+)
 # Objectives whose penalty any other game with scores can borrow, and what they call its weight.
 PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 
@@ -50,6 +62,8 @@ class Config:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1  # of the CPU; another number adds up in another order, so it is part of the run
+    graph: bool = True  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
+    precision: str = "float32"  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits behind the point
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
@@ -63,6 +77,7 @@ class Config:
             raise ValueError(f"scores come every so many steps, at least 1, got {self.score_every}")
         if self.keep < 1:
             raise ValueError(f"a run keeps at least 1 checkpoint, got {self.keep}")
+        precision.check(self.precision)
         objectives.find(self.objective)
         models.options(self.model)
         if self.penalty is not None and self.penalty not in PENALTIES:
@@ -95,10 +110,8 @@ class Config:
     def but(self, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
         only: others start from their own recipe. A model that is not the recipe's stays."""
-        kept = {
-            name: getattr(self, name)
-            for name in ("objective", "size", "score_every", "keep", "seed", "device", "threads")
-        }
+        same = ("objective", "size", "score_every", "keep", "seed", *MACHINE)
+        kept = {name: getattr(self, name) for name in same}
         here = {"model": self.model, "data": self.data}
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):

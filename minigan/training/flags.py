@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minigan import data, device, models, objectives, parallel
+from minigan.kernels.cuda import precision
 from minigan.training.config import PENALTIES, Config
 
 
@@ -49,6 +50,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep", type=int, default=rest, metavar="N", help="checkpoints to keep, beside the best (3)")
     parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
     parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
+    parser.add_argument(
+        "--no-graph",
+        dest="graph",
+        action="store_false",
+        default=rest,
+        help="on a GPU: launch every operation by itself",
+    )
+    parser.add_argument("--precision", default=rest, choices=precision.PRECISIONS, help="of products on a GPU")
     parser.add_argument("--threads", type=int, default=rest, help="of the CPU (default: all cores, up to 4)")
     parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
     parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
@@ -94,6 +103,8 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     choices = chosen(flags)
     choices["device"] = str(device.choose(choices.get("device")))
     choices.setdefault("threads", parallel.cores())
+    if choices["device"] == "cpu" and choices.get("precision", "float32") != "float32":
+        raise ValueError(f"--precision {choices['precision']} is for a GPU: the CPU knows float32 only")
     if flags.paper:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config.paper(**base | choices)

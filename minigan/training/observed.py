@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minigan.device import Array
 from minigan.layers import Layer
 from minigan.objectives import Objective
@@ -39,6 +41,17 @@ class Observed(Objective):
 
     def critic_steps(self, step: int, n_critic: int) -> int:
         return self.inner.critic_steps(step, n_critic)
+
+    def phase(self) -> int:
+        return self.inner.phase()
+
+    def kept(self) -> tuple[Any, ...]:
+        """What the last step left here, for `recall`."""
+        return self.a, self.b, self._faced
+
+    def recall(self, kept: tuple[Any, ...]) -> None:
+        """Know again what a step left: its replay has put new numbers into the same arrays."""
+        self.a, self.b, self._faced = kept
 
     def means(self) -> tuple[float, float]:
         """Means over D(x) and D(G(z)), as the objective shows D's outputs: probabilities, scores, energies, norms."""

@@ -22,6 +22,7 @@ def prepare(state: State, batches: Batches, *, quiet: bool = False) -> Iterator[
     def walk() -> Iterator[Array]:
         for i in islice(numbers, whole):
             state.streams.seek(0, FIRST + i)
+            state.begin_turn(FIRST + i)
             yield state.device.asarray(batches(i))
 
     if objective.passes == 0:

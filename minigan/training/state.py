@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from minigan import data, device, models, objectives, optim
 from minigan.device import Array
-from minigan.layers import Layer
-from minigan.random import Streams
+from minigan.layers import Dropout, Layer
+from minigan.random import Counter, Random, Streams
 from minigan.training.config import PENALTIES, Config
+from minigan.training.twin import walk
 
 
 class State:
@@ -21,8 +22,11 @@ class State:
     def __init__(self, config: Config, sample_shape: tuple[int, ...]) -> None:
         self.config, self.device = config, device.choose(config.device)
         self.device.use()
+        self.precision = "float32" if self.device.kind == "cpu" else config.precision
         self.streams = Streams(config.seed)
-        self.objective = _objective(config, self.streams)
+        self.turn = self.device.asarray(np.zeros(1, np.uint64))  # updates of both players so far, for draws on a GPU
+        self._counters: list[Counter] = []
+        self.objective = _objective(config, self._random)
         self.model = _model(config, self.objective, self.streams, sample_shape)
         self.D, self.G = self.model.D, self.model.G
         for part in (self.D, self.G, self.objective):
@@ -35,6 +39,9 @@ class State:
             self.painter = copy.deepcopy(self.G)
             self.average = optim.Average(_arrays(self.G), _arrays(self.painter), config.average)
             self.g_optimizer.average = self.average
+        for layer in (*walk(self.D), *walk(self.G)):
+            if isinstance(layer, Dropout):
+                layer.rng = self._random("dropout")
 
     def arrays(self) -> dict[str, Array]:
         """The live arrays by name: weights, buffers, optimizers' moments, average."""
@@ -64,6 +71,25 @@ class State:
         own = {name.removeprefix("objective/"): n for name, n in counts.items() if name.startswith("objective/")}
         self.objective.set_counts(own)
 
+    def counter(self, name: str) -> Counter:
+        """A stream that is drawn on the device, by the number of the turn."""
+        self._counters.append(self.streams.counter(name, self.turn))
+        return self._counters[-1]
+
+    def begin_draws(self) -> None:
+        """Count the draws on the device from 0 again."""
+        for counter in self._counters:
+            counter.begin()
+
+    def begin_turn(self, turn: int) -> None:
+        """Draw on the device what belongs to the turn of this number."""
+        self.turn.fill(turn)
+        self.begin_draws()
+
+    def _random(self, name: str) -> Random:
+        """What a page draws with: on a GPU it must not be the host, for which the GPU would have to wait."""
+        return self.streams(name) if self.device.kind == "cpu" else self.counter(name)
+
     def noise(self, n: int, rng: np.random.Generator) -> Array:
         """z ~ N(0, I), float32 (n, z_dim), on the device."""
         return self.device.asarray(rng.standard_normal((n, self.model.z_dim), dtype=np.float32))
@@ -80,21 +106,21 @@ def _arrays(network: Layer) -> Iterator[tuple[str, Array]]:
     yield from network.named_buffers()
 
 
-def _objective(config: Config, streams: Streams) -> objectives.Objective:
+def _objective(config: Config, random: Callable[[str], Random]) -> objectives.Objective:
     hyper = dict(config.hyper)
     if config.real_label is not None:
         hyper["real_label"] = config.real_label
-    objective = _got(config.objective, hyper, streams("penalty"))
+    objective = _got(config.objective, hyper, random("penalty"))
     if config.penalty is not None:
         if objective.output not in ("score", "mean", "covariance"):
             given = objectives.OUTPUTS[objective.output]
             raise ValueError(f"a penalty needs one score per sample; {config.objective} is played with {given}")
         weight = {} if config.penalty_weight is None else {PENALTIES[config.penalty]: config.penalty_weight}
-        objective.add_penalty(_got(config.penalty, weight, streams("second penalty")))
+        objective.add_penalty(_got(config.penalty, weight, random("second penalty")))
     return objective
 
 
-def _got(name: str, hyper: dict[str, Any], rng: np.random.Generator) -> objectives.Objective:
+def _got(name: str, hyper: dict[str, Any], rng: Random) -> objectives.Objective:
     if "rng" in hyper:
         raise ValueError("rng is the run's own: its random numbers follow from the seed")
     random = {"rng": rng} if "rng" in objectives.hyperparameters(name) else {}

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from minigan import data
 from minigan.device import Array
+from minigan.kernels.cuda.precision import using
 from minigan.random import Streams
 from minigan.training import checkpoint, words
 from minigan.training.album import Album
@@ -24,8 +25,10 @@ from minigan.training.flags import changes, from_flags
 from minigan.training.interrupt import Interrupted, stop_on_signals
 from minigan.training.journal import Journal
 from minigan.training.observed import Observed
+from minigan.training.on_device import FromHost, OnDevice
 from minigan.training.players import Players
 from minigan.training.prepare import prepare
+from minigan.training.replays import Replays, RunBooks
 from minigan.training.run import Run
 from minigan.training.schedule import Schedule
 from minigan.training.sight import Eyes, Sight, sight_for
@@ -33,7 +36,7 @@ from minigan.training.state import State
 from minigan.training.steps import generator_step
 from minigan.training.verdict import Verdict, verdict
 
-LOG_EVERY = 10  # steps between log points
+LOG_EVERY = {"cpu": 10, "cuda": 100}  # steps between log points; a GPU has to wait at each of them
 
 
 class Trainer:
@@ -67,6 +70,8 @@ class Trainer:
         dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
         self.batches = data.Batches(dataset, config.batch_size, config.seed)
         self.state = State(config, dataset.shape)
+        on_cpu = self.state.device.kind == "cpu"
+        self.log_every = LOG_EVERY[self.state.device.kind]
         self.players = Players(config, self.state)
         self.D, self.G = self.players.D, self.players.G
         self.objective = Observed(self.state.objective)
@@ -74,11 +79,13 @@ class Trainer:
         self.health = self.journal.health
         self.d_optimizer, self.g_optimizer = self.health.d, self.health.g
         self.album = Album(run, self.state, dataset.images)
-        self.step, self.seen, self.seconds = 0, 0, 0.0  # `seen`: real batches
+        self.step, self.seconds = 0, 0.0
         self._z: Array | None = None  # the noise of D's last update
+        self.source = FromHost(self.state, self.batches) if on_cpu else OnDevice(self.state, dataset, config.batch_size)
         self.schedule = Schedule(config, self.state.objective, self.batches.per_epoch)
         self.total = self.schedule.total
-        self.last: dict[str, float | None] = {}
+        self.last: dict[str, float | None] = {}  # the losses, as far as the host knows them
+        self._losses: dict[str, Array | None] = {}  # those of the last step
 
     @classmethod
     def start(cls, config: Config, out: Path | None = None, **options: Any) -> Trainer:
@@ -144,12 +151,45 @@ class Trainer:
 
     def train(self) -> None:
         """The whole run, with the objective's steps."""
-        for _ in self.steps():
+        replays = self._replays()
+        for step in self.steps():
+            if replays is not None and not self._logs(step):  # a step that is looked at stops between its parts
+                self.record(*replays.step(self.schedule.critic_steps(step)))
+                continue
             d_loss = None  # there are games without a discriminator
             for real, z in self.critic_batches():
                 d_loss = self.players.d_step(self.D, self.G, self.objective, self.d_optimizer, real, z)
             g_loss = generator_step(self.D, self.G, self.objective, self.g_optimizer, self.noise())
             self.record(d_loss, g_loss)
+
+    def _replays(self) -> Replays | None:
+        """The steps as launches of recorded ones, where the device can do that and the config wants it."""
+        if self.state.device.kind == "cpu" or not self.config.graph:
+            return None
+
+        def d_turn() -> Array:
+            real, z = self._critic_batch(0)
+            return self.players.d_step(self.D, self.G, self.objective, self.d_optimizer, real, z)
+
+        def g_turn() -> Array:
+            return generator_step(self.D, self.G, self.objective, self.g_optimizer, self.noise())
+
+        return Replays(
+            d_turn, g_turn, self.objective, RunBooks(self.state, self.source), self.state.device.cuda(), self.health.say
+        )
+
+    def _logs(self, step: int) -> bool:
+        """Is this step, counted from 0, followed by a log point that comes every so often?"""
+        return (step + 1) % self.log_every == 0 or step + 1 == self.total
+
+    @property
+    def seen(self) -> int:
+        """Real batches so far."""
+        return self.source.seen
+
+    @seen.setter
+    def seen(self, number: int) -> None:
+        self.source.seen = number
 
     @property
     def epochs(self) -> float:
@@ -162,17 +202,18 @@ class Trainer:
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
-        with self.run.lock, quiet, blas, stop_on_signals() as stop, bar:
+        with self.run.lock, quiet, blas, using(self.state.precision), stop_on_signals() as stop, bar:
             if self.step == 0:
                 started = time.perf_counter()
                 for _ in prepare(self.state, self.batches, quiet=self.quiet):
                     if stop.requested:
                         raise Interrupted(f"stopped while preparing; --resume {self.run.folder} begins again")
                 self.seconds += time.perf_counter() - started
+            self.source.seek(self._turns())
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)
-                self.health.look(self.step, (self.step + 1) % LOG_EVERY == 0 or self.step + 1 == self.total)
+                self.health.look(self.step, self._logs(self.step))
                 yield self.step
                 self.step += 1
                 self.seconds += time.perf_counter() - started
@@ -184,29 +225,39 @@ class Trainer:
     def critic_batches(self) -> Iterator[tuple[Array, Array]]:
         """A real batch and noise for each D update of this step."""
         for part in range(self.schedule.critic_steps(self.step)):
-            self.state.streams.seek(self.step, part + 1)
-            real, self._z = self._real_batch(), self._draw_noise()
-            yield real, self._z
+            yield self._critic_batch(part)
+
+    def _critic_batch(self, part: int) -> tuple[Array, Array]:
+        self.source.begin(self.step, part + 1)
+        real, self._z = self.source.real(), self._draw_noise()
+        return real, self._z
 
     def noise(self) -> Array:
         """Noise for G's update of this step, new or that of D's last one; a game whose G loss compares with real
         samples is shown some first."""
-        self.state.streams.seek(self.step, 0)
+        self.source.begin(self.step, 0)
         if self.state.objective.compares:
-            self.objective.face(self.D, self._real_batch())
+            self.objective.face(self.D, self.source.real())
         return self._draw_noise() if self._z is None or not self.config.same_noise else self._z
 
-    def _real_batch(self) -> Array:
-        self.seen += 1
-        return self.state.device.asarray(self.batches(self.seen - 1))
+    def _turns(self) -> int:
+        """Updates of both players so far: G's, and one of D for every real batch that was not shown to G."""
+        return self.seen + (0 if self.state.objective.compares else self.step)
 
     def _draw_noise(self) -> Array:
-        n = self.config.batch_size * self.state.objective.fakes
-        return self.state.noise(n, self.state.streams("noise"))
+        return self.source.noise(self.config.batch_size * self.state.objective.fakes)
 
     def record(self, d_loss: Array | None, g_loss: Array) -> None:
-        """Take the losses of this step (None: there is no D); FloatingPointError where one is not finite."""
-        self.last = {"d_loss": None if d_loss is None else float(d_loss), "g_loss": float(g_loss)}
+        """Take the losses of this step (None: there is no D); FloatingPointError where one is not finite.
+
+        On a GPU they are looked at when a log point comes, and stay in `last` until the next one.
+        """
+        self._losses = {"d_loss": d_loss, "g_loss": g_loss}
+        if self.state.device.kind == "cpu":
+            self._look_at_losses()
+
+    def _look_at_losses(self) -> None:
+        self.last = {name: None if loss is None else float(loss) for name, loss in self._losses.items()}
         self.health.check_losses(self.last)
 
     def save(self) -> Path:
@@ -222,13 +273,17 @@ class Trainer:
 
     def verdict(self) -> Verdict:
         """Score 10,000 samples, note the scores in scores.json, and say in a sentence what they mean."""
-        return verdict(self.state, self.sight, self.batches.dataset, self.run, quiet=self.quiet)
+        with using(self.state.precision):
+            return verdict(self.state, self.sight, self.batches.dataset, self.run, quiet=self.quiet)
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
         closing, scored = epoch_ended or self.step == self.total, self.journal.scoring.due(self.step)
+        logs = closing or scored or self.step % self.log_every == 0
+        if logs and self.state.device.kind != "cpu":
+            self._look_at_losses()
         if closing or scored:
             self.health.check_arrays()
-        if closing or scored or self.step % LOG_EVERY == 0:
+        if logs:
             said = self.journal.note(self.step, self.epochs, self.last, self.seconds, probe=closing)
             bar.set_postfix_str(said, refresh=False)
         if epoch_ended:

@@ -41,8 +41,17 @@ def verdict(state: State, sight: Sight, dataset: Dataset, run: Run, *, quiet: bo
         found = _of_points(samples, sight) if isinstance(sight, Mixture) else _of_images(samples, sight, dataset, quiet)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped while scoring; the run itself is complete, in {run.folder}") from None
+    found = replace(found, scores=[_stated(score, state.precision) for score in found.scores])
     write_scores(run.folder / "scores.json", found.scores)
     return found
+
+
+def _stated(score: Score, precision: str) -> Score:
+    """The score with the precision of the samples in its protocol, where it is not the usual one."""
+    if precision == "float32":
+        return score
+    parameters = {**score.protocol.parameters, "precision": precision}
+    return replace(score, protocol=replace(score.protocol, parameters=parameters))
 
 
 def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:

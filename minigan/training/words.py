@@ -23,10 +23,18 @@ def game(config: Config) -> str:
     return ", ".join(words)
 
 
+def machine(config: Config) -> str:
+    """What computes, and how."""
+    if config.device == "cpu":
+        return f"cpu, {config.threads} thread{'s' if config.threads > 1 else ''}"
+    steps = "steps recorded once and replayed" if config.graph else "steps launched operation by operation (--no-graph)"
+    return f"{config.device}, {config.precision}, {steps}"
+
+
 def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path) -> str:
     """What is about to happen."""
     lines = [f"objective: {game(config)}", f"data: {dataset.name}, {dataset.source}"]
-    lines.append(f"{total:,} steps of {config.batch_size} into {folder}")
+    lines += [f"device: {machine(config)}", f"{total:,} steps of {config.batch_size} into {folder}"]
     if step >= total:
         lines.append(f"All of them are done; --resume {folder} --epochs N goes further.")
     return "\n".join(lines)

@@ -132,7 +132,7 @@ class StrictArray(NDArrayOperatorsMixin):
             raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {host.shape}")
         if not (self.flags.c_contiguous or self.flags.f_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
-        self._host[...] = host
+        self._store((...,), host)
 
     def __getitem__(self, key: Any) -> StrictArray:
         key = _index(key)
@@ -143,7 +143,7 @@ class StrictArray(NDArrayOperatorsMixin):
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(value, (StrictArray, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)} to assign: it is not on the device")
-        self._host[_index(key)] = _behind(value)
+        self._store(_index(key), _behind(value))
 
     def __imatmul__(self, other: Any) -> NoReturn:
         raise TypeError("cupy.ndarray has no @=: Python would make a new array of it")
@@ -183,13 +183,21 @@ class StrictArray(NDArrayOperatorsMixin):
             raise TypeError(complaint)
         if name in WAITS or (name == "where" and len(args) == 1):
             _sync(f"{name}()")
-        result = function(*map(_behind, args), **{keyword: _behind(value) for keyword, value in kwargs.items()})
+        behind = {keyword: _behind(value) for keyword, value in kwargs.items()}
+        result = self._compute(name, function, list(map(_behind, args)), behind)
         if name in ("empty", "empty_like") and result.dtype.kind in "fc":
             result.fill(np.nan)
         if name in ANSWERS:
             result = np.asarray(result)
         out = kwargs.get("out")
         return self._wrap(result) if out is None else out
+
+    def _compute(self, name: str, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Let NumPy compute it: the place where a device decides when, and in whose memory."""
+        return function(*args, **kwargs)
+
+    def _store(self, key: tuple[Any, ...], value: Any) -> None:
+        self._host[key] = value
 
     def _wrap(self, result: Any) -> Any:
         if isinstance(result, np.ndarray | np.generic):

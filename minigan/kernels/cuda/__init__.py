@@ -7,5 +7,5 @@ from minigan.kernels.cuda.gemm import matmul
 from minigan.kernels.cuda.optimizers import fused_update, fusible
 from minigan.kernels.cuda.pool import max_pool, max_pool_grad, max_pool_pick, sum_pool, sum_pool_grad
 from minigan.kernels.cuda.random import draw_normal, draw_rows, draw_uniform, take
-from minigan.kernels.general import dropout_mask
+from minigan.kernels.general import dropout_mask, matrix_vector, vector_matrix
 from minigan.kernels.random import tick

@@ -62,7 +62,7 @@ class Health:
         point = {**point, "vitals": found}
         told = self.monitor.feed(point)
         for entry in told:
-            self._say(f"step {step}: {entry['says']} {entry['remedy']}".rstrip())
+            self.say(f"step {step}: {entry['says']} {entry['remedy']}".rstrip())
         return {**point, "health": told} if told else point
 
     def check_losses(self, losses: Mapping[str, float | None]) -> None:
@@ -86,6 +86,7 @@ class Health:
         player = "D" if optimizer is self.d else "G"
         self._broken(f"not finite: the gradient of {player}, because {self._culprit()}")
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
+        """Tell people, unless the run is quiet."""
         if not self.quiet:
             tqdm.write(words, file=sys.stderr)
