@@ -1,9 +1,10 @@
-"""How long is one GAN step? minigan beside PyTorch, on the CPU.
+"""How long is one GAN step? minigan beside PyTorch, on the CPU or on a GPU.
 
     python examples/benchmark.py                            all models, all cores
     python examples/benchmark.py --models mlp --threads 1   one model, one thread
     python examples/benchmark.py --layer correlate adam     single kernels, whose names begin so; "all" for all
     python examples/benchmark.py --out speed.json           the same numbers for a program, and every block's seconds
+    python examples/benchmark.py --device cuda              on a GPU, tests included, in ten minutes at most
 
 A step is one update of D and one of G (Adam, float32, noise drawn inside). Every side runs in a process of its own,
 because two BLAS thread pools in one process disturb each other. The sides take turns in blocks, and a ratio compares
@@ -31,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import report
+from benchmarks import gpu, report
 from benchmarks.cases import MODELS, PEAK, PEAK_BATCH, Kernel, chosen
 from benchmarks.line import OURS, PYTORCH, measure, workers
 from tqdm import tqdm
@@ -59,12 +60,18 @@ def flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--markdown", action="store_true", help="also print the table as Markdown")
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: another measurement (benchmarks/gpu.py)")
+    parser.add_argument("--budget", type=float, default=570, help="seconds that it may take on a GPU (default 570)")
     options = parser.parse_args(arguments)
     if min(options.threads, options.blocks, *(options.batch or ())) < 1:
         parser.error("--batch, --threads and --blocks must be at least 1")
     options.seconds = (0.1 if options.layer else 0.5) if options.seconds is None else options.seconds
     if not 0 < options.seconds < math.inf:
         parser.error(f"--seconds must be positive, got {options.seconds}")
+    if not 0 < options.budget < math.inf:
+        parser.error(f"--budget must be positive, got {options.budget}")
+    if options.device != "cpu" and options.layer:
+        parser.error("--layer measures single kernels of the CPU; leave out --device")
     if options.out is not None and (options.out.is_dir() or not options.out.parent.is_dir()):
         parser.error(f"--out {options.out}: a file in a folder that exists is needed")
     try:
@@ -154,8 +161,12 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure as the flags say; a worker that dies, or Ctrl-C, is told in one line."""
+    options = flags(arguments)
     try:
-        run(flags(arguments))
+        if options.device == "cpu":
+            run(options)
+        else:
+            gpu.measure(options)
     except RuntimeError as error:
         sys.exit(f"benchmark: {error}")
     except KeyboardInterrupt:

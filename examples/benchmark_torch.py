@@ -8,7 +8,7 @@ tuned     D frozen in the generator's step, channels_last, fused Adam, BCEWithLo
 WGAN-GP differentiates twice by autograd (create_graph), once per step, in both forms. A kernel is one PyTorch
 operation without autograd: NCHW and plain Adam on the first side, channels_last and fused Adam on the second.
 
-This is the only file of the project that imports PyTorch. `benchmark.py` starts it; it is of no use alone.
+This file and `benchmark_torch_gpu.py` alone import PyTorch. `benchmark.py` starts it; it is of no use alone.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def main() -> None:
     add_flags(parser)
     trainer = Trainer.from_flags(parser.parse_args(), RECIPE)
     trainer.introduce()
-    train(trainer)
+    with trainer.memory_explained():
+        train(trainer)
     print(trainer.finish())
     print(trainer.verdict())
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minigan import Adam, Streams, __version__, data
+from minigan import Adam, Streams, __version__, data, device
 from minigan.data import Dataset
 from minigan.metrics import references
 from minigan.metrics.features import LeNet, sanity
@@ -121,10 +121,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the network and its reference")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     flags = parser.parse_args()
+    on = device.choose(flags.device)
+    on.use()
     name, classes, gate, other = WANTED[flags.data]
     dataset, test = data.load(flags.data), data.load(flags.data, split="test")
-    network = LeNet(name, classes, rng=Streams(flags.seed).at("weights", 0))
+    network = LeNet(name, classes, rng=Streams(flags.seed).at("weights", 0)).to_device(on)
     started, best, kept = time.perf_counter(), 0.0, {}
     for epoch, right in train(network, dataset, flags.epochs, flags.seed):
         print(f"epoch {epoch}: {right:.2%} of the images held out, {time.perf_counter() - started:.0f} s", flush=True)

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minigan import Config, Trainer, discriminator_step, generator_step
+from minigan.device import Array, like
 from minigan.training.command import mended
 from minigan.training.flags import add_flags
 
@@ -28,9 +29,9 @@ RECIPE = Config.paper(
 WATCH_EVERY = 10  # generator steps between two measurements
 
 
-def gradient_norm(D, real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> float:
+def gradient_norm(D, real: Array, fake: Array, rng: np.random.Generator) -> float:
     """Mean norm of the critic's gradient halfway somewhere between real and fake samples."""
-    eps = rng.random((len(real), 1, 1, 1), dtype=real.dtype)
+    eps = like(rng.random((len(real), 1, 1, 1), dtype=real.dtype), real)
     with D.keeping_buffers():
         scores, caches = D.forward(eps * real + (1 - eps) * fake)
     g = D.backward(np.ones_like(scores), caches)
@@ -74,7 +75,8 @@ def main() -> None:
     if trainer.config.objective != "wgan-gp":
         raise ValueError("this example watches wgan-gp; for other objectives: python examples/mnist_gan.py")
     trainer.introduce()
-    watched = train(trainer)
+    with trainer.memory_explained():
+        watched = train(trainer)
     print(trainer.finish())
     if watched:
         draw(trainer.run.folder / "critic.png", watched)

@@ -48,6 +48,16 @@ class Device:
         """CuPy's module of streams, graphs and memory pools."""
         return _cupy().cuda
 
+    def release(self) -> tuple[int, int]:
+        """Give a GPU the memory back that no array uses; how many bytes of it are free then, and how many it has."""
+        if self.kind == "cpu":
+            raise ValueError("the CPU's memory is the system's: only that of a GPU is counted here")
+        cupy = _cupy()
+        with self.active():
+            cupy.get_default_memory_pool().free_all_blocks()
+            free, total = cupy.cuda.runtime.memGetInfo()
+        return free, total
+
 
 CPU = Device("cpu")
 

@@ -11,10 +11,26 @@ GPU_PAGES = (
     "kernels/**/*.py",
     "objectives/**/*.py",
     "penalties.py",
+    "gradcheck.py",
     "optim/**/*.py",
-    "training/steps.py",
+    "models/**/*.py",
+    "metrics/**/*.py",
+    "training/**/*.py",
+    "device.py",
 )
-CPU_ONLY = ("kernels/cpu_*.py", "kernels/cpu/**/*.py")  # these meet NumPy arrays alone
+# These meet NumPy arrays alone; of metrics, pages that bring what they are given home first, and files of weights.
+CPU_ONLY = (
+    "kernels/cpu_*.py",
+    "kernels/cpu/**/*.py",
+    "metrics/frechet.py",
+    "metrics/inception_score.py",
+    "metrics/prd.py",
+    "metrics/features/lenet.py",
+    "metrics/features/resize.py",
+    "metrics/features/sanity.py",
+    "metrics/features/inception/tensors.py",
+    "training/trainer.py",
+)
 
 
 def gpu_pages(package: Path) -> list[Path]:
@@ -86,8 +102,13 @@ def f(x: np.ndarray, rng: np.random.Generator, *, dtype=np.float32, **rest) -> n
 
 
 def test_cpu_only_kernels_are_not_among_the_pages(tmp_path: Path) -> None:
-    for name in ("layers/a.py", "kernels/b.py", "kernels/cpu_c.py", "kernels/cpu/d.py", "kernels/cuda/e.py", "cli.py"):
+    names = ("layers/a.py", "kernels/b.py", "kernels/cpu_c.py", "kernels/cpu/d.py", "kernels/cuda/e.py", "cli.py")
+    for name in (*names, "metrics/sqrtm/f.py", "metrics/prd.py", "training/g.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = [path.relative_to(tmp_path).as_posix() for path in gpu_pages(tmp_path)]
-    assert found == ["kernels/b.py", "kernels/cuda/e.py", "layers/a.py"]
+    assert found == ["kernels/b.py", "kernels/cuda/e.py", "layers/a.py", "metrics/sqrtm/f.py", "training/g.py"]
+
+
+def test_every_exception_is_a_file() -> None:
+    assert [name for name in CPU_ONLY if "*" not in name and not (PACKAGE / name).is_file()] == []

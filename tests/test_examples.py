@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from support import strict
+
+from minigan.battery import small_pair
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,3 +72,15 @@ def test_recipes_are_compared(tmp_path: Path) -> None:
     said = run("compare_recipes.py", "--seconds", "0.5", "--only", "narrow", "hinge", folder=tmp_path)
     assert "recognised" in said
     assert {line.split()[0] for line in said.splitlines()[-2:]} == {"narrow", "hinge"}
+
+
+def test_the_watched_norm_is_the_same_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    watch = importlib.import_module("wgan_gp").gradient_norm
+    rng = np.random.default_rng(0)
+    _, D = small_pair(rng, None)
+    real, fake = rng.normal(size=(2, 5, 6, 6, 1))
+    here = watch(D, real, fake, np.random.default_rng(1))
+    D.convert(strict.to_device)
+    there = watch(D, strict.to_device(real), strict.to_device(fake), np.random.default_rng(1))
+    assert there == pytest.approx(here, rel=1e-12) and here > 0

@@ -9,9 +9,11 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from support import gpu_machine
 
 from minigan import data
 from minigan.data import Dataset
+from minigan.device import Device
 from minigan.metrics.features import LeNet
 from minigan.metrics.features.sanity import Row
 from minigan.metrics.statistics import Statistics
@@ -113,3 +115,13 @@ def test_a_network_that_fails_the_battery_is_not_written(
     with pytest.raises(SystemExit, match="lenet-mnist-v1 fails and is not written"):
         command(training, monkeypatch, tmp_path, good=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_on_a_gpu_learns_the_same(training: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu_machine.install(monkeypatch)
+    here, there = network(), network().to_device(Device("cuda"))
+    for one in (here, there):
+        assert len(list(training.train(one, digits(456), 1, seed=3))) == 1
+    moved = there.arrays()
+    for name, array in here.arrays().items():
+        np.testing.assert_allclose(moved[name].get(), array, rtol=0, atol=1e-4, err_msg=name)

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.device import Array
+from minigan.device import CPU, Array, Device
 from minigan.metrics.score import UNKNOWN, NonFiniteSamples, Protocol, ProtocolMismatch, Score
 from minigan.metrics.sqrtm import Root, sqrtm_product
 from minigan.metrics.statistics import Origin, Statistics, checked
@@ -36,20 +36,23 @@ ROUNDING = 1e-6  # of Tr S1 + Tr S2: a distance of minus this much is a rounded 
 DOUBTFUL = ("disagree", "max_iter")  # states of a root that `Root` says not to trust
 
 
-def frechet_distance(reference: Statistics, generated: Statistics, *, protocol: Protocol | None = None) -> Score:
+def frechet_distance(
+    reference: Statistics, generated: Statistics, *, protocol: Protocol | None = None, on: Device = CPU
+) -> Score:
     """The FID of generated samples against a reference, both as statistics of their features.
 
     protocol: what is known besides; the origins of the two statistics complete it. The order of the two matters to
-    the protocol alone. Details: the two parts of the distance, the trace of the root and how it was found,
-    `perfect` (what a perfect generator would score, None where an n is unknown), and notes, which are also issued as
-    RuntimeWarning: on n <= d, which makes a covariance singular, and on a root that is not to be trusted.
+    the protocol alone. on: where the root is taken, on a GPU by products alone. Details: the two parts of the
+    distance, the trace of the root and how it was found, `perfect` (what a perfect generator would score, None where
+    an n is unknown), and notes, which are also issued as RuntimeWarning: on n <= d, which makes a covariance singular,
+    and on a root that is not to be trusted.
 
     ValueError: different numbers of features, or fewer than 2 samples; ProtocolMismatch: the two (or the protocol)
     name different extractors or variants; NonFiniteSamples: the distance is beyond the range of float64;
     ArithmeticError: it is negative by more than rounding.
     """
     completed = _completed(protocol or Protocol("fid"), reference.origin, generated.origin)
-    value, details = _distance(reference, generated)
+    value, details = _distance(reference, generated, on)
     for note in details["notes"]:
         warnings.warn(note, RuntimeWarning, stacklevel=2)
     perfect = perfect_score(reference.covariance, reference.n, generated.n)
@@ -80,6 +83,7 @@ def fid_infinity(
     smallest: int | None = None,
     points: int = 15,
     protocol: Protocol | None = None,
+    on: Device = CPU,
 ) -> Score:
     """FID as the number of generated samples goes to infinity: FID = a + b/n fitted to random parts of them; a.
 
@@ -98,7 +102,7 @@ def fid_infinity(
     completed = _completed(protocol or Protocol("fid_infinity"), reference.origin, origin)
     sizes = np.linspace(smallest, n, points).round().astype(int)
     parts = (Statistics.of(features[rng.permutation(n)[:size]], origin) for size in sizes)
-    distances = [_distance(reference, part)[0] for part in parts]
+    distances = [_distance(reference, part, on)[0] for part in parts]
     slope, value = np.polyfit(1 / sizes, distances, 1)
     completed = replace(
         completed,
@@ -110,13 +114,13 @@ def fid_infinity(
     return Score(float(value), completed, {"sizes": sizes.tolist(), "distances": distances, "slope": float(slope)})
 
 
-def _distance(a: Statistics, b: Statistics) -> tuple[float, dict[str, Any]]:
+def _distance(a: Statistics, b: Statistics, on: Device) -> tuple[float, dict[str, Any]]:
     """The distance of two sets of features; its parts, how the root was found, and notes."""
     if a.d != b.d:
         raise ValueError(f"statistics of different features: the reference has {a.d} of them, the generated {b.d}")
     s1, s2 = a.covariance, b.covariance
     traces = float(s1.trace() + s2.trace())
-    root = sqrtm_product(s1, s2)
+    root = sqrtm_product(on.asarray(s1), on.asarray(s2))
     mean_part = float(((a.mean - b.mean) ** 2).sum())
     covariance_part = traces - 2 * root.trace
     raw = mean_part + covariance_part

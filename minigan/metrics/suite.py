@@ -29,6 +29,8 @@ NO_IMAGES = "it needs the images of {}, and only their statistics are here (MINI
 class Exhibit:
     """Generated images beside their reference, as one extractor sees both; what is seen is seen once.
 
+    Features come home from the extractor's device; what is large about FID and KID is computed there too.
+
     images     the generated ones: uint8 (N, H, W, C), or floating point in [0, 1] where they are not to be rounded
     reference  with its own images, for the metrics that compare sample by sample; without, for the others
     seed       of all random choices of the metrics; each metric draws from a stream of its own
@@ -78,16 +80,25 @@ class Exhibit:
 
 
 def _fid(x: Exhibit) -> list[Score]:
-    return [frechet_distance(x.reference.statistics, Statistics.of(x.seen.features, x.origin), protocol=x.protocol)]
+    generated = Statistics.of(x.seen.features, x.origin)
+    return [frechet_distance(x.reference.statistics, generated, protocol=x.protocol, on=x.extractor.device)]
 
 
 def _fid_infinity(x: Exhibit) -> list[Score]:
-    rng, statistics = x.rng("fid-infinity"), x.reference.statistics
-    return [fid_infinity(statistics, x.seen.features, rng=rng, origin=x.origin, protocol=x.protocol)]
+    found = fid_infinity(
+        x.reference.statistics,
+        x.seen.features,
+        rng=x.rng("fid-infinity"),
+        origin=x.origin,
+        protocol=x.protocol,
+        on=x.extractor.device,
+    )
+    return [found]
 
 
 def _kid(x: Exhibit) -> list[Score]:
-    return [kid(x.real, x.seen.features, rng=x.rng("kid"), protocol=x.protocol)]
+    real, generated = (x.extractor.device.asarray(features) for features in (x.real, x.seen.features))
+    return [kid(real, generated, rng=x.rng("kid"), protocol=x.protocol)]
 
 
 def _is(x: Exhibit) -> list[Score]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from minigan import device
 from minigan.metrics import suite
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
 from minigan.scoring.against import EXTRACTORS, VARIANTS, choose_extractor, find_reference
@@ -38,7 +39,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--than", type=Path, metavar="SCORES", help="an earlier scores.json, or its folder, to compare")
     parser.add_argument("--seed", type=int, default=0, help="of painting and of the metrics' choices (default 0)")
     parser.add_argument("--out", type=Path, help="file to write; default scores.json beside or in SAMPLES")
-    parser.add_argument("--device", default=None, help="of the generator: cpu, cuda, cuda:N or auto")
+    parser.add_argument("--device", default=None, help="of all networks and roots: cpu, cuda, cuda:N or auto")
 
 
 def score(flags: argparse.Namespace) -> int:
@@ -48,11 +49,13 @@ def score(flags: argparse.Namespace) -> int:
         raise ValueError(f"-n must be at least 2, got {flags.n}")
     if not 0 <= flags.seed < 2**64:
         raise ValueError(f"--seed must be an integer from 0 to 2^64 - 1, got {flags.seed}")
+    on = device.choose(flags.device)  # here: what is wrong with the choice shows before anything is painted
+    on.use()
     earlier = [] if flags.than is None else read_scores(flags.than)
-    choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": flags.device}
+    choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": str(on)}
     samples = collect(flags.samples, quantise=not flags.no_quantise, **choices)
     against = _against(flags.against, samples)
-    extractor = choose_extractor(flags.extractor, flags.variant, flags.weights, against)
+    extractor = choose_extractor(flags.extractor, flags.variant, flags.weights, against).to_device(on)
     reference = find_reference(against, extractor)
     print(f"{samples.source}\nagainst {reference.statistics.origin.dataset}, seen by {extractor.id}\n")
     scores, left_out = _measured(suite.Exhibit(extractor, samples.images, reference, flags.seed), metrics)

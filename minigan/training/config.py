@@ -16,17 +16,7 @@ from minigan.training import recipes
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
-NEWER = (
-    "hyper",
-    "penalty",
-    "penalty_weight",
-    "spectral_norm",
-    "score_every",
-    "same_noise",
-    "keep",
-    "graph",
-    "precision",
-)
+NEWER = ("hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep", *MACHINE[2:])
 # Objectives whose penalty any other game with scores can borrow, and what they call its weight.
 PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 

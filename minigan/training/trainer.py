@@ -7,6 +7,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +20,7 @@ from minigan import data
 from minigan.device import Array
 from minigan.kernels.cuda.precision import using
 from minigan.random import Streams
-from minigan.training import checkpoint, words
+from minigan.training import checkpoint, memory, words
 from minigan.training.album import Album
 from minigan.training.config import Config
 from minigan.training.flags import changes, from_flags
@@ -65,13 +67,13 @@ class Trainer:
     ) -> None:
         self.run, self.config, self.hooks, self.quiet = run, run.config, list(hooks), quiet
         config, self.sight = run.config, sight(run.config.data)
-        if isinstance(self.sight, Eyes):
-            self.sight.extractor.threads = config.threads
         dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
         self.batches = data.Batches(dataset, config.batch_size, config.seed)
         self.state = State(config, dataset.shape)
         on_cpu = self.state.device.kind == "cpu"
         self.log_every = LOG_EVERY[self.state.device.kind]
+        if isinstance(self.sight, Eyes):
+            self.sight.extractor.to_device(self.state.device).threads = config.threads
         self.players = Players(config, self.state)
         self.D, self.G = self.players.D, self.players.G
         self.objective = Observed(self.state.objective)
@@ -150,7 +152,11 @@ class Trainer:
         print(f"{self.state.model.table()}\n\n{plan}")
 
     def train(self) -> None:
-        """The whole run, with the objective's steps."""
+        """The whole run, with the objective's steps; MemoryError says what batch would fit."""
+        with self.memory_explained():
+            self._play()
+
+    def _play(self) -> None:
         replays = self._replays()
         for step in self.steps():
             if replays is not None and not self._logs(step):  # a step that is looked at stops between its parts
@@ -190,6 +196,12 @@ class Trainer:
     @seen.setter
     def seen(self, number: int) -> None:
         self.source.seen = number
+
+    def memory_explained(self) -> AbstractContextManager[None]:
+        """Inside, a GPU with too little memory is told in words: the batch size, what is free, what would fit."""
+        return memory.explained(
+            self.state.device, self.config.batch_size, partial(memory.attempt, self.state, self.batches)
+        )
 
     @property
     def epochs(self) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import gpu_machine
 
 from minigan import data, scoring
 from minigan.cli import main
@@ -178,3 +179,23 @@ def test_bad_input_is_refused_in_one_line(
     arguments: list[str], message: str, digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in refused(capsys, *arguments)
+
+
+def test_on_a_gpu_the_extractor_looks_and_the_scores_stay(digits: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu_machine.install(monkeypatch)
+    moved, bring = [], features.LeNet.bring
+    monkeypatch.setattr(features.LeNet, "bring", lambda self, x: moved.append(str(self.device)) or bring(self, x))
+    found = []
+    for on in ("cpu", "cuda"):
+        assert main(["score", str(digits), "--against", "mnist", "--metric", "fid,is", "--device", on]) == 0
+        found.append(scores(digits.parent))
+    assert moved[-1] == "cuda:0" and "cpu" in moved
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_done(
+    digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu_machine.install(monkeypatch, gpus=0)
+    said = refused(capsys, str(digits), "--against", "mnist", "--device", "cuda")
+    assert said == "minigan score: error: device 'cuda': CuPy finds no usable GPU on this machine; choose --device cpu"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigan.device import Array
+from minigan.device import Array, like
 
 
-def cross_entropy(a: Array, labels: Array) -> tuple[Array, Array]:
+def cross_entropy(a: Array, labels: np.ndarray) -> tuple[Array, Array]:
     """The mean of -log p(label), p = softmax(a), and its gradient.
 
-    Shapes      a, da (N, K) logits; labels (N,) whole numbers from 0 to K - 1; L 0-d
+    Shapes      a, da (N, K) logits; labels (N,) whole numbers from 0 to K - 1, on the host; L 0-d
 
     Forward     log p = a - max a - log Σ exp(a - max a)        the maximum keeps exp from overflowing
                 L = -mean log p[n, label n]
@@ -22,5 +22,5 @@ def cross_entropy(a: Array, labels: Array) -> tuple[Array, Array]:
     N, K = a.shape
     shifted = a - a.max(axis=1, keepdims=True)
     log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    onehot = (labels[:, np.newaxis] == np.arange(K)).astype(a.dtype)
+    onehot = like(labels[:, np.newaxis] == np.arange(K), a)
     return -(log_p * onehot).sum() / N, (np.exp(log_p) - onehot) / N

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from tqdm import tqdm
 
 from minigan import parallel
-from minigan.device import Array, to_host
+from minigan.device import CPU, Array, Device, to_host
 from minigan.layers import Layer
 from minigan.metrics.score import NonFiniteSamples
 
@@ -37,7 +37,8 @@ class Extractor:
     classes     what it tells apart
     d           how many features it has
     batch       images at a time
-    threads     that look at batches at the same time, on a CPU; None: as many as there are cores, up to 4
+    threads     that look at batches at the same time, on the CPU; None: as many as there are cores, up to 4
+    device      where the weights are, and where every batch goes to be looked at
     """
 
     name: str
@@ -47,6 +48,7 @@ class Extractor:
     d: int
     batch = 250
     threads: int | None = None
+    device: Device = CPU
 
     @property
     def id(self) -> str:
@@ -57,8 +59,15 @@ class Extractor:
         """The networks whose weights `to_device` moves."""
         raise NotImplementedError
 
+    def to_device(self, on: Device) -> Self:
+        """Move the weights to this device, where batches of images then follow them; returns the extractor itself."""
+        for network in self.networks():
+            network.convert(on.asarray)
+        self.device = on
+        return self
+
     def bring(self, images: np.ndarray) -> Array:
-        """Pixels (N, H, W, C) in [0, 255] as float32, to what the network takes."""
+        """Pixels (N, H, W, C) in [0, 255] as float32, to what the network takes, on its device."""
         raise NotImplementedError
 
     def look(self, x: Array) -> tuple[Array, Array]:
@@ -73,13 +82,14 @@ class Extractor:
         images = checked_images(images)
         tick = 0.2 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         starts, parts, hidden = range(0, len(images), self.batch), [], progress is None
+        threads = (self.threads or parallel.cores()) if self.device == CPU else 1
 
         def see(start: int) -> list[np.ndarray]:
             part = as_pixels(images[start : start + self.batch])
             return [to_host(a) for a in self.look(self.bring(part))]
 
         with tqdm(None, progress, len(images), False, unit="img", mininterval=tick, disable=hidden) as bar:
-            for part in parallel.each(see, starts, self.threads or parallel.cores()):
+            for part in parallel.each(see, starts, threads):
                 parts.append(part)
                 bar.update(len(part[0]))
         features, logits = (np.concatenate(side).astype(np.float64) for side in zip(*parts, strict=True))

@@ -29,7 +29,7 @@ import numpy as np
 
 from minigan import init
 from minigan.atomic import replacing
-from minigan.device import Array, to_host
+from minigan.device import Array, like, to_host
 from minigan.layers import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, ReLU
 from minigan.metrics.features.extractor import Extractor
 
@@ -75,7 +75,7 @@ class LeNet(Extractor):
         N, H, W, C = images.shape
         if (H, W, C) != (SIZE, SIZE, 1):
             raise ValueError(f"{self.name} looks at grey images of {SIZE} x {SIZE}, got {H} x {W} with {C} channel(s)")
-        return images / np.float32(255) - np.float32(0.5)
+        return like(images, self.head.weight) / np.float32(255) - np.float32(0.5)
 
     def look(self, x: Array) -> tuple[Array, Array]:
         features, _ = self.body.forward(x, train=False)
