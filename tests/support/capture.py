@@ -27,7 +27,6 @@ from minigan.kernels import cuda, general
 from minigan.kernels.cuda import launch
 from minigan.kernels.cuda.launch import Backend
 from support import strict
-from support.fake_cuda import FakeArray
 from support.strict import StrictArray
 
 LIBRARIES = frozenset({"matmul", "dot", "tensordot", "einsum", "inner", "outer", "vdot"})
@@ -257,10 +256,14 @@ class GpuArray(StrictArray):
         super().set(host)
 
 
-class KernelArray(GpuArray, FakeArray):
+class KernelArray(GpuArray):
     """An array on this machine, for which there are hand-written kernels."""
 
     __slots__ = ()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {**self._host.__array_interface__, "version": 3}
 
 
 class FakeDevice(Device):
