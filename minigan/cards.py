@@ -119,9 +119,14 @@ def card(name: str) -> str:
 
 def paragraphs(name: str) -> dict[str, str]:
     """The labelled paragraphs of an objective's page, label to text; "D, G" labels both."""
+    return labelled(_doc(objectives.find(name)))
+
+
+def labelled(doc: str) -> dict[str, str]:
+    """The labelled paragraphs of a page: of its docstring, without the indentation of the code around it."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
-    for line in _doc(objectives.find(name)).splitlines():
+    for line in doc.splitlines():
         label, text = line[:INDENT], line[INDENT:]
         if text and re.fullmatch(r"\w[\w, ]* {2}", label):
             current = [text]

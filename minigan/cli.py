@@ -1,4 +1,4 @@
-"""The `minigan` command: train, sample, score, export, import, objectives, gradcheck, data."""
+"""The `minigan` command: train, sample, score, explain, export, import, objectives, gradcheck, data."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from minigan import __version__, battery, cards, data, gradcheck, plots
 from minigan.atomic import replacing
 from minigan.exchange import command as exchange
+from minigan.explain import command as explaining
 from minigan.scoring import command as scoring
 from minigan.scoring.painter import Painter
 from minigan.training.command import mended
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_train, _add_sample, _add_score, _add_exchange, _add_objectives, _add_gradcheck, _add_data):
+    adders = (_add_train, _add_sample, _add_score, _add_explain, _add_exchange, _add_objectives, _add_gradcheck, _add_data)
+    for add in adders:
         add(commands)
     flags = parser.parse_args(arguments)
     with mended(f"minigan {flags.command}"):
@@ -117,6 +119,12 @@ def _add_exchange(commands: argparse._SubParsersAction) -> None:
     exchange.add_import_flags(parser)
     add_flags(parser)
     parser.set_defaults(act=exchange.begin)
+
+
+def _add_explain(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("explain", help="a step taken apart", description=explaining.TEXT, formatter_class=RAW)
+    explaining.add_flags(parser)
+    parser.set_defaults(act=explaining.act)
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:

@@ -21,6 +21,7 @@ from minigan.training.config import Config
 from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
+COMMANDS = ("train", "sample", "score", "report", "explain", "export", "import", "objectives", "gradcheck", "data")
 THIN = ["--model", "dcgan", "--width", "0.05", "--batch-size", "16", "--epochs", "0.02"]  # 13 steps
 
 
@@ -79,11 +80,11 @@ def test_help_names_the_commands_and_works_as_a_module() -> None:
     assert process.returncode == 0 and err == ""
     assert all(
         re.search(rf"^ +{name} ", out, re.MULTILINE)
-        for name in ("train", "sample", "score", "export", "import", "objectives", "gradcheck", "data")
+        for name in COMMANDS
     )
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "score", "export", "import", "objectives", "gradcheck", "data"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_each_command_contains_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

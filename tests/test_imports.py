@@ -36,6 +36,18 @@ MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["scoring"] = {*MAY_SEE}
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training"}
 MAY_SEE["cards"] = {"objectives", "training"}
+MAY_SEE["explain"] = {
+    "atomic",
+    "cards",
+    "data",
+    "device",
+    "layers",
+    "models",
+    "objectives",
+    "optim",
+    "random",
+    "training",
+}
 MAY_SEE["battery"] = {*MAY_SEE, "__init__"}
 MAY_SEE["__init__"] = {*MAY_SEE}
 MAY_SEE["cli"] = {*MAY_SEE}

@@ -40,7 +40,7 @@ def test_every_command_of_minigan_in_the_readme_exists() -> None:
     from minigan import cli
 
     commands = set(re.findall(r"^minigan (\w+)", README, re.MULTILINE))
-    assert {"train", "sample", "gradcheck", "data"} <= commands
+    assert {"train", "sample", "explain", "gradcheck", "data"} <= commands
     for command in commands:
         with pytest.raises(SystemExit) as stop:
             cli.main([command, "--help"])

@@ -1,0 +1,64 @@
+"""`minigan explain`: its flags, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from minigan import data, models, objectives
+from minigan.atomic import replacing
+from minigan.explain.step import explain
+from minigan.explain.tell import tell
+from minigan.explain.terminal import text
+from minigan.explain.webpage import webpage
+from minigan.training.config import PENALTIES, Config
+
+TEXT = """One training step, taken apart: what every layer of D and G did, and by which formula.
+
+A step of D and a step of G with real samples, in order: forward, loss, backward, a penalty's third sweep, the
+optimizer. Shapes, sizes and gains of every layer, the lines of code, and marks where gradients vanish or explode.
+
+example: minigan explain --model dcgan --objective wgan-gp --html step.html"""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of `minigan explain`."""
+    known = f"{', '.join(data.NAMES)} or a folder of images"
+    parser.add_argument("--model", choices=models.names(), help="the two networks (default dcgan; points in the plane)")
+    parser.add_argument("--objective", default="wgan-gp", choices=objectives.names(), help="default wgan-gp")
+    parser.add_argument("--data", default="mnist-10k", help=f"{known} (default mnist-10k)")
+    parser.add_argument("--size", type=int, help="pixels along a side, for a folder of images")
+    parser.add_argument("--width", type=float, help="factor on the models' channels; default the recipe's")
+    parser.add_argument("--penalty", choices=PENALTIES, help="penalty on D's gradient, on top")
+    parser.add_argument("--spectral-norm", action="store_true", help="keep D's layers 1-Lipschitz")
+    parser.add_argument("--batch", type=int, default=4, help="samples in a batch (default 4)")
+    parser.add_argument("--seed", type=int, default=0, help="one seed, one step (default 0)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with all formulas instead of printing")
+    parser.add_argument("--full", action="store_true", help="print the formulas below every layer")
+
+
+def act(flags: argparse.Namespace) -> int:
+    """Take the step; print it, or write the page."""
+    config = _config(flags)
+    story = tell(config, explain(config))
+    if flags.html is None:
+        print(text(story, full=flags.full, columns=shutil.get_terminal_size((120, 24)).columns), flush=True)
+        return 0
+    page = webpage(story).encode()
+    with replacing(flags.html) as file:
+        file.write(page)
+    print(f"{flags.html}: {story.title}, {len(page) / 1000:,.0f} kB")
+    return 0
+
+
+def _config(flags: argparse.Namespace) -> Config:
+    """The run whose first step it is: the objective's recipe, with the flags in place."""
+    if flags.html is not None and flags.full:
+        raise ValueError("--full prints the formulas below every layer; the page has them all: leave out --full")
+    if flags.html is not None and flags.html.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--html {flags.html}: the name must end in .html")
+    model = flags.model or ("points" if flags.data in data.MIXTURES else "dcgan")
+    names = ("objective", "data", "size", "width", "penalty", "spectral_norm", "seed")
+    given = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
+    return Config.tuned(model=model, batch_size=flags.batch, **given)

@@ -1,0 +1,128 @@
+"""`minigan explain` as a person meets it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigan import models, objectives
+from minigan.cli import main
+from minigan.explain.record import HOUSE, Loss, Update
+from minigan.explain.step import explain
+from minigan.training.config import Config
+from minigan.training.trainer import Trainer
+
+SMALL = ["--width", "0.05"]
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working folder, a terminal of 120 columns, and no settings of whoever runs the tests."""
+    for name in ("MINIGAN_DEVICE", "MINIGAN_TRACEBACK", "MINIGAN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_it_prints_both_steps_of_dcgan_and_wgan_gp_where_nothing_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("One step of dcgan with wgan-gp\n") and "the third sweep" in out
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_readme_shows_what_it_prints_but_for_the_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    def lines(text: str) -> list[str]:
+        return [" ".join(re.sub(r"-?\d[\d.e+-]*", "#", line).split()) for line in text.splitlines() if line.strip()]
+
+    readme = (HOUSE / "README.md").read_text(encoding="utf-8")
+    excerpt = readme.partition("$ minigan explain --model dcgan --objective wgan-gp\n")[2].partition("```")[0]
+    main(["explain", "--model", "dcgan", "--objective", "wgan-gp"])
+    printed = lines(capsys.readouterr().out)
+    shown = [line for line in lines(excerpt) if line != "..."]
+    assert len(shown) > 30 and [line for line in shown if line not in printed] == []
+
+
+def test_one_seed_gives_one_text_and_another_another(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for seed in ("0", "0", "1"):
+        main(["explain", *SMALL, "--objective", "hinge", "--seed", seed])
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2].replace("seed 1", "seed 0")
+
+
+@pytest.mark.parametrize("model", models.names())
+@pytest.mark.parametrize("objective", ["nonsaturating", "wgan-gp", "ebgan"])
+def test_every_model_is_explained(model: str, objective: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = {"points": ["--data", "ring"], "dcgan64": ["--data", "pictures", "--size", "64", *SMALL]}
+    if model == "dcgan64":
+        Path("pictures").mkdir()
+        for i in range(4):
+            noise = np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(f"pictures/{i}.png")
+    usual = SMALL if model in ("dcgan", "infogan") else []
+    assert main(["explain", "--model", model, "--objective", objective, *flags.get(model, usual)]) == 0
+    assert f"One step of {model} with {objective}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", objectives.names())
+def test_every_objective_is_explained_with_its_recipe(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--objective", name, "--data", "ring", "--batch", "8"]) == 0
+    assert f"One step of points with {name}" in capsys.readouterr().out
+
+
+def test_penalty_and_spectral_norm_can_be_added(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *SMALL, "--objective", "hinge", "--penalty", "r1", "--spectral-norm"]) == 0
+    out = capsys.readouterr().out
+    assert "SpectralNorm" in out and "R = γ/2 mean" in out and "--penalty r1 --spectral-norm" in out
+    assert "y = correlate(x, weight) + bias" in out, "the page of the layer inside"
+
+
+def test_the_losses_are_those_of_a_run_that_begins() -> None:
+    config = Config.tuned(model="dcgan", objective="nonsaturating", width=0.1, batch_size=8, epochs=0.01)
+    explained = explain(config)
+    seen: list[float | None] = []
+
+    def note(trainer: Trainer) -> None:
+        seen.extend(trainer.last.values())
+
+    trainer = Trainer.start(config, Path("run"), quiet=True, hooks=[note])
+    trainer.train()
+    (d_loss,) = [event.value for event in explained.d_events if isinstance(event, Loss)]
+    (g_loss,) = [event.value for event in explained.g_events if isinstance(event, Loss)]
+    assert seen[:2] == pytest.approx([d_loss, g_loss], rel=1e-4)
+    (update,) = [event for event in explained.g_events if isinstance(event, Update)]
+    assert len(update.moves) == len(list(trainer.G.named_params()))
+
+
+def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *SMALL, "--html", "step.html"]) == 0
+    page = Path("step.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and page.endswith("</html>\n")
+    assert re.fullmatch(r"step.html: One step of dcgan with wgan-gp, \d+ kB\n", capsys.readouterr().out)
+    assert [path.name for path in Path().iterdir()] == ["step.html"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--html", "step.txt"], "--html step.txt: the name must end in .html"),
+        (["--html", "no/step.html"], "there is no folder no"),
+        (["--html", "step.html", "--full"], "leave out --full"),
+        (["--batch", "0"], "must be positive"),
+        (["--seed", "-1"], "seed must be an integer from 0"),
+        (["--data", "minst"], "unknown data set 'minst'"),
+        (["--model", "dcgan", "--data", "ring"], "this model paints (H, W, C) images"),
+        (["--objective", "ebgan", "--penalty", "r1"], "a penalty needs one score per sample"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["explain", *SMALL, *flags] if flags[0] == "--html" else ["explain", *flags])
+    out, err = capsys.readouterr()
+    assert caught.value.code == 2 and words in err and err.count("\n") == 1
+    assert out == "" and list(Path().iterdir()) == []
