@@ -11,6 +11,7 @@ Ctrl-C) is the trainer's; everything inside it is two short functions of minigan
 import argparse
 
 from minigan import Config, Trainer, discriminator_step, generator_step
+from minigan.report import write_report
 from minigan.training.command import mended
 from minigan.training.flags import add_flags
 
@@ -49,7 +50,8 @@ def main() -> None:
     with trainer.memory_explained():
         train(trainer)
     print(trainer.finish())
-    print(trainer.verdict())
+    verdict = trainer.verdict()
+    print(f"All of it as one page: {write_report(trainer.run.folder)}\n{verdict}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `minigan` command: train, sample, score, explain, export, import, objectives, gradcheck, data."""
+"""The `minigan` command: train, sample, score, report, explain, export, import, objectives, gradcheck, data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from minigan import __version__, battery, cards, data, gradcheck, plots
 from minigan.atomic import replacing
 from minigan.exchange import command as exchange
 from minigan.explain import command as explaining
+from minigan.report import command as reporting
 from minigan.scoring import command as scoring
 from minigan.scoring.painter import Painter
 from minigan.training.command import mended
@@ -28,7 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    adders = (_add_train, _add_sample, _add_score, _add_explain, _add_exchange, _add_objectives, _add_gradcheck, _add_data)
+    adders = (
+        _add_train,
+        _add_sample,
+        _add_score,
+        _add_report,
+        _add_explain,
+        _add_exchange,
+        _add_objectives,
+        _add_gradcheck,
+        _add_data,
+    )
     for add in adders:
         add(commands)
     flags = parser.parse_args(arguments)
@@ -49,7 +60,7 @@ def _train(flags: argparse.Namespace) -> int:
     trainer = Trainer.from_flags(flags, RECIPE)
     trainer.introduce()
     trainer.train()
-    print(trainer.finish())
+    print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.folder}")
     return 0
 
 
@@ -125,6 +136,12 @@ def _add_explain(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("explain", help="a step taken apart", description=explaining.TEXT, formatter_class=RAW)
     explaining.add_flags(parser)
     parser.set_defaults(act=explaining.act)
+
+
+def _add_report(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("report", help="a run as one page", description=reporting.TEXT, formatter_class=RAW)
+    reporting.add_flags(parser)
+    parser.set_defaults(act=reporting.report)
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:

@@ -36,6 +36,8 @@ def test_the_digits_leave_their_pictures(tmp_path: Path, objective: str) -> None
     assert "output shape" in said  # the networks' tables
     assert "minigan sample run" in said
     assert "health: nothing unusual" in said
+    assert "All of it as one page: run/report.html" in said
+    assert (tmp_path / "run" / "report.html").stat().st_size < 5e6
     assert said.splitlines()[-1].startswith("FID ") and (tmp_path / "run" / "scores.json").is_file()
 
 

@@ -34,6 +34,7 @@ MAY_SEE: dict[str, set[str]] = {
 }
 MAY_SEE["training"] = {*MAY_SEE}
 MAY_SEE["scoring"] = {*MAY_SEE}
+MAY_SEE["report"] = {*MAY_SEE}
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training"}
 MAY_SEE["cards"] = {"objectives", "training"}
 MAY_SEE["explain"] = {

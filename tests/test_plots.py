@@ -14,7 +14,7 @@ from PIL import Image
 
 import minigan
 from minigan import plots
-from minigan.plots.curves import _curves, _figure, _smooth
+from minigan.plots.curves import _curves, _figure, smooth
 from minigan.plots.grids import SEPARATOR
 
 
@@ -281,9 +281,9 @@ def test_one_spike_does_not_flatten_the_curve():
 def test_smoothing_keeps_a_level_keeps_gaps_and_calms_noise():
     level = np.full(100, 3.0)
     level[40:50] = np.nan
-    assert np.allclose(_smooth(level), level, equal_nan=True)
+    assert np.allclose(smooth(level), level, equal_nan=True)
     noise = np.random.default_rng(0).normal(size=600)
-    assert _smooth(noise).std() < 0.3 * noise.std()
+    assert smooth(noise).std() < 0.3 * noise.std()
 
 
 def labels(log):

@@ -112,14 +112,14 @@ def _broke(log: Sequence[Mapping[str, Any]], key: str) -> bool:
 def _panel(axes: Axes, curves: dict[str, np.ndarray], keys: Sequence[str]) -> None:
     """Those of `keys` that the log has, thin as logged and thick as smoothed; a legend that covers nothing."""
     step, shown = curves["step"], {key: curves[key] for key in keys if key in curves}
-    tame = {key: _tame(values) for key, values in shown.items() if np.isfinite(values).any()}
-    for key, calm in tame.items():
+    calmed = {key: tame(values) for key, values in shown.items() if np.isfinite(values).any()}
+    for key, calm in calmed.items():
         name, style = LINES.get(key, (None, READING_STYLE))
         there = np.isfinite(calm) if key in SCORES else np.full(len(step), True)
         marker = "o" if there.sum() <= FEW else None
         axes.plot(step[there], shown[key][there], color=style["color"], alpha=0.3, linewidth=0.8)
-        axes.plot(step[there], _smooth(calm[there]), label=name, linewidth=2.2, marker=marker, markersize=5, **style)
-    known = np.concatenate([[], *tame.values()])
+        axes.plot(step[there], smooth(calm[there]), label=name, linewidth=2.2, marker=marker, markersize=5, **style)
+    known = np.concatenate([[], *calmed.values()])
     known = known[np.isfinite(known)]
     if known.size:
         margin = 0.06 * np.ptp(known) or 0.1
@@ -155,13 +155,13 @@ def _name_scores(axes: Axes, scores: np.ndarray) -> None:
     axes.axhline(0.5, color=INK, linewidth=1, linestyle=":", zorder=1)
 
 
-def _tame(values: np.ndarray) -> np.ndarray:
+def tame(values: np.ndarray) -> np.ndarray:
     """The wildest hundredth at each end cut down to the rest: one spike must not flatten the picture."""
     known = values[np.isfinite(values)]
     return np.clip(values, *np.quantile(known, [0.01, 0.99], method="nearest")) if known.size else values
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
+def smooth(values: np.ndarray) -> np.ndarray:
     """A running mean under a bell; its standard deviation is a sixtieth of the log. Gaps stay gaps and do not count."""
     from scipy.ndimage import gaussian_filter1d
 

@@ -82,7 +82,7 @@ def _of_images(samples: np.ndarray, eyes: Eyes, dataset: Dataset, quiet: bool) -
     names = eyes.extractor.classes
     missing = [name for name, n in zip(names, modes.counts, strict=True) if 20 * len(names) * n < len(samples)]
     covered = f"missing of the {len(names)} classes: {', '.join(missing)}" if missing else f"all {len(names)} classes"
-    return Verdict([fid, modes.captured, modes.entropy], f"{_sentence(fid.value, ruler)} Painted: {covered}.")
+    return Verdict([fid, modes.captured, modes.entropy], f"{fid_sentence(fid.value, ruler)} Painted: {covered}.")
 
 
 def _ruler(eyes: Eyes, real: Seen) -> dict[str, float]:
@@ -101,7 +101,8 @@ def _ruler(eyes: Eyes, real: Seen) -> dict[str, float]:
     }
 
 
-def _sentence(fid: float, ruler: Mapping[str, float]) -> str:
+def fid_sentence(fid: float, ruler: Mapping[str, float]) -> str:
+    """What an FID means, by the distances "real", "one_missing" and "half_missing" of its details."""
     real, one, half = (ruler[name] for name in ("real", "one_missing", "half_missing"))
     if fid <= real:
         place = "Excellent: as close to the real test images as real training images are"

@@ -163,7 +163,7 @@ def test_the_verdict_has_scores_a_sentence_and_a_file(pictures: Path, tmp_path: 
 
 @pytest.mark.parametrize(("fid", "word"), [(0.9, "Excellent"), (4.0, "Good"), (19.0, "Fair"), (21.0, "Poor")])
 def test_the_sentence_measures_with_real_images(fid: float, word: str) -> None:
-    sentence = page._sentence(fid, {"real": 1.0, "one_missing": 5.0, "half_missing": 20.0})
+    sentence = page.fid_sentence(fid, {"real": 1.0, "one_missing": 5.0, "half_missing": 20.0})
     assert f"{word}: " in sentence
     assert "score 1.00, without one class 5.00, with half of the classes 20.00" in sentence
 

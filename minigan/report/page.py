@@ -1,0 +1,102 @@
+"""The page: sections filled from the evidence, in one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from minigan.atomic import replacing
+from minigan.report import again, copying, curves, moments, painted, told
+from minigan.report.evidence import DAMAGED, Evidence
+from minigan.report.markup import Html, element, joined, paragraphs
+
+PAINTED = {True: copying.SAMPLES, False: painted.POINTS}  # samples, of images and of points
+
+
+def write_report(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, best: bool = False
+) -> Path:
+    """Write everything there is to see of the run in `folder` into one HTML file; returns its path.
+
+    out     the file; None: report.html in the folder
+    best    paint from the best checkpoint, not from the newest
+
+    Any part of the run that is missing, damaged or not there yet gets a sentence. FileNotFoundError: `folder` is not
+    the folder of a run, or there is no folder for `out`.
+    """
+    folder = Path(folder)
+    path = folder / "report.html" if out is None else Path(out)
+    evidence = Evidence(folder, best=best)
+    with replacing(path) as file:
+        file.write(html(evidence).encode("utf-8", errors="replace"))
+    return path
+
+
+def html(evidence: Evidence) -> str:
+    """The page as text."""
+    images = _painted(evidence)
+    sections: dict[str, Callable[[], Html]] = {
+        "Samples over time": lambda: moments.moments(evidence),
+        "Curves": lambda: curves.curves(evidence),
+        "How good?": lambda: told.scores(evidence, images),
+        "Health": lambda: told.health(evidence),
+        "New samples": lambda: painted.samples(evidence, images),
+        "Between samples": lambda: painted.walk(evidence),
+        "Does it copy?": lambda: copying.copying(evidence, images),
+        "Configuration": lambda: told.choices(evidence),
+        "Once more": lambda: again.repeat(evidence),
+        "Environment": lambda: again.environment(evidence),
+    }
+    ids = {title: f"part-{n}" for n, title in enumerate(sections, 1)}
+    links = [element("li", element("a", title, href=f"#{ids[title]}")) for title in sections]
+    head = _safely(evidence, "summary", lambda: told.summary(evidence))
+    body = [
+        element(
+            "section",
+            element("h2", title, id=ids[title]),
+            _safely(evidence, title, write),
+            aria_labelledby=ids[title],
+        )
+        for title, write in sections.items()
+    ]
+    script, files = _file("slider.js"), {"style": _file("style.css")}
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Template(_file("page.html")).substitute(
+        files,
+        script=script,
+        digest=digest,
+        name=joined([evidence.name]),
+        summary=head,
+        links=joined(links),
+        body=joined(body),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _painted(evidence: Evidence) -> np.ndarray | None:
+    """New samples of the checkpoint; None where there is no generator, or it paints what is not finite."""
+    painter = evidence.painter
+    if painter is None:
+        return None
+    n = PAINTED[len(painter.state.model.sample_shape) == 3]
+    return evidence.attempt("painter", lambda: painter(n))
+
+
+def _safely(evidence: Evidence, title: str, write: Callable[[], Html]) -> Html:
+    """A section; where the run is damaged in a way that nobody foresaw, a sentence in its place."""
+    try:
+        return write()
+    except DAMAGED as error:
+        return paragraphs(f"This part of the run cannot be shown: {evidence.said(error)}.")
+
+
+def _file(name: str) -> str:
+    return resources.files("minigan.report").joinpath(name).read_text(encoding="utf-8")
