@@ -51,10 +51,22 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any
         raise TypeError(f"{path}: arrays of objects cannot be written: {', '.join(objects)}")
     told = json.loads(json.dumps({**header, "arrays": {name: _form(array) for name, array in arrays.items()}}))
     told["sha256"] = digest(arrays, told)
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as file, _new_archive(file) as archive:
         for name, array in {HEADER: np.array(json.dumps(told)), **arrays}.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+@contextmanager
+def _new_archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """A zip archive to write, which is finished where the block ends well."""
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+    try:
+        yield archive
+        archive.close()
+    except BaseException:  # a second Ctrl-C too: to finish an archive that is thrown away would hide the error
+        archive.fp = None
+        raise
 
 
 def digest(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> str:

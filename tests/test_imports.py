@@ -29,7 +29,7 @@ MAY_SEE: dict[str, set[str]] = {
     "objectives": {"device", "kernels", "penalties", "random"},
     "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
-    "data": {"atomic", "device", "random"},
+    "data": {"arrays", "atomic", "device", "random"},
     "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
 MAY_SEE["training"] = {*MAY_SEE}

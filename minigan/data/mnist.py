@@ -10,8 +10,6 @@ Source: LeCun, Cortes & Burges, the MNIST database; Xiao, Rasul & Vollgraf 2017,
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from minigan import arrays
 from minigan.data.dataset import Dataset
 from minigan.data.download import fetch
 from minigan.data.idx import content_hash, read_idx
@@ -166,10 +165,9 @@ def _places(name: str) -> Iterator[Path]:
 def _read_keras(path: Path, key: str) -> np.ndarray:
     """One array of Keras's mnist.npz."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            array = archive[key]
+        array = arrays.read(path, "archive", only=(key,))[0][key]
         if array.dtype != np.uint8 or array.ndim not in (1, 3) or array.size == 0:
             raise ValueError(f"got {array.dtype} of shape {array.shape}")
         return array
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"{path}: expected Keras's archive of MNIST with a uint8 array {key}: {error}") from error

@@ -83,7 +83,10 @@ class Score:
     def from_json(cls, told: Mapping[str, Any]) -> Score:
         """What `as_json` told; TypeError, ValueError or KeyError where it is no score."""
         protocol = dict(told["protocol"])
-        protocol["parameters"] = {name: _hashable(value) for name, value in protocol["parameters"].items()}
+        protocol["parameters"] = {name: _hashable(value) for name, value in dict(protocol["parameters"]).items()}
+        for name in ("metric", "extractor", "variant", "reference", "version"):
+            if not isinstance(protocol.get(name, ""), str):
+                raise TypeError(f"its {name} is {protocol[name]!r}, expected words")
         return cls(float(told["value"]), Protocol(**protocol), dict(told["details"]))
 
 
@@ -101,7 +104,7 @@ def read_scores(path: Path) -> list[Score]:
         return [Score.from_json(entry) for entry in told["scores"]]
     except FileNotFoundError:
         raise
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path}: not a file of scores, or a damaged one ({error})") from error
 
 

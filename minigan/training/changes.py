@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from minigan.atomic import replacing
+from minigan.training import lines
 from minigan.training.config import Config
 
 FREELY = ("epochs", "device", "graph", "score_every", "keep")  # they do not rewrite the past of a run
@@ -42,12 +43,13 @@ def check(folder: Path, changed: Collection[str], *, allowed: bool) -> None:
 
 def recorded(folder: Path) -> list[dict[str, Any]]:
     """The record, oldest first: {"step", "time", "changed"}. A last line that a crash cut short is left out."""
-    path = folder / FILE
-    lines = path.read_text(errors="replace").splitlines(keepends=True) if path.exists() else []
-    try:
-        return [json.loads(line) for line in lines if line.endswith("\n")]
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not a record of changes: {error}") from error
+    return lines.read(folder / FILE, _is_change, "a record of changes")
+
+
+def _is_change(entry: Mapping[str, Any]) -> bool:
+    changed = entry.get("changed")
+    pairs = changed.values() if isinstance(changed, dict) else [None]
+    return type(entry.get("step")) is int and all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
 
 
 def record(folder: Path, step: int, changed: Changes) -> None:

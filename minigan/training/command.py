@@ -28,8 +28,9 @@ def mended(name: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read our output has seen enough: `minigan gradcheck | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError, RuntimeError, FloatingPointError, MemoryError) as error:
+    except (ValueError, OSError, RuntimeError, FloatingPointError, OverflowError, MemoryError) as error:
         if os.environ.get("MINIGAN_TRACEBACK") == "1":
             raise
-        print(f"{name}: error: {error}", file=sys.stderr)
+        said = str(error) or "out of memory" if isinstance(error, MemoryError) else str(error)
+        print(f"{name}: error: {said}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -139,7 +139,7 @@ class Config:
             for name, value in values.items():
                 _check_type(name, value)
             return cls(**values)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error
 
 
@@ -157,6 +157,7 @@ def _check_type(name: str, value: Any) -> None:
         kinds = (kind,) if get_origin(kind) is dict else get_args(kind) or (kind,)
         kinds = tuple(get_origin(one) or one for one in kinds) + ((int,) if float in kinds else ())
         right = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+        right = right and (type(value) is not int or abs(value) < 2**64)  # JSON has integers of any length
     if not right:
         raise TypeError(f"{name} is {value!r}, expected {getattr(kind, '__name__', kind)}")
 

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody asked the run to stop, and it has saved itself; the message says how to go on."""
+    """Somebody asked the run to stop; the message says how to go on."""
 
 
 class Stop:
@@ -21,25 +22,30 @@ class Stop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
-    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises KeyboardInterrupt.
+def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
+    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises Interrupted with the words `at_once`.
 
     A weight update cut in half would leave a network that no step ever made. Only the main thread may handle signals:
     elsewhere nothing is changed.
     """
-    stop = Stop()
+    stop, over = Stop(), False
 
     def ask(number: int, frame: FrameType | None) -> None:
+        if over:
+            return  # it is on its way out: the handlers of before are being put back
         if stop.requested:
-            raise KeyboardInterrupt
+            raise Interrupted(at_once)
         stop.requested = True
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {}
     try:
+        for known in (signal.SIGINT, signal.SIGTERM):
+            before[known] = signal.signal(known, ask)
         yield stop
     finally:
+        over = True
         for number, handler in before.items():
             signal.signal(number, handler)

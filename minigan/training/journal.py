@@ -61,6 +61,9 @@ class Journal:
     def recall(self, step: int, path: Path) -> None:
         """Know again what had been told and what was best when the checkpoint `path` of `step` was written."""
         log = self.run.log()
-        self.health.monitor.replay(log)
-        self.scoring.replay(log)
+        try:
+            self.health.monitor.replay(log)
+            self.scoring.replay(log)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"{self.run.folder / 'log.jsonl'}: not the log of this run ({error})") from error
         self.keep_best(step, path)  # in case the run was killed before it could

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class Lock:
         if self._descriptor is not None and self._has_its_name(self._descriptor):
             _write(self._descriptor, "")
             if sys.platform != "win32":  # there, an open file keeps its name
-                self.path.unlink()
+                with suppress(OSError):  # in a folder that has become read-only it stays, and names nobody
+                    self.path.unlink()
         self._close()
 
     def __enter__(self) -> None:

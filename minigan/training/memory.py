@@ -6,10 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from minigan.data import Batches
 from minigan.device import Device
-from minigan.training.state import State
-from minigan.training.steps import discriminator_step, generator_step
 
 
 @contextmanager
@@ -17,7 +14,7 @@ def explained(device: Device, batch_size: int, attempt: Callable[[int], object])
     """Inside, a MemoryError of a GPU becomes one that says how far it is from enough.
 
     What would fit is measured: attempt(n) makes a step of n samples, for powers of two downwards, until one goes
-    through. That moves the weights, but the run is over. On the CPU memory belongs to the system: nothing is changed.
+    through. On the CPU memory belongs to the system: nothing is changed.
     """
     try:
         yield
@@ -44,16 +41,3 @@ def _advice(device: Device, batch_size: int, attempt: Callable[[int], object]) -
         device.release()
         n //= 2
     return "Not even 2 samples fit: take a smaller --width, or --device cpu"
-
-
-def attempt(state: State, batches: Batches, n: int) -> None:
-    """One step of both players on n samples, n at most a batch; it does not matter which."""
-    rng = state.streams.at("memory", 0)
-    real = state.device.asarray(batches(0)[:n])
-    z = state.noise(n * state.objective.fakes, rng)
-    game = state.objective
-    if game.trains_d:
-        discriminator_step(state.D, state.G, game, state.d_optimizer, real, z)
-    if game.compares:
-        game = game.facing(state.D.forward(real)[0])
-    generator_step(state.D, state.G, game, state.g_optimizer, z)

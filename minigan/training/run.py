@@ -15,7 +15,7 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.device import Array
-from minigan.training import changes, checkpoint
+from minigan.training import changes, checkpoint, lines
 from minigan.training.config import Config
 from minigan.training.lock import NAME, Lock
 
@@ -27,7 +27,7 @@ class Run:
     changes.jsonl                   those that are not what they were at first, and from which step on
     imported.json                   the files that its first weights came from, where they were not drawn
     run.lock                        the process that works on it, while one does
-    log.jsonl                       one JSON object per log point
+    log.jsonl                       one JSON object per log point; in very long runs they come further apart
     samples/step-000500.png         what G painted from the fixed noise
     checkpoints/step-000500.npz     all that is needed to go on
     checkpoints/best.npz            the checkpoint with the best score, where scores were asked for
@@ -98,17 +98,8 @@ class Run:
             file.write(json.dumps(entry) + "\n")
 
     def log(self) -> list[dict[str, Any]]:
-        """All log points. A last line that a crash cut short is left out."""
-        path = self.folder / "log.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        entries = []
-        for number, line in enumerate(lines, 1):
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError as error:
-                if number < len(lines):
-                    raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
-        return entries
+        """All log points. A last line that a crash cut short is left out; ValueError names a damaged one."""
+        return lines.read(self.folder / "log.jsonl", _is_point, "a log point")
 
     def forget_after(self, step: int) -> None:
         """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew.
@@ -205,6 +196,13 @@ def _numbered(folder: Path, suffix: str) -> list[Path]:
 def _is_free(folder: Path) -> bool:
     """Is the folder empty, but for what a process leaves that was killed before it had written a config?"""
     return all(path.name == NAME or path.match(".config.json.*.part") for path in folder.iterdir())
+
+
+def _is_point(entry: Mapping[str, Any]) -> bool:
+    """Is it a log point: a step, and numbers?"""
+    numbers = [value for name, value in entry.items() if name not in ("vitals", "health") and value is not None]
+    known = type(entry.get("step")) is int and isinstance(entry.get("vitals", {}), dict)
+    return known and all(lines.is_number(value) for value in numbers)
 
 
 def _taken(folder: Path) -> ValueError:

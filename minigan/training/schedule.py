@@ -5,6 +5,22 @@ from __future__ import annotations
 from minigan.objectives import Objective
 from minigan.training.config import Config
 
+LONGEST = 10**8  # batches: weeks; what is more is a slip of the keyboard, and could not even be counted
+
+DENSE = 10_000  # log points, and pictures, that a run has at their full rate
+
+
+def notable(n: int) -> bool:
+    """Is the n-th log point (epoch) one to keep? All are up to 10,000, then every 10th up to 100,000, and so on.
+
+    So a log grows by 9,000 lines whenever a run becomes ten times as long. It depends on n alone, and nothing that has
+    been written is ever taken back: a run that is resumed notes what one that never stopped would have noted.
+    """
+    apart = 1
+    while n > DENSE * apart:
+        apart *= 10
+    return n % apart == 0
+
 
 class Schedule:
     """Counts a run in steps (updates of G), in D updates, and in epochs (passes over the data).
@@ -24,6 +40,9 @@ class Schedule:
     def _count_steps(self) -> int:
         """Steps until the data have been seen `epochs` times."""
         steps, seen, needed = 0, 0, self.config.epochs * self.per_epoch
+        if max(needed, self.critic_steps(0)) > LONGEST:
+            most = f"more than {LONGEST:,} batches, the most that a run may have"
+            raise ValueError(f"{self.config.epochs:g} epochs of {self.config.n_critic} D steps a step are {most}")
         while seen < needed:
             seen += self.critic_steps(steps) + int(self.objective.compares)
             steps += 1

@@ -38,10 +38,10 @@ class Circle:
         """Whoever waits, or comes, gets BrokenBarrierError: somebody will never come."""
         self._barrier.abort()
 
-    def reset(self) -> None:
-        """Begin again. Nobody may be waiting."""
-        self._barrier.reset()
-        self._turns = [0] * self.size
+    def mend(self) -> None:
+        """Begin again where it was abandoned: whoever is late for the old barrier is to find it broken."""
+        if self._barrier.broken:
+            self._barrier, self._turns = Barrier(self.size), [0] * self.size
 
 
 class Team:
@@ -65,20 +65,21 @@ class Team:
 
     def run(self, job: Callable[[int], T]) -> list[T]:
         """job(rank) in every thread; their results by rank. An exception in one of them reaches the caller."""
-        futures: list[Future[T]] = [
-            self._others.submit(copy_context().run, self._guarded, job, rank) for rank in range(1, self.size)
-        ]
+        for circle in self._circles:
+            circle.mend()
+        futures: list[Future[T]] = []
         ends: list[Any] = []
         try:
-            ends.append(self._guarded(job, 0))
-        except BaseException as error:
+            for rank in range(1, self.size):
+                futures.append(self._others.submit(copy_context().run, self._guarded, job, rank))
+            ends.append(job(0))
+        except BaseException as error:  # a second Ctrl-C too, between any two lines
+            self._abandon()
             ends.append(error)
         for future in futures:
             ends.append(future.exception() or future.result())
         errors = [end for end in ends if isinstance(end, BaseException)]
         if errors:
-            for circle in self._circles:
-                circle.reset()
             # Threads that waited for the one that failed have failed for it.
             raise next((error for error in errors if not isinstance(error, BrokenBarrierError)), errors[0])
         return ends
@@ -91,6 +92,9 @@ class Team:
         try:
             return job(rank)
         except BaseException:
-            for circle in self._circles:
-                circle.abandon()
+            self._abandon()
             raise
+
+    def _abandon(self) -> None:
+        for circle in self._circles:
+            circle.abandon()

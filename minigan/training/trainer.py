@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +19,7 @@ from minigan import data
 from minigan.device import Array
 from minigan.kernels.cuda.precision import using
 from minigan.random import Streams
-from minigan.training import checkpoint, memory, words
+from minigan.training import checkpoint, faults, words
 from minigan.training.album import Album
 from minigan.training.config import Config
 from minigan.training.flags import changes, from_flags
@@ -32,13 +31,14 @@ from minigan.training.players import Players
 from minigan.training.prepare import prepare
 from minigan.training.replays import Replays, RunBooks
 from minigan.training.run import Run
-from minigan.training.schedule import Schedule
+from minigan.training.schedule import Schedule, notable
 from minigan.training.sight import Eyes, Sight, sight_for
 from minigan.training.state import State
 from minigan.training.steps import generator_step
 from minigan.training.verdict import Verdict, verdict
 
-LOG_EVERY = {"cpu": 10, "cuda": 100}  # steps between log points; a GPU has to wait at each of them
+# Steps between log points, until they are thinned out (schedule.notable); a GPU has to wait at each of them.
+LOG_EVERY = {"cpu": 10, "cuda": 100}
 
 
 class Trainer:
@@ -153,13 +153,13 @@ class Trainer:
 
     def train(self) -> None:
         """The whole run, with the objective's steps; MemoryError says what batch would fit."""
-        with self.memory_explained():
+        with faults.of_the_memory(self):
             self._play()
 
     def _play(self) -> None:
         replays = self._replays()
         for step in self.steps():
-            if replays is not None and not self._logs(step):  # a step that is looked at stops between its parts
+            if replays is not None and not self._is_log_point(step + 1):  # looking, it would stop between its parts
                 self.record(*replays.step(self.schedule.critic_steps(step)))
                 continue
             d_loss = None  # there are games without a discriminator
@@ -184,10 +184,6 @@ class Trainer:
             d_turn, g_turn, self.objective, RunBooks(self.state, self.source), self.state.device.cuda(), self.health.say
         )
 
-    def _logs(self, step: int) -> bool:
-        """Is this step, counted from 0, followed by a log point that comes every so often?"""
-        return (step + 1) % self.log_every == 0 or step + 1 == self.total
-
     @property
     def seen(self) -> int:
         """Real batches so far."""
@@ -198,10 +194,8 @@ class Trainer:
         self.source.seen = number
 
     def memory_explained(self) -> AbstractContextManager[None]:
-        """Inside, a GPU with too little memory is told in words: the batch size, what is free, what would fit."""
-        return memory.explained(
-            self.state.device, self.config.batch_size, partial(memory.attempt, self.state, self.batches)
-        )
+        """Inside, too little memory is told in words: the batch size, what is free if known, and what would fit."""
+        return faults.of_the_memory(self)
 
     @property
     def epochs(self) -> float:
@@ -214,7 +208,9 @@ class Trainer:
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
-        with self.run.lock, quiet, blas, using(self.state.precision), stop_on_signals() as stop, bar:
+        at_once = f"stopped at once; --resume {self.run.folder} goes on from its last checkpoint"
+        signals, disk = stop_on_signals(at_once), faults.of_the_disk(self)
+        with self.run.lock, quiet, blas, using(self.state.precision), signals as stop, bar, disk:
             if self.step == 0:
                 started = time.perf_counter()
                 for _ in prepare(self.state, self.batches, quiet=self.quiet):
@@ -225,7 +221,7 @@ class Trainer:
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self.state.d_optimizer.lr, self.state.g_optimizer.lr = self.schedule.learning_rates(self.step)
-                self.health.look(self.step, self._logs(self.step))
+                self.health.look(self.step, self._is_log_point(self.step + 1))
                 yield self.step
                 self.step += 1
                 self.seconds += time.perf_counter() - started
@@ -290,7 +286,8 @@ class Trainer:
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
         closing, scored = epoch_ended or self.step == self.total, self.journal.scoring.due(self.step)
-        logs = closing or scored or self.step % self.log_every == 0
+        kept = closing and (self.step == self.total or notable(int(self.epochs)))
+        logs = kept or scored or self._is_log_point(self.step)
         if logs and self.state.device.kind != "cpu":
             self._look_at_losses()
         if closing or scored:
@@ -300,7 +297,7 @@ class Trainer:
             bar.set_postfix_str(said, refresh=False)
         if epoch_ended:
             self.state.objective.after_epoch()
-        if closing:
+        if kept:
             self.album.add(self.step)
         if closing or (scored and self.journal.best_at(self.step)):
             self.journal.keep_best(self.step, self.save())
@@ -308,7 +305,9 @@ class Trainer:
             hook(self)
         bar.update()
 
+    def _is_log_point(self, step: int) -> bool:
+        return step == self.total or (step % self.log_every == 0 and notable(step // self.log_every))
+
     def _give_up(self, reason: str) -> NoReturn:
-        kept = self.run.checkpoints()
-        rest = f"the last good checkpoint is {kept[-1]}" if kept else "there is no checkpoint yet"
-        raise FloatingPointError(f"step {self.step}: {reason}; {rest}. A smaller learning rate is the usual cure.")
+        rest = f"{faults.last_good(self.run)}. A smaller learning rate is the usual cure."
+        raise FloatingPointError(f"step {self.step}: {reason}; {rest}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -72,11 +73,11 @@ def internet(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, bytes]], li
             def __init__(self, **options: object) -> None:
                 assert options["progressbar"] is True
 
-            def __call__(self, url: str, output_file: str, pooch: object) -> None:
+            def __call__(self, url: str, output_file: IO[bytes], pooch: object) -> None:
                 asked.append(url)
                 if url not in pages:
                     raise ConnectionError("the network is unreachable")
-                Path(output_file).write_bytes(pages[url])
+                output_file.write(pages[url])
 
         monkeypatch.setattr("pooch.HTTPDownloader", Downloader)
         return asked

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+import minigan
 from minigan.data.download import fetch
 
 Internet = Callable[[dict[str, bytes]], list[str]]
@@ -73,26 +79,90 @@ def test_the_user_is_told_what_is_downloaded(
     assert captured.out == ""
 
 
-def test_a_real_server_is_asked_over_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
+    """The address of a server on this machine, and the list of what it has been asked for."""
     monkeypatch.setenv("no_proxy", "*")  # no proxy of this machine may stand between the test and itself
+    asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/file" else 404)
-            self.send_header("Content-Length", "4")
+            asked.append(self.path)
+            whole = b"good" if self.path in ("/file", "/slow", "/broken", "/cut") else bytes(3000)
+            self.send_response(404 if self.path == "/absent" else 200)
+            self.send_header("Content-Length", str(len(whole)))
             self.end_headers()
-            self.wfile.write(b"good")
+            self.wfile.write(whole[:2])
+            if self.path == "/slow":
+                time.sleep(0.3)
+            if self.path not in ("/broken", "/cut") or asked.count("/broken") > 2:
+                self.wfile.write(whole[2:])
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing on stderr."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
-            address = f"http://127.0.0.1:{server.server_port}"
-            fetch([f"{address}/absent", f"{address}/file"], tmp_path / "file", check)
+            yield f"http://127.0.0.1:{running.server_port}", asked
         finally:
-            server.shutdown()
+            running.shutdown()
             thread.join()
+
+
+Server = tuple[str, list[str]]
+
+
+def test_a_real_server_is_asked_over_http(tmp_path: Path, server: Server) -> None:
+    address, asked = server
+    fetch([f"{address}/absent", f"{address}/file"], tmp_path / "file", check)
     assert (tmp_path / "file").read_bytes() == b"good"
+    assert set(asked) == {"/absent", "/file"}
+
+
+def test_a_transfer_that_breaks_off_is_begun_again(tmp_path: Path, server: Server) -> None:
+    address, asked = server
+    fetch([f"{address}/broken"], tmp_path / "file", check)
+    assert asked == ["/broken"] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_mirror_that_always_breaks_off_is_given_up_and_says_how(tmp_path: Path, server: Server) -> None:
+    address, asked = server
+    with pytest.raises(ConnectionError, match="2 bytes read, 2 more expected"):
+        fetch([f"{address}/cut"], tmp_path / "file", check)
+    assert asked == ["/cut"] * 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_never_ends_is_cut_off_and_not_kept(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minigan.data.download.LARGEST", 1000)
+    with pytest.raises(ConnectionError, match="/long: it sends more than 1,000 bytes"):
+        fetch([f"{server[0]}/long"], tmp_path / "file", check)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_that_download_one_file_both_have_it_whole(tmp_path: Path, server: Server) -> None:
+    program = "import sys; from pathlib import Path; from minigan.data.download import fetch\n"
+    program += "def check(path):\n    assert path.read_bytes() == b'good'\n"
+    program += "fetch([sys.argv[1]], Path(sys.argv[2]), check)"
+    home = str(Path(minigan.__file__).parents[1])
+    words = [sys.executable, "-c", program, f"{server[0]}/slow", str(tmp_path / "file")]
+    environment = os.environ | {"PYTHONPATH": home, "OPENBLAS_NUM_THREADS": "1"}
+    both = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(4)]
+    assert [process.wait() for process in both] == [0] * 4
+    assert (tmp_path / "file").read_bytes() == b"good"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_where_nobody_listens_the_address_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/file"
+        with pytest.raises(ConnectionError, match=f"^{address}: .*refused"):
+            fetch([address], tmp_path / "file", check)
+    assert list(tmp_path.iterdir()) == []

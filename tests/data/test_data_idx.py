@@ -136,7 +136,7 @@ def test_an_absurd_declared_size_is_refused_before_anything_is_read(tmp_path: Pa
 def test_memory_follows_the_bytes_that_are_there_not_those_declared(tmp_path: Path, compressed: bool) -> None:
     content = header(MAX_BYTES) + b"\0" * 100
     path = store(tmp_path, gzip.compress(content) if compressed else content)
-    assert peak_of_refusal(path, "truncated") < 8 * 2**20
+    assert peak_of_refusal(path, "would unpack" if compressed else "truncated") < 8 * 2**20
 
 
 def test_a_gzip_bomb_is_not_decompressed_beyond_its_declared_size(tmp_path: Path) -> None:

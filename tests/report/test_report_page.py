@@ -136,7 +136,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no pictures": (lambda run: [p.unlink() for p in (run / "samples").iterdir()], "There is no picture of samples"),
     "checkpoint": (
         lambda run: [p.write_bytes(p.read_bytes()[:999]) for p in (run / "checkpoints").iterdir()],
-        "Nothing can be painted: digits has no readable checkpoint; checkpoints/step-000013.npz: not a checkpoint",
+        "Nothing can be painted: digits has no readable checkpoint: ",
     ),
     "no checkpoint": (lambda run: [p.unlink() for p in (run / "checkpoints").iterdir()], "Nothing can be painted"),
 }

@@ -81,7 +81,8 @@ def test_a_second_signal_stops_at_once(pictures: Path, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt) as caught:
         trained(tiny(pictures), tmp_path / "run", hooks=[at(3, twice)])
-    assert not isinstance(caught.value, Interrupted)
+    assert isinstance(caught.value, Interrupted)
+    assert str(caught.value) == f"stopped at once; --resume {tmp_path}/run goes on from its last checkpoint"
     assert reached == ["after the first"]
     assert signal.getsignal(signal.SIGINT) == before
     assert Run.open(tmp_path / "run").checkpoints() == []

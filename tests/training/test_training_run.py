@@ -113,10 +113,10 @@ def test_a_last_line_that_was_cut_short_is_left_out(run: Run, cut: int) -> None:
     path = run.folder / "log.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
-    assert run.log() == [{"step": 10}] + ([{"step": 20}] if cut == 1 else [])
+    assert run.log() == [{"step": 10}]
     run.forget_after(20)
     run.append({"step": 30})
-    assert [entry["step"] for entry in run.log()] == ([10, 20, 30] if cut == 1 else [10, 30])
+    assert [entry["step"] for entry in run.log()] == [10, 30]
 
 
 def test_a_broken_line_in_the_middle_of_the_log_is_refused_with_its_place(run: Run) -> None:
@@ -332,5 +332,5 @@ def test_a_change_that_was_allowed_once_is_known_and_recorded_once(run: Run) -> 
 
 def test_a_damaged_record_of_changes_is_refused_with_its_path(run: Run) -> None:
     (run.folder / "changes.jsonl").write_text('{"step"\n{}\n')
-    with pytest.raises(ValueError, match=r"changes\.jsonl: not a record of changes"):
+    with pytest.raises(ValueError, match=r"changes\.jsonl, line 1: not JSON"):
         changes.recorded(run.folder)

@@ -1,0 +1,279 @@
+"""What can befall a run from outside, provoked for real: what is said then, and that the run goes on from there."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import HOME, PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
+
+from minigan.cli import main
+from minigan.training.interrupt import Interrupted
+from minigan.training.run import Run
+from minigan.training.trainer import Trainer
+
+Hook = Callable[[Trainer], None]
+TEAM: dict[str, Any] = {"threads": 2, "epochs": 4}
+needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full, /proc or tmpfs")
+
+
+def at(step: int, act: Callable[[Trainer], object]) -> Hook:
+    """A hook that acts after this step."""
+    return lambda trainer: act(trainer) if trainer.step == step else None
+
+
+def mount(*words: str | Path) -> bool:
+    return subprocess.run(["mount", *words], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, of one megabyte."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if not (
+        sys.platform == "linux" and shutil.which("mount") and mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", place)
+    ):
+        pytest.skip("nobody but root can mount a small disk")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def goes_on_as_if_nothing_had_happened(pictures: Path, folder: Path, whole: Path, **choices: Any) -> None:
+    resumed(folder)
+    trained(tiny(pictures, **choices), whole)
+    assert_same_run(whole, folder)
+    assert list(folder.rglob(".*")) == [] and not (folder / "run.lock").exists()
+
+
+@pytest.mark.parametrize("step", [2, 8])
+def test_a_full_disk_is_told_with_the_way_back_and_no_file_is_half_written(
+    pictures: Path, tmp_path: Path, disk: Path, step: int
+) -> None:
+    def fill(trainer: Trainer) -> None:
+        with open(disk / "rest", "wb", buffering=0) as file:
+            while True:
+                try:
+                    file.write(bytes(4096))
+                except OSError:
+                    return
+
+    with pytest.raises(OSError, match=rf"cannot write to {disk}/run: .*No space left on device") as caught:
+        trained(tiny(pictures), disk / "run", hooks=[at(step, fill)])
+    rest = "the last good checkpoint is .*step-000006.npz" if step == 8 else "there is no checkpoint yet"
+    caught.match(rf"^step \d+: .*; {rest}\. When that is mended, go on with --resume {disk}/run$")
+    assert list((disk / "run").rglob("*.part")) == []
+    (disk / "rest").unlink()
+    goes_on_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
+
+
+@needs_linux
+def test_a_log_that_finds_the_disk_full_is_told_with_the_way_back(pictures: Path, tmp_path: Path) -> None:
+    log, kept = tmp_path / "run" / "log.jsonl", tmp_path / "kept"
+
+    def fill(trainer: Trainer) -> None:
+        log.rename(kept)
+        log.symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match=r"step 10: .*No space left on device.*step-000006\.npz.*--resume"):
+        trained(tiny(pictures), tmp_path / "run", hooks=[at(7, fill)])
+    kept.replace(log)
+    goes_on_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole")
+
+
+LIMITED = """
+import resource, sys
+from minigan.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+main(sys.argv[2:])
+"""
+
+
+def command(pictures: Path, out: Path) -> list[str]:
+    thin = [
+        "--model",
+        "dcgan",
+        "--width",
+        "0.05",
+        "--size",
+        "8",
+        "--batch-size",
+        "8",
+        "--epochs",
+        "2",
+        "--threads",
+        "1",
+    ]
+    return ["train", "--data", str(pictures), *thin, "--objective", "nonsaturating", "--out", str(out)]
+
+
+@needs_linux
+def test_a_checkpoint_larger_than_files_may_be_is_one_line_of_error(pictures: Path, tmp_path: Path) -> None:
+    process = spawn("-c", LIMITED, "20000", *command(pictures, tmp_path / "run"))
+    _, err = process.communicate()
+    assert process.returncode == 2 and "Traceback" not in err
+    last = err.splitlines()[-1]
+    assert last.startswith(f"minigan train: error: step 6: the run cannot write to {tmp_path}/run: ")
+    assert "File too large" in last and "there is no checkpoint yet" in last and f"--resume {tmp_path}/run" in last
+    assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+    resumed(tmp_path / "run")
+
+
+def test_a_folder_that_becomes_read_only_is_told_and_the_run_goes_on_when_it_no_longer_is(
+    pictures: Path, tmp_path: Path, disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(OSError, match=r"step 10: .*Read-only file system.*step-000006\.npz.*--resume"):
+        trained(tiny(pictures), disk / "run", hooks=[at(8, lambda _: mount("--bind", "-o", "ro", disk, disk))])
+    for words in (["train", "--resume", str(disk / "run")], command(pictures, disk / "new")):
+        with pytest.raises(SystemExit):
+            main(words)
+        assert f"Read-only file system: '{disk}/" in capsys.readouterr().err.splitlines()[-1]
+    assert main(["sample", str(disk / "run"), "-n", "4", "--out", str(tmp_path / "grid.png")]) == 0
+    subprocess.run(["umount", disk], check=True)
+    goes_on_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
+
+
+def test_data_that_vanish_hurt_no_run_until_it_is_resumed_and_then_are_named(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = shutil.copytree(pictures, tmp_path / "gone")
+    vanish = at(PER_EPOCH + 1, lambda _: gone.rename(tmp_path / "elsewhere"))
+    assert trained(tiny(gone), tmp_path / "run", hooks=[vanish]).step == 2 * PER_EPOCH
+    with pytest.raises(SystemExit):
+        main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"])
+    assert f"error: {gone}: no such folder; expected a folder of pictures" in capsys.readouterr().err
+    assert Run.open(tmp_path / "run").config.epochs == 2
+    (tmp_path / "elsewhere").rename(gone)
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"]) == 0
+
+
+def interrupt_twice(pictures: Path, place: Path, whole: Path, seed: int) -> str:
+    """Two signals at random moments of a team's run; what the run says."""
+    rng = random.Random(seed)
+    trainer = Trainer.start(tiny(pictures, **TEAM), place, quiet=True)
+    waits = [rng.uniform(0.005, 0.15), rng.uniform(0.0005, 0.02)]
+    before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, *waits)
+    try:
+        trainer.train()
+        said = "finished"
+    except Interrupted as stopped:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        said = str(stopped)
+    except KeyboardInterrupt:  # one that came before or after the loop
+        said = "stopped"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    del trainer
+    resumed(place)
+    assert_same_run(whole, place)
+    assert list(place.rglob(".*")) == []
+    return said
+
+
+def interruptions(pictures: Path, tmp_path: Path, trials: int) -> list[str]:
+    trained(tiny(pictures, **TEAM), tmp_path / "whole")
+    return [interrupt_twice(pictures, tmp_path / str(n), tmp_path / "whole", n) for n in range(trials)]
+
+
+def test_ctrl_c_twice_at_any_moment_leaves_a_run_that_goes_on(pictures: Path, tmp_path: Path) -> None:
+    assert len(interruptions(pictures, tmp_path, 4)) == 4
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_at_many_moments_leaves_runs_that_go_on(pictures: Path, tmp_path: Path) -> None:
+    said = interruptions(pictures, tmp_path, 100)
+    kinds = {words: sum(words in one for one in said) for words in ("at once", "after step", "finished")}
+    print(f"\ntwo signals: {len(said)} runs, {kinds}")
+    assert kinds["at once"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(pictures: Path, tmp_path: Path, number: int) -> None:
+    process = spawn("-m", "minigan", *command(pictures, tmp_path / "run"), "--epochs", "2000")
+    while not (tmp_path / "run" / "log.jsonl").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in err
+    (step,) = (path.stem[5:] for path in Run.open(tmp_path / "run").checkpoints()[-1:])
+    said = f"minigan train: stopped after step {int(step)}; go on with --resume {tmp_path}/run"
+    assert err.splitlines()[-1] == said
+
+
+SCARCE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from support.mutants import limit_memory
+import numpy as np
+from minigan.cli import main
+from minigan.training.trainer import Trainer
+
+np.ones((500, 500), np.float32) @ np.ones((500, 500), np.float32)  # BLAS takes its memory at its first product
+
+def limited(run, *rest, **more):
+    limit_memory(2**20 * int(sys.argv[2]))
+    return train(run, *rest, **more)
+
+train, Trainer.train = Trainer.train, limited
+main(sys.argv[3:])
+"""
+
+
+@needs_linux
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_memory_that_runs_out_is_told_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
+    words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "4000", "--out", str(tmp_path / "run")]
+    words += ["--data", "mnist-10k", "--objective", "nonsaturating", "--threads", threads]
+    process = spawn("-c", SCARCE, str(HOME / "tests"), "300", *words)
+    _, err = process.communicate()
+    last = err.splitlines()[-1]
+    assert process.returncode == 2 and "Traceback" not in err, err
+    assert last.startswith("minigan train: error: step 0: out of memory with batches of 4000 (Unable to allocate "), err
+    found = int(last.partition("a new run with --batch-size ")[2].split()[0])
+    assert found in (4000 // 2**n for n in range(1, 12))
+    assert "there is no checkpoint yet" in last and f"--resume {tmp_path}/run" in last
+    words[words.index("4000")] = str(found)
+    words[words.index(str(tmp_path / "run"))] = str(tmp_path / "smaller")
+    process = spawn("-c", SCARCE, str(HOME / "tests"), "300", *words, "--epochs", str(2 * found / 10_000))
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+
+
+def test_numbers_that_are_not_finite_name_layer_step_and_checkpoint_in_one_line(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command(pictures, tmp_path / "run"), "--lr", "1e30"])
+    last = capsys.readouterr().err.splitlines()[-1]
+    for words in ("minigan train: error: step ", "not finite: ", "D's ", "Conv2d(", "no checkpoint yet"):
+        assert words in last
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the worker died"), MemoryError("none left")])
+def test_a_thread_of_the_team_that_dies_is_heard_of_and_the_run_goes_on(
+    pictures: Path, tmp_path: Path, error: Exception
+) -> None:
+    def die(*arguments: Any) -> Any:
+        raise error
+
+    def break_worker(trainer: Trainer) -> None:
+        trainer.D.replicas[1].forward = die  # type: ignore[attr-defined]
+
+    with pytest.raises(type(error), match=str(error)):
+        trained(tiny(pictures, **TEAM), tmp_path / "run", hooks=[at(8, break_worker)])
+    goes_on_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole", **TEAM)
