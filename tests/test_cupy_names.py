@@ -29,7 +29,7 @@ CPU_ONLY = (
     "metrics/features/resize.py",
     "metrics/features/sanity.py",
     "metrics/features/inception/tensors.py",
-    "training/trainer.py",
+    "training/loop.py",
 )
 
 

@@ -69,11 +69,7 @@ class Evidence:
 
     @cached_property
     def log(self) -> list[dict[str, Any]]:
-        found = self.attempt("log", self.files.log) or []
-        points = [point for point in found if isinstance(point, dict) and isinstance(point.get("step"), int)]
-        if len(points) < len(found):
-            self.missing["log"] = f"{len(found) - len(points)} lines of log.jsonl are no log points and left out"
-        return points
+        return self.attempt("log", self.files.log) or []
 
     @cached_property
     def scores(self) -> list[Score]:

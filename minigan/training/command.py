@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from minigan.training.trainer import Interrupted
+from minigan.training.interrupt import Interrupted
 
 
 @contextmanager

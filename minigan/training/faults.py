@@ -15,7 +15,7 @@ from minigan.training.run import Run
 from minigan.training.steps import discriminator_step, generator_step
 
 if TYPE_CHECKING:
-    from minigan.training.trainer import Trainer
+    from minigan.training.loop import Loop
 
 SMALLEST = 2  # samples of a batch: batch norm needs a variance
 
@@ -27,7 +27,7 @@ def last_good(run: Run) -> str:
 
 
 @contextmanager
-def of_the_disk(trainer: Trainer) -> Iterator[None]:
+def of_the_disk(trainer: Loop) -> Iterator[None]:
     """Inside, an OSError is told with its step, the last good checkpoint and how to go on."""
     try:
         yield
@@ -39,7 +39,7 @@ def of_the_disk(trainer: Trainer) -> Iterator[None]:
         ) from error
 
 
-def of_the_memory(trainer: Trainer) -> AbstractContextManager[None]:
+def of_the_memory(trainer: Loop) -> AbstractContextManager[None]:
     """Inside, a MemoryError is told with the batch size, and which would fit if one is found."""
     device = trainer.state.device
     if device.kind == "cpu":
@@ -48,7 +48,7 @@ def of_the_memory(trainer: Trainer) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _of_the_hosts_memory(trainer: Trainer) -> Iterator[None]:
+def _of_the_hosts_memory(trainer: Loop) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
@@ -64,7 +64,7 @@ def _of_the_hosts_memory(trainer: Trainer) -> Iterator[None]:
         ) from error
 
 
-def fitting(trainer: Trainer) -> int | None:
+def fitting(trainer: Loop) -> int | None:
     """The largest of a half, a quarter, ... of the batch with which a step of D and one of G can be made here and now;
     None if none is found. Nothing is trained, but averages move: not for a run that goes on."""
     n = trainer.config.batch_size // 2
@@ -87,7 +87,7 @@ class Still:
         """Let the gradients be."""
 
 
-def _try_steps(trainer: Trainer, n: int) -> None:
+def _try_steps(trainer: Loop, n: int) -> None:
     state, objective = trainer.state, trainer.state.objective
     real = state.device.asarray(trainer.batches.dataset.batch(np.arange(n)))
     z = state.noise(n * objective.fakes, state.streams.at("probe", 0))

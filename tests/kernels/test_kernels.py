@@ -15,7 +15,7 @@ from minigan.kernels import general
 
 Call = Callable[[Any], Any]  # of the module that computes
 HELPERS = {"Array", "fused_update", "fusible", "Pair", "conv_size", "conv_transpose_size", "pair"}
-DRAWN = {"draw_normal", "draw_rows", "draw_uniform", "take", "tick"}  # test_kernels_random.py
+DRAWN = {"draw_normal", "draw_rows", "draw_uniform", "take", "tick", "uniform"}  # test_kernels_random.py
 TOLERANCE: dict[Any, float] = {np.float32: 2e-5, np.float64: 1e-12}
 
 
@@ -33,6 +33,8 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
     windows, pooled = (kernel, stride, padding), y[..., :6]
     return {
         "matmul": lambda m: m.matmul(left, right),
+        "matrix_vector": lambda m: m.matrix_vector(left, right[:, 0]),
+        "vector_matrix": lambda m: m.vector_matrix(left[:, 0], left),
         "correlate": lambda m: m.correlate(image, w, stride, padding),
         "spread": lambda m: m.spread(y, w, size, stride, padding),
         "match": lambda m: m.match(image, y, kernel, stride, padding),

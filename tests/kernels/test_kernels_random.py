@@ -13,6 +13,7 @@ from support.shim import Shim
 
 from minigan import kernels
 from minigan.kernels import random
+from minigan.random import Counter
 
 KEY = (12345, 2**64 - 17)
 SIZES = [(1,), (2,), (3,), (4, 5), (33,), (7, 11, 13), (1025,)]
@@ -180,3 +181,17 @@ def test_a_recorded_step_waits_for_nothing_and_moves_on_with_the_count(fake_cuda
         kernels.take(images, rows)
     np.testing.assert_array_equal(out.get(), drawn(kernels.draw_uniform, (9,), 42))
     np.testing.assert_array_equal(rows.get(), rows_of(20, 9, 42))
+
+
+def test_a_page_draws_from_the_host_or_by_count_with_its_own_type() -> None:
+    x = np.zeros((2, 2))
+    seeded = kernels.uniform(x, (3, 5), np.random.default_rng(7))
+    np.testing.assert_array_equal(seeded, np.random.default_rng(7).random((3, 5)))
+    counter = Counter(KEY, count(9))
+    first, second = (kernels.uniform(x.astype(np.float32), (3, 5), counter) for _ in range(2))
+    np.testing.assert_array_equal(first, drawn(kernels.draw_uniform, (3, 5), step=9, part=0))
+    np.testing.assert_array_equal(second, drawn(kernels.draw_uniform, (3, 5), step=9, part=1))
+    counter.begin()
+    again = kernels.uniform(x, (3, 5), counter)
+    assert again.dtype == np.float64
+    np.testing.assert_array_equal(again, first)

@@ -128,7 +128,10 @@ def test_words_of_a_hostile_run_stay_words(digits: Path, page_of: PageOf) -> Non
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "config": (lambda run: (run / "config.json").write_text("{"), "The configuration cannot be read"),
     "log": (lambda run: (run / "log.jsonl").write_text("{\n{}\n"), "The log cannot be read whole: log.jsonl, line 1"),
-    "points": (lambda run: (run / "log.jsonl").write_text("3\nnull\n"), "2 lines of log.jsonl are no log points"),
+    "points": (
+        lambda run: (run / "log.jsonl").write_text("3\nnull\n"),
+        "The log cannot be read whole: log.jsonl, line 1",
+    ),
     "no log": (lambda run: (run / "log.jsonl").unlink(), "There is no log point yet"),
     "scores": (lambda run: (run / "scores.json").write_text("[]"), "The scores cannot be read: scores.json"),
     "no scores": (lambda run: (run / "scores.json").unlink(), "No scores yet: minigan score RUN"),

@@ -235,7 +235,7 @@ main(sys.argv[3:])
 
 
 @needs_linux
-@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("threads", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_memory_that_runs_out_is_told_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
     words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "4000", "--out", str(tmp_path / "run")]
     words += ["--data", "mnist-10k", "--objective", "nonsaturating", "--threads", threads]
