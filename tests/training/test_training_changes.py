@@ -16,8 +16,9 @@ from minigan.cli import main
 from minigan.training import changes
 from minigan.training.config import RECIPE, Config
 from minigan.training.flags import add_flags, from_flags
+from minigan.training.interrupt import Interrupted
 from minigan.training.run import Run
-from minigan.training.trainer import Interrupted, Trainer
+from minigan.training.trainer import Trainer
 
 
 def edited(folder: Path, **choices: Any) -> None:

@@ -22,11 +22,12 @@ from minigan.objectives.objective import sigmoid
 from minigan.optim import flatten
 from minigan.training import checkpoint
 from minigan.training.config import Config
+from minigan.training.interrupt import Interrupted
 from minigan.training.observed import Observed
 from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
-from minigan.training.trainer import Interrupted, Trainer
+from minigan.training.trainer import Trainer
 
 GAMES = objective_cases()
 LOGITS = ("minimax", "nonsaturating", "dragan", "r1", "fgan-js", "fgan-gan")

@@ -13,8 +13,9 @@ from tiny_runs import assert_same_run, tiny, trained
 
 from minigan.layers import ReLU
 from minigan.training.config import Config
+from minigan.training.interrupt import Interrupted
 from minigan.training.run import Run
-from minigan.training.trainer import Interrupted, Trainer
+from minigan.training.trainer import Trainer
 
 UNREACHED = "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G: it is exactly zero."
 Hook = Callable[[Trainer], None]

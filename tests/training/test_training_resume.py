@@ -15,9 +15,9 @@ import pytest
 from tiny_runs import KINDS, assert_same_arrays, assert_same_run, last_arrays, resumed, timeless_log, tiny, trained
 
 from minigan.training import checkpoint
-from minigan.training.interrupt import stop_on_signals
+from minigan.training.interrupt import Interrupted, stop_on_signals
 from minigan.training.run import Run
-from minigan.training.trainer import Interrupted, Trainer
+from minigan.training.trainer import Trainer
 
 
 def at(step: int, act: Callable[[], None]) -> Callable[[Trainer], None]:

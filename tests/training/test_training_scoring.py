@@ -15,8 +15,9 @@ from minigan.data import Dataset
 from minigan.training import checkpoint
 from minigan.training import verdict as page
 from minigan.training.config import Config
+from minigan.training.interrupt import Interrupted
 from minigan.training.run import Run
-from minigan.training.trainer import Interrupted, Trainer
+from minigan.training.trainer import Trainer
 
 SCORED = [5, 10, 15, 20]
 
