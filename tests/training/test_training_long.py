@@ -23,7 +23,7 @@ from minigan.training.schedule import notable
 from minigan.training.trainer import Trainer
 
 RING = Config(model="points", data="ring", hidden=8, batch_size=1000, epochs=4)  # 100 steps an epoch
-DIGITS = Config(model="dcgan", objective="nonsaturating", width=0.05, batch_size=2, threads=2)
+DIGITS = Config(model="dcgan", objective="nonsaturating", width=0.05, batch_size=20, threads=2)
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -81,7 +81,7 @@ def resident() -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["points", "a team of two"])
 def test_memory_does_not_grow_over_ten_thousand_steps(tmp_path: Path, kind: str) -> None:
-    chosen: dict[str, Any] = {"points": vars(RING) | {"epochs": 100}, "a team of two": vars(DIGITS) | {"epochs": 2}}
+    chosen: dict[str, Any] = {"points": vars(RING) | {"epochs": 100}, "a team of two": vars(DIGITS) | {"epochs": 20}}
     seen: dict[int, int] = {}
 
     def weigh(trainer: Trainer) -> None:
