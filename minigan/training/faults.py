@@ -17,8 +17,6 @@ from minigan.training.steps import discriminator_step, generator_step
 if TYPE_CHECKING:
     from minigan.training.loop import Loop
 
-SMALLEST = 2  # samples of a batch: batch norm needs a variance
-
 
 def last_good(run: Run) -> str:
     """In words, what is left of a run that stops here."""
@@ -54,7 +52,7 @@ def _of_the_hosts_memory(trainer: Loop) -> Iterator[None]:
     except MemoryError as error:
         traceback.clear_frames(error.__traceback__)  # they hold what the step had made so far
         run, n = trainer.run, trainer.config.batch_size
-        found = fitting(trainer)
+        found = memory.fitting(n // 2, partial(_try_steps, trainer))
         advice = "a smaller one needs less, and so does a smaller --width or --hidden"
         if found is not None:
             advice = f"a new run with --batch-size {found} would fit"
@@ -62,22 +60,6 @@ def _of_the_hosts_memory(trainer: Loop) -> Iterator[None]:
             f"step {trainer.step}: out of memory with batches of {n} ({error or 'no more to be had'}): {advice}; "
             f"{last_good(run)}. With more memory free, go on with --resume {run.folder}"
         ) from error
-
-
-def fitting(trainer: Loop) -> int | None:
-    """The largest of a half, a quarter, ... of the batch with which a step of D and one of G can be made here and now;
-    None if none is found. Nothing is trained, but averages move: not for a run that goes on."""
-    n = trainer.config.batch_size // 2
-    while n >= SMALLEST:
-        try:
-            _try_steps(trainer, n)
-            return n
-        except MemoryError as error:
-            traceback.clear_frames(error.__traceback__)
-            n //= 2
-        except (ValueError, ArithmeticError):  # a game that cannot be played with so few samples
-            return None
-    return None
 
 
 class Still:
@@ -88,6 +70,7 @@ class Still:
 
 
 def _try_steps(trainer: Loop, n: int) -> None:
+    """A step of D and one of G. Nothing is trained, but running statistics move: not for a run that goes on."""
     state, objective = trainer.state, trainer.state.objective
     real = state.device.asarray(trainer.batches.dataset.batch(np.arange(n)))
     z = state.noise(n * objective.fakes, state.streams.at("probe", 0))

@@ -1,4 +1,4 @@
-"""Too little memory on a GPU, told in words that help: the batch size, what is free, and what would fit."""
+"""Too little memory: what batch would fit, and, on a GPU, what is free, told in words that help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from minigan.device import Device
+
+SMALLEST = 2  # samples of a batch: batch norm needs a variance
 
 
 @contextmanager
@@ -31,13 +33,27 @@ def explained(device: Device, batch_size: int, attempt: Callable[[int], object])
 
 
 def _advice(device: Device, batch_size: int, attempt: Callable[[int], object]) -> str:
-    n = 1 << (batch_size - 1).bit_length() >> 1  # the largest power of two below
-    while n >= 2:  # a batch of one has no variance
+    below = 1 << (batch_size - 1).bit_length() >> 1  # the largest power of two
+    n = fitting(below, attempt, device.release)
+    if n is None:
+        return "Not even 2 samples fit: take a smaller --width, or --device cpu"
+    return f"A step of {n} samples fits: --batch-size {n}"
+
+
+def fitting(most: int, attempt: Callable[[int], object], release: Callable[[], object] = lambda: None) -> int | None:
+    """The largest of `most`, its half, its quarter, ... for which attempt(n) finds enough memory; None if none does.
+
+    release() is called between two attempts.
+    """
+    n = most
+    while n >= SMALLEST:
         try:
             attempt(n)
-            return f"A step of {n} samples fits: --batch-size {n}"
+            return n
         except MemoryError as error:
             traceback.clear_frames(error.__traceback__)
-        device.release()
+        except (ValueError, ArithmeticError):  # a game that cannot be played with so few samples
+            return None
+        release()
         n //= 2
-    return "Not even 2 samples fit: take a smaller --width, or --device cpu"
+    return None
