@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from support import strict
 
-from minigan.optim import CHUNK, SGD, Adam, AdaMax, Average, Idle, Optimizer, RMSProp, flatten
+from minigan.kernels.cpu.pieces import CHUNK
+from minigan.optim import SGD, Adam, AdaMax, Average, Idle, Optimizer, RMSProp, flatten
 
 Params = dict[str, np.ndarray]
 SHAPES = {"0.weight": (7, 5), "0.bias": (5,), "big": (2 * CHUNK + 13,), "chunk": (CHUNK,), "one": (), "none": (0, 3)}

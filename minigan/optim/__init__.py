@@ -2,7 +2,6 @@
 
 from minigan.optim.average import Average
 from minigan.optim.optimizer import Optimizer, flatten
-from minigan.optim.pieces import CHUNK
 from minigan.optim.rules import SGD, Adam, AdaMax, Idle, RMSProp
 
-__all__ = ["CHUNK", "SGD", "AdaMax", "Adam", "Average", "Idle", "Optimizer", "RMSProp", "flatten"]
+__all__ = ["SGD", "AdaMax", "Adam", "Average", "Idle", "Optimizer", "RMSProp", "flatten"]

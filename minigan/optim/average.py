@@ -8,7 +8,7 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.optim.pieces import CHUNK, pieces
+from minigan.kernels.cpu.pieces import CHUNK, pieces
 
 
 class Average:

@@ -14,9 +14,9 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
+from minigan.kernels.cpu.pieces import CHUNK, pieces
 from minigan.optim.average import Average
 from minigan.optim.clock import Clock
-from minigan.optim.pieces import CHUNK, pieces
 
 
 def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 LINE = 64  # bytes of a cache line, and of an AVX-512 register
-CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-level cache of 1 MiB
+CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-level cache of 1 MiB, Adam's five one of 2
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 from numpy.typing import DTypeLike
 
-LINE = 64  # bytes of a cache line: NumPy's sums into memory that begins inside a line take twice as long
+from minigan.kernels.cpu.pieces import empty
 
 _local = threading.local()
 
@@ -22,7 +22,5 @@ def scratch(name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     buffers = _local.__dict__
     if name not in buffers or buffers[name].nbytes < size:
-        buffer = np.empty(size + LINE, np.uint8)
-        start = -buffer.ctypes.data % LINE
-        buffers[name] = buffer[start : start + size]
+        buffers[name] = empty((size,), np.uint8)
     return buffers[name][:size].view(dtype).reshape(shape)
