@@ -11,29 +11,18 @@ from typing import Any
 from minigan.device import Array
 from minigan.explain.record import Log, Row, Size, size
 from minigan.layers import Layer, Network, accumulate
-from minigan.layers.composite import Composite
+from minigan.layers.composite import Around, Composite
 from minigan.layers.layer import Cache, Grads
 from minigan.optim.optimizer import flatten
 from minigan.training.twin import twin
 
 
-class _Asked(Composite):
+class _Asked(Around):
     """A layer of which one knows what it is asked; everything else about it is its own."""
 
-    def __init__(self, layer: Layer, log: Log) -> None:
-        self.layer, self.log = layer, log
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.layer, name)  # such as the layers that an objective projects
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return self.layer.named_params()
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return self.layer.named_buffers()
-
-    def __repr__(self) -> str:
-        return repr(self.layer)
+    def __init__(self, network: Layer, log: Log) -> None:
+        super().__init__(network)
+        self.log = log
 
 
 class WatchedLayer(_Asked):
@@ -44,13 +33,13 @@ class WatchedLayer(_Asked):
         self.place = place
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        y, cache = self.layer.forward(x, train)
+        y, cache = self.network.forward(x, train)
         self._note(x, y)
         return y, cache
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         own: Grads | None = None if grads is None else {}
-        dx = self.layer.backward(dy, cache, own, need_dx)
+        dx = self.network.backward(dy, cache, own, need_dx)
         self._turn("third", "home", dy)  # what curved layers owe goes down again
         self._note(dy, dx, own)
         if grads is not None and own is not None:
@@ -58,12 +47,12 @@ class WatchedLayer(_Asked):
         return dx
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
-        dx, seen = self.layer.traced_backward(dy, cache)
+        dx, seen = self.network.traced_backward(dy, cache)
         self._note(dy, dx)
         return dx, seen
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
-        ddy, dx, grads = self.layer.double_backward(ddx, dy, cache)
+        ddy, dx, grads = self.network.double_backward(ddx, dy, cache)
         self._turn("home", "third", ddx)  # a network inside another has come down, and the way up goes on
         self._note(ddx, ddy, grads, dx)
         return ddy, dx, grads
@@ -75,7 +64,7 @@ class WatchedLayer(_Asked):
 
     def _note(self, into: Array, out: Array | None, grads: Grads | None = None, owed: Array | None = None) -> None:
         params = {name: size(grad) for name, grad in flatten(grads or {}).items()}
-        self.log.add(Row(self.place, self.layer, size(into), _maybe(out), params, _maybe(owed)))
+        self.log.add(Row(self.place, self.network, size(into), _maybe(out), params, _maybe(owed)))
 
 
 class WatchedNetwork(_Asked):
@@ -94,7 +83,7 @@ class WatchedNetwork(_Asked):
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         about = self.log.words(x) or ("the penalty's points x̂" if self.log.in_penalty else "samples")
         self.log.begin(self.name, "forward", about, x)
-        y, cache = self.layer.forward(x, train)
+        y, cache = self.network.forward(x, train)
         self._note(x, y)
         self.log.name(cache, about)
         if self.name == "G":
@@ -103,19 +92,19 @@ class WatchedNetwork(_Asked):
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         self.log.begin(self.name, "backward", self._about(cache), dy)
-        dx = self.layer.backward(dy, cache, grads, need_dx)
+        dx = self.network.backward(dy, cache, grads, need_dx)
         self._note(dy, dx)
         return dx
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
         self.log.begin(self.name, "slope", self._about(cache), dy)
-        dx, trace = self.layer.traced_backward(dy, cache)
+        dx, trace = self.network.traced_backward(dy, cache)
         self._note(dy, dx)
         return dx, trace
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
         self.log.begin(self.name, "third", self._about(cache), ddx)
-        ddy, dx, grads = self.layer.double_backward(ddx, dy, cache)
+        ddy, dx, grads = self.network.double_backward(ddx, dy, cache)
         self._note(ddx, ddy, owed=dx)
         return ddy, dx, grads
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer
@@ -18,6 +19,41 @@ class Composite(Layer):
         grads: Grads = {}
         self.backward(dy, cache, grads, need_dx=False)
         return grads
+
+
+class Around(Composite):
+    """A layer around another, `network`: it does what the other does, but where a subclass says otherwise, and its
+    arrays, and whatever else it is asked for, are the other's."""
+
+    def __init__(self, network: Layer) -> None:
+        self.network = network
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        return self.network.forward(x, train)
+
+    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+        return self.network.backward(dy, cache, grads, need_dx)
+
+    def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
+        return self.network.traced_backward(dy, cache)
+
+    def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
+        return self.network.double_backward(ddx, dy, cache)
+
+    def __getattr__(self, name: str) -> Any:
+        """What a game asks of its D besides, such as its encoder or its last layer."""
+        if "network" not in vars(self):  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.network, name)
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return self.network.named_params()
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        return self.network.named_buffers()
+
+    def __repr__(self) -> str:
+        return repr(self.network)
 
 
 class Numbered(Composite):

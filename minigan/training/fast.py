@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 
 from minigan.device import Array
 from minigan.layers import BatchNorm, Dropout, Layer, accumulate
-from minigan.layers.composite import Composite
+from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
 from minigan.objectives import Objective
 from minigan.training.sharded import copy_buffers, replica, shares
@@ -103,7 +100,7 @@ class SideBySide:
         return grads
 
 
-class OnePainting(Composite):
+class OnePainting(Around):
     """A generator that paints the same noise once: for D's step, and then for its own, which finds it unchanged.
 
     Told by the noise being the very same array. What was painted is forgotten when G is asked for gradients, because
@@ -111,7 +108,7 @@ class OnePainting(Composite):
     """
 
     def __init__(self, network: Layer) -> None:
-        self.network = network
+        super().__init__(network)
         self._painted: tuple[Array, tuple[Array, Cache]] | None = None
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
@@ -124,18 +121,3 @@ class OnePainting(Composite):
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         self._painted = None
         return self.network.backward(dy, cache, grads, need_dx)
-
-    def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
-        return self.network.traced_backward(dy, cache)
-
-    def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
-        return self.network.double_backward(ddx, dy, cache)
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return self.network.named_params()
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return self.network.named_buffers()
-
-    def __repr__(self) -> str:
-        return repr(self.network)

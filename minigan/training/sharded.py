@@ -9,7 +9,6 @@ threads the result is the same to the last bit every time; for another number it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -17,14 +16,14 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.layers import BatchNorm, Dropout, Layer, accumulate
-from minigan.layers.composite import Composite
+from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
 from minigan.training.shared_layers import SharedBatchNorm, SharedDropout
 from minigan.training.team import Circle, Team
 from minigan.training.twin import Memo, twin
 
 
-class Sharded(Composite):
+class Sharded(Around):
     """A network, run by a team: every thread has a replica with the same parameters, and takes its rows of the batch.
 
     Its parameters and buffers are the network's own. It is a Layer like any other: steps, penalties and optimizers do
@@ -32,7 +31,8 @@ class Sharded(Composite):
     """
 
     def __init__(self, network: Layer, team: Team) -> None:
-        self.network, self.team = network, team
+        super().__init__(network)
+        self.team = team
         self.replicas = [replica(network, team.circle, rank, own=rank == 0) for rank in range(team.size)]
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
@@ -68,18 +68,6 @@ class Sharded(Composite):
         grads: Grads = {}
         _add_up(grads, own)
         return np.concatenate(ddys), None if dxs[0] is None else np.concatenate(dxs), grads
-
-    def __getattr__(self, name: str) -> Any:
-        """What a game asks of its D besides, such as its encoder or its last layer: the network's own."""
-        if "network" not in vars(self):
-            raise AttributeError(name)
-        return getattr(self.network, name)
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return self.network.named_params()
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return self.network.named_buffers()
 
     def __repr__(self) -> str:
         return f"{self.network} by {self.team.size} threads"
