@@ -13,55 +13,61 @@ from minigan import data, device, models, objectives, parallel
 from minigan.kernels.cuda import precision
 from minigan.training.config import PENALTIES, Config
 
+REST = argparse.SUPPRESS  # what is not given stays out of the namespace: the recipe decides
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of a training run. What is not given stays out of the namespace: the recipe decides."""
-    rest = argparse.SUPPRESS
+    """The flags of a training run, in groups for the help."""
+    _add_game(parser.add_argument_group("the game"))
+    _add_training(parser.add_argument_group("the training"))
+    _add_machine(parser.add_argument_group("the machine"))
+    _add_run(parser.add_argument_group("the run"))
+
+
+def _add_game(group: argparse._ArgumentGroup) -> None:
     known = f"{', '.join(data.NAMES)} or a folder of images"
-    parser.add_argument("--model", default=rest, choices=models.names(), help="the two networks")
-    parser.add_argument("--objective", default=rest, choices=objectives.names(), help="what they play for")
-    parser.add_argument("--data", default=rest, help=known)
-    parser.add_argument("--size", type=int, default=rest, help="pixels along a side, for a folder of images")
-    parser.add_argument("--epochs", type=float, default=rest, help="passes over the data")
-    parser.add_argument("--batch-size", type=int, default=rest, help="samples per step")
-    parser.add_argument("--lr", type=float, default=rest, help="learning rate of both players")
-    parser.add_argument("--n-critic", type=int, default=rest, help="D steps per G step")
-    parser.add_argument(
-        "--same-noise", action="store_true", default=rest, help="G's update looks at the samples of D's: faster"
-    )
-    parser.add_argument("--width", type=float, default=rest, help="factor on the models' channels")
-    parser.add_argument("--hidden", type=int, default=rest, help="units of the hidden layers, where a model has them")
-    parser.add_argument("--z-dim", type=int, default=rest, help="numbers that the generator starts from")
-    parser.add_argument("--decay", type=float, default=rest, help="share of the run in which the rates fall to zero")
-    parser.add_argument("--average", type=float, default=rest, help="decay of the average of G that paints; 0: none")
-    parser.add_argument("--real-label", type=float, default=rest, help="smoothed target of real samples, such as 0.9")
-    parser.add_argument(
-        "--hyper",
-        action=_Pair,
-        default=rest,
-        metavar="NAME=VALUE",
-        help="a hyper-parameter of the objective; repeatable",
-    )
-    parser.add_argument("--penalty", default=rest, choices=PENALTIES, help="penalty on D's gradient, on top")
-    parser.add_argument("--penalty-weight", type=float, default=rest, help="its weight; default its paper's")
-    parser.add_argument("--spectral-norm", action="store_true", default=rest, help="keep D's layers 1-Lipschitz")
-    parser.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
-    parser.add_argument("--score-every", type=int, default=rest, metavar="STEPS", help="score the samples on the way")
-    parser.add_argument("--keep", type=int, default=rest, metavar="N", help="checkpoints to keep, beside the best (3)")
-    parser.add_argument("--seed", type=int, default=rest, help="one seed, one result")
-    parser.add_argument("--device", default=rest, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
-    parser.add_argument(
-        "--no-graph",
-        dest="graph",
-        action="store_false",
-        default=rest,
-        help="on a GPU: launch every operation by itself",
-    )
-    parser.add_argument("--precision", default=rest, choices=precision.PRECISIONS, help="of products on a GPU")
-    parser.add_argument("--threads", type=int, default=rest, help="of the CPU (default: all cores, up to 4)")
-    parser.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
-    parser.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
-    parser.add_argument("--allow-changes", action="store_true", help="let --resume change the choices of the run")
+    group.add_argument("--model", default=REST, choices=models.names(), help="the two networks")
+    group.add_argument("--width", type=float, default=REST, help="factor on the models' channels")
+    group.add_argument("--hidden", type=int, default=REST, help="units of the hidden layers, where a model has them")
+    group.add_argument("--z-dim", type=int, default=REST, help="numbers that the generator starts from")
+    group.add_argument("--spectral-norm", action="store_true", default=REST, help="keep D's layers 1-Lipschitz")
+    group.add_argument("--objective", default=REST, choices=objectives.names(), help="what they play for")
+    what = "a hyper-parameter of the objective; repeatable"
+    group.add_argument("--hyper", action=_Pair, default=REST, metavar="NAME=VALUE", help=what)
+    group.add_argument("--real-label", type=float, default=REST, help="smoothed target of real samples, such as 0.9")
+    group.add_argument("--penalty", default=REST, choices=PENALTIES, help="penalty on D's gradient, on top")
+    group.add_argument("--penalty-weight", type=float, default=REST, help="its weight; default its paper's")
+    group.add_argument("--data", default=REST, help=known)
+    group.add_argument("--size", type=int, default=REST, help="pixels along a side, for a folder of images")
+
+
+def _add_training(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--epochs", type=float, default=REST, help="passes over the data")
+    group.add_argument("--batch-size", type=int, default=REST, help="samples per step")
+    group.add_argument("--lr", type=float, default=REST, help="learning rate of both players")
+    group.add_argument("--decay", type=float, default=REST, help="share of the run in which the rates fall to zero")
+    group.add_argument("--n-critic", type=int, default=REST, help="D steps per G step")
+    what = "G's update looks at the samples of D's: faster"
+    group.add_argument("--same-noise", action="store_true", default=REST, help=what)
+    group.add_argument("--average", type=float, default=REST, help="decay of the average of G that paints; 0: none")
+    group.add_argument("--seed", type=int, default=REST, help="one seed, one result")
+    group.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--threads", type=int, default=REST, help="of the CPU (default: all cores, up to 4)")
+    group.add_argument("--device", default=REST, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
+    what = "on a GPU: launch every operation by itself"
+    group.add_argument("--no-graph", dest="graph", action="store_false", default=REST, help=what)
+    group.add_argument("--precision", default=REST, choices=precision.PRECISIONS, help="of products on a GPU")
+
+
+def _add_run(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
+    group.add_argument("--score-every", type=int, default=REST, metavar="STEPS", help="score the samples on the way")
+    group.add_argument("--keep", type=int, default=REST, metavar="N", help="checkpoints to keep, beside the best (3)")
+    group.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
+    group.add_argument("--allow-changes", action="store_true", help="let --resume change the choices of the run")
 
 
 # What a Python user may write where JSON has another word.
