@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.device import Array, like
+from minigan.plots.palette import BLUE, VERMILLION
 from minigan.training.command import mended
 from minigan.training.flags import add_flags
 
@@ -58,10 +59,10 @@ def draw(path: Path, watched: list[tuple[int, float, float]]) -> None:
     step, norm, distance = np.array(watched).T
     figure = Figure(figsize=(8, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
-    above.plot(step, norm, color="#0072B2")
+    above.plot(step, norm, color=BLUE)
     above.axhline(1, color="0.5", linestyle="--")
     above.set_ylabel("norm of the critic's gradient")
-    below.plot(step, distance, color="#D55E00")
+    below.plot(step, distance, color=VERMILLION)
     below.set(xlabel="generator step", ylabel="mean D(x) - mean D(G(z))")
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)

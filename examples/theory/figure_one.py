@@ -19,11 +19,12 @@ import numpy as np
 from line import Bells, mlp
 from matplotlib.figure import Figure
 from scipy.special import ndtri
-from slide import BLUE, GREEN, GREY, INK, flags, frame, save
+from slide import flags, frame, save
 from tqdm import tqdm, trange
 
 from minigan import Adam, Layer, Streams, discriminator_step, generator_step, init, objectives
 from minigan.objectives.objective import sigmoid
+from minigan.plots.palette import BLUE, GREEN, GREY, INK
 
 MEAN, STD, BATCH, N_CRITIC = 1.0, 0.5, 256, 3
 X = np.linspace(-1.5, 3.5, 1001)[:, None]

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from matplotlib.figure import Figure
-from slide import BLUE, GREEN, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 from tqdm import tqdm
 
 from minigan import Adam, Layer, Objective, Streams, discriminator_step, models, objectives
 from minigan.layers import Flatten, Linear
+from minigan.plots.palette import BLUE, GREEN, INK, VERMILLION
 
 BATCH, TEST, EVERY, WEIGHT = 256, 4096, 20, 10.0
 THETAS = {1.0: (BLUE, "-"), 0.1: (VERMILLION, "--"), 0.01: (GREEN, ":")}

@@ -20,10 +20,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from slide import BLUE, GREEN, GREY, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 
 from minigan import SGD, Objective, Streams, discriminator_step, generator_step, objectives
 from minigan.layers import Linear
+from minigan.plots.palette import BLUE, GREEN, GREY, INK, VERMILLION
 
 RATE, GAMMA, START = 0.2, 0.5, (1.0, 1.0)  # START: ψ and θ
 NUMBERS: dict[str, dict[str, Any]] = {"wgan": {"clip": 1.0}, "wgan-gp": {"weight": 0.5}, "r1": {"gamma": GAMMA}}

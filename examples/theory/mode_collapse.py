@@ -20,7 +20,7 @@ from statistics import median
 
 import numpy as np
 from matplotlib.figure import Figure
-from slide import BLUE, GREY, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 from tqdm import tqdm
 
 from minigan import (
@@ -38,6 +38,7 @@ from minigan import (
 )
 from minigan.data.mixtures import Coverage, Mixture
 from minigan.device import Array
+from minigan.plots.palette import BLUE, GREY, INK, VERMILLION
 from minigan.training import recipes
 
 PACKED = "minimax, pairs"

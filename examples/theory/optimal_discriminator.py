@@ -18,12 +18,13 @@ import math
 import numpy as np
 from line import Bells, closed_form, mlp, optimum
 from matplotlib.figure import Figure
-from slide import BLUE, GREEN, GREY, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 from tqdm import trange
 
 from minigan import SGD, Adam, Layer, Network, Streams, discriminator_step, objectives
 from minigan.layers import Linear
 from minigan.objectives.objective import sigmoid
+from minigan.plots.palette import BLUE, GREEN, GREY, INK, VERMILLION
 
 BATCH, RATE, SHORT = 1024, 1e-3, 1500  # SHORT: steps of D for each G of the family
 GAME = objectives.get("minimax")

@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from slide import BLUE, GREEN, VERMILLION, frame, save
+from slide import frame, save
 from tqdm import tqdm, trange
 
 from minigan import Adam, Layer, Streams, data, discriminator_step, generator_step, models, objectives, optim
 from minigan.data import Batches, Dataset
 from minigan.layers.layer import Grads
+from minigan.plots.palette import BLUE, GREEN, VERMILLION
 from minigan.training import checkpoint
 
 BATCH, HELD_OUT, WIDTH = 64, 2048, 0.25

@@ -1,4 +1,4 @@
-"""What the pictures of these demonstrations share: colours, flags, the frame of a panel, and where a picture goes."""
+"""What the pictures of these demonstrations share: flags, the frame of a panel, and where a picture goes."""
 
 import argparse
 from pathlib import Path
@@ -7,9 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minigan.plots.files import replacing_as
-
-# Of Okabe & Ito's palette, for all kinds of colour vision; every line has a dash or a marker of its own as well.
-BLUE, VERMILLION, GREEN, INK, GREY = "#0072B2", "#D55E00", "#009E73", "#333333", "#999999"
+from minigan.plots.palette import INK
 
 
 def flags(doc: str | None, **numbers: int) -> argparse.Namespace:

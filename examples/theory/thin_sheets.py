@@ -16,12 +16,13 @@ import numpy as np
 from low_dimensional_supports import Draw, critic, judged, train
 from matplotlib.figure import Figure
 from scipy.spatial import cKDTree
-from slide import BLUE, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 from tqdm import tqdm
 
 from minigan import Layer, Network, Streams, objectives
 from minigan.init import normal
 from minigan.layers import Linear, Tanh
+from minigan.plots.palette import BLUE, INK, VERMILLION
 
 
 def painter(rng: np.random.Generator) -> Network:

@@ -18,10 +18,11 @@ from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
-from slide import BLUE, INK, VERMILLION, flags, frame, save
+from slide import flags, frame, save
 
 from minigan import Objective, Streams, objectives
 from minigan.layers import Linear
+from minigan.plots.palette import BLUE, INK, VERMILLION
 
 THETAS = (0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0)
 BATCHES, BATCH = 100, 10_000  # the spread of the batches gives the standard error

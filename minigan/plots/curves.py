@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigan.plots.files import replacing_as
+from minigan.plots.palette import BLUE, GREEN, INK, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
 KEYS = ("step", "d_loss", "g_loss", "d_real", "d_fake")
 SCORES = ("fid", "covered", "entropy", "good")  # there at every so many log points only, and one line nevertheless
 NOT_DRAWN = ("epoch", "seconds", "vitals", "health")
-# Blue and vermillion of Okabe & Ito's palette for all kinds of colour vision; the dashes tell them apart in grey.
-D_STYLE: dict[str, Any] = {"color": "#0072B2", "linestyle": "-"}
-G_STYLE: dict[str, Any] = {"color": "#D55E00", "linestyle": (0, (3.5, 1.2))}
-READING_STYLE: dict[str, Any] = {"color": "#009E73", "linestyle": "-"}
+D_STYLE: dict[str, Any] = {"color": BLUE, "linestyle": "-"}
+G_STYLE: dict[str, Any] = {"color": VERMILLION, "linestyle": (0, (3.5, 1.2))}
+READING_STYLE: dict[str, Any] = {"color": GREEN, "linestyle": "-"}
 LINES = {
     "d_loss": ("discriminator", D_STYLE),
     "g_loss": ("generator", G_STYLE),
     "d_real": ("real, $D(x)$", D_STYLE),
     "d_fake": ("generated, $D(G(z))$", G_STYLE),
 }
-INK = "#333333"
 FEW = 30  # log points up to which each is marked and none is averaged
 READINGS = 4  # panels for what else a log holds
 HEIGHT, READING_HEIGHT = 3.0, 1.3  # inches of a panel

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigan.plots.curves import INK
 from minigan.plots.density import density_frame
 from minigan.plots.files import replacing_as
 from minigan.plots.grids import grid
+from minigan.plots.palette import BLUE, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LINE = "#0072B2"  # blue of Okabe & Ito's palette; every curve has a panel of its own, so colour carries no meaning
+LINE = BLUE  # every curve has a panel of its own, so colour carries no meaning
 FAINT = "#BBBBBB"
 LONGEST = 9  # rows that stand in one column; more are split into two, side by side
 PIXELS, GAP = 240, 4  # of a density picture, and between two of them

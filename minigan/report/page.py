@@ -42,8 +42,31 @@ def write_report(
 
 def html(evidence: Evidence) -> str:
     """The page as text."""
+    sections = _sections(evidence)
+    ids = {title: f"part-{n}" for n, title in enumerate(sections, 1)}
+    links = [element("li", element("a", title, href=f"#{ids[title]}")) for title in sections]
+    body = []
+    for title, write in sections.items():
+        heading = element("h2", title, id=ids[title])
+        body.append(element("section", heading, _safely(evidence, title, write), aria_labelledby=ids[title]))
+    script, files = _file("slider.js"), {"style": _file("style.css")}
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Template(_file("page.html")).substitute(
+        files,
+        script=script,
+        digest=digest,
+        name=joined([evidence.name]),
+        summary=_safely(evidence, "summary", lambda: told.summary(evidence)),
+        links=joined(links),
+        body=joined(body),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
+    """The parts of the page by their titles, to be written one after the other."""
     images = _painted(evidence)
-    sections: dict[str, Callable[[], Html]] = {
+    return {
         "Samples over time": lambda: moments.moments(evidence),
         "Curves": lambda: curves.curves(evidence),
         "How good?": lambda: told.scores(evidence, images),
@@ -55,30 +78,6 @@ def html(evidence: Evidence) -> str:
         "Once more": lambda: again.repeat(evidence),
         "Environment": lambda: again.environment(evidence),
     }
-    ids = {title: f"part-{n}" for n, title in enumerate(sections, 1)}
-    links = [element("li", element("a", title, href=f"#{ids[title]}")) for title in sections]
-    head = _safely(evidence, "summary", lambda: told.summary(evidence))
-    body = [
-        element(
-            "section",
-            element("h2", title, id=ids[title]),
-            _safely(evidence, title, write),
-            aria_labelledby=ids[title],
-        )
-        for title, write in sections.items()
-    ]
-    script, files = _file("slider.js"), {"style": _file("style.css")}
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return Template(_file("page.html")).substitute(
-        files,
-        script=script,
-        digest=digest,
-        name=joined([evidence.name]),
-        summary=head,
-        links=joined(links),
-        body=joined(body),
-        written=time.strftime("%Y-%m-%d %H:%M"),
-    )
 
 
 def _painted(evidence: Evidence) -> np.ndarray | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from minigan.device import Array
 from minigan.kernels.cuda.precision import using
-from minigan.training import checkpoint, faults, words
+from minigan.training import checkpoint, words
 from minigan.training.config import Config
 from minigan.training.flags import changes, from_flags
 from minigan.training.loop import Loop
@@ -32,8 +32,7 @@ class Trainer(Loop):
             g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
             trainer.record(d_loss, g_loss)
 
-    with the objective and the optimizers of the trainer, which are those of its state, watched. `hooks` are called
-    with the trainer after every step; `sight` gives what the samples of a data set are seen with.
+    with the objective and the optimizers of the trainer, which are those of its state, watched.
     """
 
     @classmethod
@@ -100,7 +99,7 @@ class Trainer(Loop):
 
     def train(self) -> None:
         """The whole run, with the objective's steps; MemoryError says what batch would fit."""
-        with faults.of_the_memory(self):
+        with self.memory_explained():
             self._play()
 
     def _play(self) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from minigan import arrays as files
 from minigan import init
 from minigan.atomic import replacing
 from minigan.device import Array, like, to_host
@@ -110,8 +111,9 @@ class LeNet(Extractor):
         """The network of a card and its weights; errors as `load`."""
         told = json.loads(card.read_text())
         network = cls(told["name"], told["classes"], rng=np.random.default_rng(0))
-        with np.load(weights, allow_pickle=False) as file:
-            saved = {name: file[name] for name in NAMES}
+        saved, _ = files.read(weights, "file of a network's weights", only=NAMES)
+        if len(saved) < len(NAMES):
+            raise ValueError(f"{weights}: damaged, it lacks {', '.join(name for name in NAMES if name not in saved)}")
         found = digest(saved)
         if found != told["weights_sha256"]:
             raise ValueError(f"{weights}: damaged, its digest is {found}, expected {told['weights_sha256']}")
