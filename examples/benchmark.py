@@ -15,9 +15,9 @@ Share in products: how much of a step its busiest thread spends inside np.matmul
 timed. Of peak: the operations in those products, by what the machine would do in that time at the best rate of a
 large product on as many threads. Memory: by how much the process's peak has grown since its imports.
 
-minigan uses its threads as a run does; single kernels give them to BLAS. A run paints fresh fakes for each update, unless it is told --same-noise; the
-PyTorch sides paint once for both, as the official example does. They (`benchmark_torch.py` tells what they do) are left
-out where PyTorch is not installed.
+minigan uses its threads as a run does; single kernels give them to BLAS. A run paints fresh fakes for each update,
+unless it is told --same-noise; the PyTorch sides paint once for both, as the official example does. They
+(`benchmark_torch.py` tells what they do) are left out where PyTorch is not installed.
 """
 
 from __future__ import annotations
