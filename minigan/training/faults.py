@@ -6,16 +6,28 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from minigan.data import Batches
 from minigan.training import memory
+from minigan.training.config import Config
+from minigan.training.observed import Observed
 from minigan.training.run import Run
+from minigan.training.state import State
 from minigan.training.steps import discriminator_step, generator_step
 
-if TYPE_CHECKING:
-    from minigan.training.loop import Loop
+
+class Playing(Protocol):
+    """What is told of a run, and what a step of it is tried with."""
+
+    run: Run
+    step: int
+    config: Config
+    state: State
+    batches: Batches
+    objective: Observed
 
 
 def last_good(run: Run) -> str:
@@ -25,7 +37,7 @@ def last_good(run: Run) -> str:
 
 
 @contextmanager
-def of_the_disk(trainer: Loop) -> Iterator[None]:
+def of_the_disk(trainer: Playing) -> Iterator[None]:
     """Inside, an OSError is told with its step, the last good checkpoint and how to go on."""
     try:
         yield
@@ -37,7 +49,7 @@ def of_the_disk(trainer: Loop) -> Iterator[None]:
         ) from error
 
 
-def of_the_memory(trainer: Loop) -> AbstractContextManager[None]:
+def of_the_memory(trainer: Playing) -> AbstractContextManager[None]:
     """Inside, a MemoryError is told with the batch size, and which would fit if one is found."""
     device = trainer.state.device
     if device.kind == "cpu":
@@ -46,7 +58,7 @@ def of_the_memory(trainer: Loop) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _of_the_hosts_memory(trainer: Loop) -> Iterator[None]:
+def _of_the_hosts_memory(trainer: Playing) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
@@ -69,7 +81,7 @@ class Still:
         """Let the gradients be."""
 
 
-def _try_steps(trainer: Loop, n: int) -> None:
+def _try_steps(trainer: Playing, n: int) -> None:
     """A step of D and one of G. Nothing is trained, but running statistics move: not for a run that goes on."""
     state, objective = trainer.state, trainer.state.objective
     real = state.device.asarray(trainer.batches.dataset.batch(np.arange(n)))
