@@ -12,12 +12,12 @@ from benchmarks.cases import MODELS, Kernel
 from benchmarks.line import Case, serve
 
 from minigan import kernels, models
+from minigan.engine.choose import Players
 from minigan.models import Model
 from minigan.objectives import WGANGP, NonSaturating, Objective
 from minigan.optim import Adam
 from minigan.random import Streams
 from minigan.training.config import Config
-from minigan.training.players import Players
 from minigan.training.steps import generator_step
 
 Step = Callable[[], object]

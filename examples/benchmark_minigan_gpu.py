@@ -24,12 +24,12 @@ from benchmarks.blocks import Span, cases, timed, told
 from minigan import __version__, device, kernels, models
 from minigan.data import Dataset
 from minigan.device import Array, Device
+from minigan.engine.choose import Players
+from minigan.engine.recorded import Replays, RunBooks
 from minigan.kernels.cuda.precision import using
 from minigan.training.config import Config
+from minigan.training.draw import OnDevice
 from minigan.training.observed import Observed
-from minigan.training.on_device import OnDevice
-from minigan.training.players import Players
-from minigan.training.replays import Replays, RunBooks
 from minigan.training.state import State
 from minigan.training.steps import generator_step
 

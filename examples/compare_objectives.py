@@ -35,11 +35,11 @@ from compare_recipes import judge, train_classifier
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from minigan import Config, Network, Streams, Trainer, cards, data, objectives, plots
+from minigan import Config, Network, Streams, Trainer, data, objective_cards, objectives, plots
 from minigan.atomic import replacing
 from minigan.data.mixtures import Coverage
+from minigan.runs.friendly import mended
 from minigan.training import recipes
-from minigan.training.command import mended
 
 MIXTURES = {"ring": data.ring(), "grid": data.grid()}
 LOOKS, POINTS = 20, 2500  # moments of a run at which so many points are measured
@@ -178,14 +178,14 @@ def draw(rows: Sequence[Row], data_name: str, path: Path) -> None:
 def record(lines: Sequence[Line], data_name: str) -> None:
     """Put what went well into the package's own table, in place of what it says of these objectives on these data."""
     kind = RECORDED[data_name]
-    results, card = cards.measured(), {"ring": cards.Ring, "digits": cards.Digits}[kind]
+    results, card = objective_cards.measured(), {"ring": objective_cards.Ring, "digits": objective_cards.Digits}[kind]
     for line in (line for line in lines if "note" not in line):
         common, recipe = base(data_name), recipes.choices(line["name"], points=data_name in MIXTURES)
         own = {key: value for key, value in recipe.items() if key not in common or value != common[key]}
         numbers = {key: value for key, value in line.items() if key != "name"}
         results.setdefault(line["name"], {})[kind] = card(**numbers, choices=own)
     plain = {name: {kind: asdict(part) for kind, part in parts.items()} for name, parts in results.items()}
-    write(cards.MEASURED, plain, sort_keys=True)
+    write(objective_cards.MEASURED, plain, sort_keys=True)
 
 
 def write(path: Path, content: Any, **options: Any) -> None:

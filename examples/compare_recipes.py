@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from minigan import Adam, Config, Network, Streams, Trainer, data, plots
 from minigan.layers import Conv2d, Flatten, LeakyReLU, Linear
-from minigan.training.command import mended
+from minigan.runs.friendly import mended
 
 BASE = Config(model="infogan", objective="nonsaturating", width=0.5, d_lr=1e-3, g_lr=1e-3)
 RECIPES = {

@@ -12,7 +12,7 @@ import argparse
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.report import write_report
-from minigan.training.command import mended
+from minigan.runs.friendly import mended
 from minigan.training.flags import add_flags
 
 # How it was chosen: python examples/compare_recipes.py, all recipes at equal time.

@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from minigan import Config, Streams, Trainer, data, plots
-from minigan.training.command import mended
+from minigan.runs.friendly import mended
 from minigan.training.flags import add_flags
 
 RECIPE = Config(

@@ -24,7 +24,7 @@ from minigan.metrics import references
 from minigan.metrics.features import LeNet, sanity
 from minigan.metrics.features.cross_entropy import cross_entropy
 from minigan.metrics.statistics import Statistics
-from minigan.training.command import mended
+from minigan.runs.friendly import mended
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

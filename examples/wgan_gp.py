@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.device import Array, like
 from minigan.plots.palette import BLUE, VERMILLION
-from minigan.training.command import mended
+from minigan.runs.friendly import mended
 from minigan.training.flags import add_flags
 
 RECIPE = Config.paper(

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan import __version__, battery, cards, data, gradcheck, plots
+from minigan import __version__, checks, data, gradcheck, objective_cards, plots
 from minigan.atomic import replacing
 from minigan.exchange import command as exchange
 from minigan.explain import command as explaining
 from minigan.report import command as reporting
+from minigan.runs.friendly import mended
 from minigan.scoring import command as scoring
-from minigan.scoring.painter import Painter
-from minigan.training.command import mended
+from minigan.scoring.saved_generator import Painter
 from minigan.training.config import RECIPE
 from minigan.training.flags import add_flags
 from minigan.training.trainer import Trainer
@@ -160,7 +160,13 @@ example: minigan objectives wgan-gp"""
 def _objectives(flags: argparse.Namespace) -> int:
     if flags.name is not None and flags.markdown:
         raise ValueError(f"--markdown prints the table of all objectives: leave out {flags.name}, or --markdown")
-    text = cards.card(flags.name) if flags.name is not None else cards.markdown() if flags.markdown else cards.table()
+    text = (
+        objective_cards.card(flags.name)
+        if flags.name is not None
+        else objective_cards.markdown()
+        if flags.markdown
+        else objective_cards.table()
+    )
     print(text, flush=True)  # here, where a closed pipe is understood
     return 0
 
@@ -178,7 +184,7 @@ example: minigan gradcheck"""
 
 def _gradcheck(flags: argparse.Namespace) -> int:
     failed = False
-    for line, good in gradcheck.table(battery.all_errors()):
+    for line, good in gradcheck.table(checks.all_errors()):
         failed |= not good
         print(line if good or not sys.stdout.isatty() else f"\033[31m{line}\033[0m", flush=True)
     return 1 if failed else 0

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 import minigan
-from minigan import battery, cards, objectives
+from minigan import checks, objective_cards, objectives
 from minigan.cli import main
 from minigan.layers import Tanh
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 COMMANDS = ("train", "sample", "score", "report", "explain", "export", "import", "objectives", "gradcheck", "data")
@@ -111,15 +111,15 @@ def test_what_argparse_cannot_read_exits_with_two_and_the_usage(
 def test_objectives_lists_every_game_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["objectives"]) == 0
     out = capsys.readouterr().out
-    assert out == cards.table() + "\n"
+    assert out == objective_cards.table() + "\n"
     assert re.findall(r"^([a-z]\S*) .*", out, re.MULTILINE) == ["name", *objectives.names(), "minigan"]
 
 
 def test_objectives_shows_the_card_of_one_and_the_table_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["objectives", "wgan-gp"]) == 0
-    assert capsys.readouterr().out == cards.card("wgan-gp") + "\n"
+    assert capsys.readouterr().out == objective_cards.card("wgan-gp") + "\n"
     assert main(["objectives", "--markdown"]) == 0
-    assert capsys.readouterr().out == cards.markdown() + "\n"
+    assert capsys.readouterr().out == objective_cards.markdown() + "\n"
 
 
 def test_an_unknown_objective_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,8 +151,8 @@ def test_gradcheck_marks_a_broken_layer_and_exits_with_one(
 ) -> None:
     right = Tanh._curvature
     monkeypatch.setattr(Tanh, "_curvature", lambda self, *a: -1.01 * right(self, *a))
-    monkeypatch.setattr(battery, "objective_cases", list)  # the table of layers is enough
-    monkeypatch.setattr(battery, "step_cases", list)
+    monkeypatch.setattr(checks, "objective_cases", list)  # the table of layers is enough
+    monkeypatch.setattr(checks, "step_cases", list)
     assert main(["gradcheck"]) == 1
     out = capsys.readouterr().out
     assert re.search(r"^! Tanh\(\) ", out, re.MULTILINE)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import Config, Streams, Trainer, cards, objectives, plots
+from minigan import Config, Streams, Trainer, objective_cards, objectives, plots
 from minigan.training import recipes
 from minigan.training.state import State
 
@@ -150,19 +150,21 @@ def test_recording_merges_into_what_was_measured(
 ) -> None:
     known = {"recognised": 0.5, "classes": 10, "seconds": 1.0, "steps": 2, "choices": {}}
     older = {**{key: value for key, value in RING.items() if key != "name"}, "found": 1, "choices": {}}
-    monkeypatch.setattr(cards, "MEASURED", tmp_path / "measured.json")
-    cards.MEASURED.write_text(json.dumps({"wgan": {"ring": older}, "minimax": {"digits": known, "ring": older}}))
+    monkeypatch.setattr(objective_cards, "MEASURED", tmp_path / "measured.json")
+    objective_cards.MEASURED.write_text(
+        json.dumps({"wgan": {"ring": older}, "minimax": {"digits": known, "ring": older}})
+    )
     own = {"minimax": {"d_lr": 1e-4, "hyper": {"weight": 2}}}
     monkeypatch.setattr(recipes, "choices", lambda name, points: {"d_lr": 1e-3, "decay": 0.5, **own.get(name, {})})
     broken = {"name": "wgan", "note": "not finite at step 3", "seconds": 0.1, "steps": 3}
     comparison.record([RING, broken], "ring")
-    measured = json.loads(cards.MEASURED.read_text())
+    measured = json.loads(objective_cards.MEASURED.read_text())
     assert measured == {
         "minimax": {"digits": known, "ring": {**older, "found": 7, "choices": own["minimax"]}},
         "wgan": {"ring": older},
     }
     assert [*measured] == sorted(measured)
-    assert isinstance(cards.measured()["minimax"]["ring"], cards.Ring)
+    assert isinstance(objective_cards.measured()["minimax"]["ring"], objective_cards.Ring)
 
 
 @pytest.mark.parametrize("more", [["--epochs", "1"], ["--seconds", "9"], ["--seed", "1"], ["--same-rates"]])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import strict
 
-from minigan.battery import small_pair
+from minigan.checks import small_pair
 
 ROOT = Path(__file__).parent.parent
 

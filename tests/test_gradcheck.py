@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import battery, gradcheck, layers, objectives
+from minigan import checks, gradcheck, layers, objectives
 from minigan.gradcheck import TOLERANCE, derivative_error
 from minigan.layers import BatchNorm, Layer, Linear, Network, Tanh
 from minigan.objectives import GMMN, LSGAN, NonSaturating, RaGAN
@@ -19,7 +19,7 @@ Answer = Any
 
 @pytest.fixture(scope="module")
 def table() -> list[tuple[str, str, dict[str, float]]]:
-    return list(battery.all_errors())
+    return list(checks.all_errors())
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -31,7 +31,7 @@ class Curved(Network):
 
     def __init__(self) -> None:
         super().__init__(Linear(4, 3, rng=rng(), dtype=np.float64), Tanh())
-        battery.randomise(self, rng(1))
+        checks.randomise(self, rng(1))
 
 
 def errors(layer: Layer) -> dict[str, float]:
@@ -122,7 +122,7 @@ def test_a_gradient_that_is_zero_up_to_rounding_counts_as_right() -> None:
 
 
 def test_the_same_random_numbers_are_drawn_again_where_a_layer_draws() -> None:
-    case = next(case for case in battery.layer_cases() if str(case) == "Dropout(0.3)")
+    case = next(case for case in checks.layer_cases() if str(case) == "Dropout(0.3)")
     assert max(gradcheck.layer_errors(case.layer, case.input(), rng(), rewind=case.rewind).values()) < TOLERANCE
     assert gradcheck.layer_errors(case.layer, case.input(), rng())["dx"] > 1e-2
 
@@ -162,7 +162,7 @@ def test_a_game_without_a_d_is_checked_for_g_alone() -> None:
     found = gradcheck.objective_errors(GMMN(), rng().normal(size=(5, 2)), rng(1).normal(size=(4, 2)), rng(2))
     assert found.keys() == {"G db"}
     assert found["G db"] < TOLERANCE
-    assert battery.StepCase("gmmn", None).errors().keys() == {"G step"}
+    assert checks.StepCase("gmmn", None).errors().keys() == {"G step"}
 
 
 def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +172,8 @@ def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest
         def penalty(self, D: Any, real: Any, fake: Any, grads: Any) -> Any:
             return sum((param**2).sum() for _, param in D.named_params())
 
-    monkeypatch.setattr(battery.StepCase, "objective", lambda self, streams: Forgetful())
-    found = battery.StepCase("nonsaturating", "batch").errors()
+    monkeypatch.setattr(checks.StepCase, "objective", lambda self, streams: Forgetful())
+    found = checks.StepCase("nonsaturating", "batch").errors()
     assert found["D step"] > 1e-2
     assert found["G step"] < TOLERANCE
 

@@ -32,14 +32,18 @@ MAY_SEE: dict[str, set[str]] = {
     "data": {"arrays", "atomic", "device", "random"},
     "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
-MAY_SEE["training"] = {*MAY_SEE}
+BOOK = {*MAY_SEE}
+MAY_SEE["engine"] = {*BOOK, "training"}
+MAY_SEE["runs"] = {*BOOK, "training", "watch", "engine"}
+MAY_SEE["watch"] = {*BOOK, "training", "runs", "engine"}
+MAY_SEE["training"] = {*BOOK, "runs", "watch", "engine"}
 MAY_SEE["scoring"] = {*MAY_SEE}
 MAY_SEE["report"] = {*MAY_SEE}
-MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training"}
-MAY_SEE["cards"] = {"objectives", "training"}
+MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
+MAY_SEE["objective_cards"] = {"objectives", "training"}
 MAY_SEE["explain"] = {
     "atomic",
-    "cards",
+    "objective_cards",
     "data",
     "device",
     "layers",
@@ -48,8 +52,9 @@ MAY_SEE["explain"] = {
     "optim",
     "random",
     "training",
+    "engine",
 }
-MAY_SEE["battery"] = {*MAY_SEE, "__init__"}
+MAY_SEE["checks"] = {*MAY_SEE, "__init__"}
 MAY_SEE["__init__"] = {*MAY_SEE}
 MAY_SEE["cli"] = {*MAY_SEE}
 MAY_SEE["__main__"] = {*MAY_SEE}
@@ -147,10 +152,10 @@ def module(name: str, source: str) -> Module:
             "minigan.data",
         ),
         ("minigan.plots.grids", "from minigan.device import Array", "minigan.device"),
-        ("minigan.training.run", "from minigan.cli import main", "minigan.cli"),
-        ("minigan.training.run", "from minigan import battery", "minigan.battery"),
-        ("minigan.training.run", "import importlib\nimportlib.import_module('minigan.cli')", "minigan.cli"),
-        ("minigan.battery", "import minigan.cli", "minigan.cli"),
+        ("minigan.runs.folder", "from minigan.cli import main", "minigan.cli"),
+        ("minigan.runs.folder", "from minigan import checks", "minigan.checks"),
+        ("minigan.runs.folder", "import importlib\nimportlib.import_module('minigan.cli')", "minigan.cli"),
+        ("minigan.checks", "import minigan.cli", "minigan.cli"),
         ("minigan.attic", "import minigan.device", "minigan.device"),
         ("minigan.cli", "import examples.mnist_gan", "examples.mnist_gan"),
         ("minigan.cli", "from tests import conftest", "tests"),
@@ -166,7 +171,7 @@ def module(name: str, source: str) -> Module:
     ],
 )
 def test_a_forbidden_import_is_found(name: str, source: str, target: str) -> None:
-    found = forbidden_imports(module(name, source), {"minigan", "minigan.optim", "minigan.battery"})
+    found = forbidden_imports(module(name, source), {"minigan", "minigan.optim", "minigan.checks"})
     assert found == [f"{name}:{len(source.splitlines())} may not import {target}"]
 
 
@@ -174,10 +179,10 @@ def test_a_forbidden_import_is_found(name: str, source: str, target: str) -> Non
     ("name", "source"),
     [
         ("minigan.layers.conv", "import numpy as np\nfrom minigan.kernels import match\nfrom .layer import Layer"),
-        ("minigan.training.run", "from minigan.data import load\nimport minigan.optim"),
+        ("minigan.runs.folder", "from minigan.data import load\nimport minigan.optim"),
         ("minigan.device", "def f():\n    import cupy"),
         ("minigan.kernels.cuda.launch", "def f():\n    import cupy"),
-        ("minigan.cli", "import minigan\nfrom minigan.training.run import Run\nfrom minigan import battery"),
+        ("minigan.cli", "import minigan\nfrom minigan.runs.folder import Run\nfrom minigan import checks"),
         ("minigan.__main__", "from minigan.cli import main"),
         ("examples.mnist_gan", "import minigan\nfrom minigan.layers import Linear"),
         ("examples.benchmark_torch", "import torch, minigan"),
@@ -185,7 +190,7 @@ def test_a_forbidden_import_is_found(name: str, source: str, target: str) -> Non
     ],
 )
 def test_an_allowed_import_passes(name: str, source: str) -> None:
-    assert forbidden_imports(module(name, source), {"minigan", "minigan.battery"}) == []
+    assert forbidden_imports(module(name, source), {"minigan", "minigan.checks"}) == []
 
 
 def test_imports_are_given_their_full_names() -> None:

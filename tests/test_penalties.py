@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import strict
 
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.gradcheck import derivative_error
 from minigan.layers import (
     BatchNorm,

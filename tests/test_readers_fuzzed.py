@@ -26,9 +26,9 @@ from minigan.data.idx import read_idx
 from minigan.metrics import Protocol, Score
 from minigan.metrics.features import torchfile
 from minigan.metrics.score import read_scores
-from minigan.training import changes
+from minigan.runs import changes
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 IDX = bytes.fromhex("00 00 08 02 00 00 00 03 00 00 00 04") + bytes(range(12))

@@ -10,7 +10,7 @@ import pytest
 from support import strict
 
 from minigan import gradcheck, objectives
-from minigan.battery import StepCase, small_pair, step_cases
+from minigan.checks import StepCase, small_pair, step_cases
 from minigan.device import Array
 from minigan.layers import Layer, Linear, Network, SpectralNorm
 from minigan.objectives import Objective

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import Config, Trainer, cards, data, models, objectives
+from minigan import Config, Trainer, data, models, objective_cards, objectives
 from minigan.device import Array
 from minigan.models import Model
 from minigan.optim import Adam, Idle
@@ -105,8 +105,8 @@ def test_the_recipe_of_the_objective_does_what_its_card_says(name: str, tmp_path
     trainer = Trainer.start(Config.tuned(objective=name, data="ring"), tmp_path / "run", quiet=True)
     trainer.train()
     points = trainer.state.sample(trainer.state.noise(2500, Streams(1)("points")))
-    found, said = data.ring().coverage(points), cards.measured()[name]["ring"]
-    assert isinstance(said, cards.Ring)
+    found, said = data.ring().coverage(points), objective_cards.measured()[name]["ring"]
+    assert isinstance(said, objective_cards.Ring)
     # Another machine rounds elsewhere, and a game amplifies it: the same story, not the same digits.
     assert found.captured >= min(said.found, 7) - 1
     assert found.high_quality >= said.good - 0.2

@@ -29,7 +29,7 @@ from minigan import Adam, Layer, Streams, data, discriminator_step, generator_st
 from minigan.data import Batches, Dataset
 from minigan.layers.layer import Grads
 from minigan.plots.palette import BLUE, GREEN, VERMILLION
-from minigan.training import checkpoint
+from minigan.runs import checkpoint
 
 BATCH, HELD_OUT, WIDTH = 64, 2048, 0.25
 EVERY, DENSE = 20, 100  # D is looked at every 20 iterations up to the 100th, then every 100

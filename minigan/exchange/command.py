@@ -11,10 +11,10 @@ from typing import Any
 from minigan.atomic import replacing
 from minigan.exchange.modules import as_pytorch
 from minigan.exchange.weights import read_safetensors, write_safetensors
-from minigan.scoring.painter import Painter
+from minigan.runs.folder import Run
+from minigan.scoring.saved_generator import Painter
 from minigan.training.config import RECIPE
 from minigan.training.flags import from_flags
-from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.trainer import Trainer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from minigan import data, models, objectives
 from minigan.atomic import replacing
+from minigan.explain.sections import tell
 from minigan.explain.step import explain
-from minigan.explain.tell import tell
 from minigan.explain.terminal import text
 from minigan.explain.webpage import webpage
 from minigan.training.config import PENALTIES, Config

@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from minigan.cards import labelled
-from minigan.explain.record import Spot, file_name
+from minigan.explain.events import Spot, file_name
 from minigan.layers import Layer
+from minigan.objective_cards import labelled
 from minigan.objectives import Objective
 
 LABELS = {"forward": "Forward", "backward": "Backward", "slope": "Backward", "third": "Twice", "home": "Backward"}

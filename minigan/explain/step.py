@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from minigan import data
 from minigan.device import Array
-from minigan.explain.record import Event, Log
+from minigan.explain.events import Event, Log
 from minigan.explain.watch import WatchedNetwork
 from minigan.explain.watch_game import WatchedGame, WatchedOptimizer
 from minigan.layers import Layer

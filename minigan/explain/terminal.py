@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from minigan.explain.layout import Line, Section, Story
 from minigan.explain.pages import LABELS, Page, page, with_inner
-from minigan.explain.story import Line, Section, Story
 
 NARROW, WIDE = 80, 120  # columns: less cannot hold the tables, more is hard to read
 COLUMNS = 4  # of a table that stay side by side where there is little room

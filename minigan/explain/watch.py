@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from minigan.device import Array
-from minigan.explain.record import Log, Row, Size, size
+from minigan.engine.copies import twin
+from minigan.explain.events import Log, Row, Size, size
 from minigan.layers import Layer, Network, accumulate
 from minigan.layers.composite import Around, Composite
 from minigan.layers.layer import Cache, Grads
 from minigan.optim.optimizer import flatten
-from minigan.training.twin import twin
 
 
 class _Asked(Around):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minigan.device import Array
+from minigan.explain.events import Aftermath, Log, Loss, Move, Penalty, Update, caller, size
 from minigan.explain.pages import spot
-from minigan.explain.record import Aftermath, Log, Loss, Move, Penalty, Update, caller, size
 from minigan.layers import Layer
 from minigan.layers.layer import Grads
 from minigan.objectives import Objective

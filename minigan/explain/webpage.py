@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from minigan.explain.layout import Line, Section, Story
 from minigan.explain.pages import Page, page, with_inner
-from minigan.explain.story import Line, Section, Story
 from minigan.explain.style import STYLE
 from minigan.layers import Layer
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigan.plots.curves import KEYS, NOT_DRAWN, SCORES
 from minigan.report.chart import Line, line_chart
-from minigan.report.evidence import Evidence
+from minigan.report.loaded import Evidence
 from minigan.report.markup import Html, element, joined, paragraphs, rows
 
 READINGS = 8  # charts for what else a log holds

@@ -14,11 +14,11 @@ from string import Template
 import numpy as np
 
 from minigan.atomic import replacing
-from minigan.report import again, copying, curves, moments, painted, told
-from minigan.report.evidence import DAMAGED, Evidence
+from minigan.report import copying, curves, repeat, samples, summary, timeline
+from minigan.report.loaded import DAMAGED, Evidence
 from minigan.report.markup import Html, element, joined, paragraphs
 
-PAINTED = {True: copying.SAMPLES, False: painted.POINTS}  # samples, of images and of points
+PAINTED = {True: copying.SAMPLES, False: samples.POINTS}  # samples, of images and of points
 
 
 def write_report(
@@ -56,7 +56,7 @@ def html(evidence: Evidence) -> str:
         script=script,
         digest=digest,
         name=joined([evidence.name]),
-        summary=_safely(evidence, "summary", lambda: told.summary(evidence)),
+        summary=_safely(evidence, "summary", lambda: summary.summary(evidence)),
         links=joined(links),
         body=joined(body),
         written=time.strftime("%Y-%m-%d %H:%M"),
@@ -67,16 +67,16 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     """The parts of the page by their titles, to be written one after the other."""
     images = _painted(evidence)
     return {
-        "Samples over time": lambda: moments.moments(evidence),
+        "Samples over time": lambda: timeline.moments(evidence),
         "Curves": lambda: curves.curves(evidence),
-        "How good?": lambda: told.scores(evidence, images),
-        "Health": lambda: told.health(evidence),
-        "New samples": lambda: painted.samples(evidence, images),
-        "Between samples": lambda: painted.walk(evidence),
+        "How good?": lambda: summary.scores(evidence, images),
+        "Health": lambda: summary.health(evidence),
+        "New samples": lambda: samples.samples(evidence, images),
+        "Between samples": lambda: samples.walk(evidence),
         "Does it copy?": lambda: copying.copying(evidence, images),
-        "Configuration": lambda: told.choices(evidence),
-        "Once more": lambda: again.repeat(evidence),
-        "Environment": lambda: again.environment(evidence),
+        "Configuration": lambda: summary.choices(evidence),
+        "Once more": lambda: repeat.repeat(evidence),
+        "Environment": lambda: repeat.environment(evidence),
     }
 
 

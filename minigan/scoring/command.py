@@ -10,7 +10,7 @@ from tqdm import tqdm
 from minigan import device
 from minigan.metrics import suite
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
-from minigan.scoring.against import EXTRACTORS, VARIANTS, choose_extractor, find_reference
+from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference
 from minigan.scoring.report import table
 from minigan.scoring.samples import Samples, collect
 

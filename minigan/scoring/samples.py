@@ -10,7 +10,7 @@ import numpy as np
 from minigan import arrays
 from minigan.metrics import references
 from minigan.metrics.features.extractor import checked_images
-from minigan.scoring.painter import Painter
+from minigan.scoring.saved_generator import Painter
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,20 +15,20 @@ from tqdm import tqdm
 
 from minigan import data
 from minigan.device import Array
+from minigan.engine.choose import Players
 from minigan.kernels.cuda.precision import using
 from minigan.random import Streams
-from minigan.training import faults
-from minigan.training.album import Album
-from minigan.training.interrupt import Interrupted, stop_on_signals
-from minigan.training.journal import Journal
+from minigan.runs import errors
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted, stop_on_signals
+from minigan.training.draw import FromHost, OnDevice
 from minigan.training.observed import Observed
-from minigan.training.on_device import FromHost, OnDevice
-from minigan.training.players import Players
 from minigan.training.prepare import prepare
-from minigan.training.run import Run
 from minigan.training.schedule import Schedule, notable
-from minigan.training.sight import Eyes, Sight, sight_for
 from minigan.training.state import State
+from minigan.watch.judge import Eyes, Sight, sight_for
+from minigan.watch.log import Journal
+from minigan.watch.pictures import Album
 
 # Steps between log points, until they are thinned out (schedule.notable); a GPU has to wait at each of them.
 LOG_EVERY = {"cpu": 10, "cuda": 100}
@@ -83,7 +83,7 @@ class Loop:
 
     def memory_explained(self) -> AbstractContextManager[None]:
         """Inside, too little memory is told in words: the batch size, what is free if known, and what would fit."""
-        return faults.of_the_memory(self)
+        return errors.of_the_memory(self)
 
     @property
     def epochs(self) -> float:
@@ -97,7 +97,7 @@ class Loop:
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         quiet, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
         at_once = f"stopped at once; --resume {self.run.folder} goes on from its last checkpoint"
-        signals, disk = stop_on_signals(at_once), faults.of_the_disk(self)
+        signals, disk = stop_on_signals(at_once), errors.of_the_disk(self)
         with self.run.lock, quiet, blas, using(self.state.precision), signals as stop, bar, disk:
             if self.step == 0:
                 started = time.perf_counter()
@@ -186,5 +186,5 @@ class Loop:
         return step == self.total or (step % self.log_every == 0 and notable(step // self.log_every))
 
     def _give_up(self, reason: str) -> NoReturn:
-        rest = f"{faults.last_good(self.run)}. A smaller learning rate is the usual cure."
+        rest = f"{errors.last_good(self.run)}. A smaller learning rate is the usual cure."
         raise FloatingPointError(f"step {self.step}: {reason}; {rest}")

@@ -10,10 +10,10 @@ import numpy as np
 
 from minigan import data, device, models, objectives, optim
 from minigan.device import Array
+from minigan.engine.copies import walk
 from minigan.layers import Dropout, Layer
 from minigan.random import Counter, Random, Streams
 from minigan.training.config import PENALTIES, Config
-from minigan.training.twin import walk
 
 
 class State:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from minigan.device import Array
+from minigan.engine.recorded import Replays, RunBooks
 from minigan.kernels.cuda.precision import using
-from minigan.training import checkpoint, words
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
 from minigan.training.config import Config
 from minigan.training.flags import changes, from_flags
 from minigan.training.loop import Loop
-from minigan.training.replays import Replays, RunBooks
-from minigan.training.run import Run
 from minigan.training.steps import generator_step
-from minigan.training.verdict import Verdict, verdict
+from minigan.watch import messages
+from minigan.watch.verdict import Verdict, verdict
 
 
 class Trainer(Loop):
@@ -94,7 +95,7 @@ class Trainer(Loop):
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
-        plan = words.plan(self.config, self.batches.dataset, self.step, self.total, self.run.folder)
+        plan = messages.plan(self.config, self.batches.dataset, self.step, self.total, self.run.folder)
         print(f"{self.state.model.table()}\n\n{plan}")
 
     def train(self) -> None:
@@ -133,7 +134,7 @@ class Trainer(Loop):
     def finish(self) -> str:
         """Draw the closing pictures; returns the closing words, with what is wrong with the run if anything is."""
         files, images = self.album.finish(), self.album.is_image
-        said = words.outcome(self.step, self.epochs, self.seconds, self.run.folder, files, images=images)
+        said = messages.outcome(self.step, self.epochs, self.seconds, self.run.folder, files, images=images)
         return f"{said}\n{self.health.monitor.verdict()}"
 
     def verdict(self) -> Verdict:

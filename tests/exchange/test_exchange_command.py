@@ -12,9 +12,9 @@ from safetensors.numpy import load_file
 
 from minigan.cli import main
 from minigan.exchange import as_pytorch
-from minigan.scoring.painter import Painter
+from minigan.runs.folder import Run
+from minigan.scoring.saved_generator import Painter
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 RING = {"model": "points", "data": "ring", "hidden": 8, "batch_size": 1000, "epochs": 0.05, "average": 0.9}

@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 
-from minigan.battery import StepCase, small_pair
-from minigan.battery.steps import SIDE
-from minigan.explain.record import Event
+from minigan.checks import StepCase, small_pair
+from minigan.checks.steps import SIDE
+from minigan.explain.events import Event
+from minigan.explain.layout import Story
+from minigan.explain.sections import tell
 from minigan.explain.step import Explanation, watch_d, watch_g
-from minigan.explain.story import Story
-from minigan.explain.tell import tell
 from minigan.layers import Layer, Linear, Network
 from minigan.objectives import Objective, get
 from minigan.optim import SGD, Adam, Idle

@@ -11,7 +11,7 @@ from PIL import Image
 
 from minigan import models, objectives
 from minigan.cli import main
-from minigan.explain.record import HOUSE, Loss, Update
+from minigan.explain.events import HOUSE, Loss, Update
 from minigan.explain.step import explain
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from explained import through
 
-from minigan.explain.marks import FAINT, JUMP, TOTAL, Mark, loss_marks, slope, sweep_marks
-from minigan.explain.record import Loss, Size, Sweep
+from minigan.explain.events import Loss, Size, Sweep
+from minigan.explain.warnings import FAINT, JUMP, TOTAL, Mark, loss_marks, slope, sweep_marks
 from minigan.layers import Layer, Linear, Network, ReLU, Sigmoid
 
 

@@ -9,9 +9,9 @@ import pytest
 from explained import story
 
 from minigan import objectives
+from minigan.explain.events import HOUSE, Spot
+from minigan.explain.layout import number
 from minigan.explain.pages import LABELS, page
-from minigan.explain.record import HOUSE, Spot
-from minigan.explain.story import number
 from minigan.explain.terminal import text
 from minigan.layers import ELU, BatchNorm, Conv2d, Flatten, Layer, LayerNorm, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 

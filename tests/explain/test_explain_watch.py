@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from explained import Game
 
-from minigan.battery import StepCase, step_cases
-from minigan.explain.record import HOUSE, Aftermath, Loss, Penalty, Spot, Sweep, Update, size
+from minigan.checks import StepCase, step_cases
+from minigan.explain.events import HOUSE, Aftermath, Loss, Penalty, Spot, Sweep, Update, size
 from minigan.explain.step import watch_d
 from minigan.layers import Branches, Conv2d, Dropout, Flatten, Linear, Network, Tanh
 from minigan.objectives import get

@@ -10,8 +10,8 @@ import pytest
 from explained import story, through
 
 from minigan import objectives
+from minigan.explain.sections import tell
 from minigan.explain.step import Explanation
-from minigan.explain.tell import tell
 from minigan.explain.webpage import webpage
 from minigan.layers import Linear, Network
 from minigan.training.config import Config

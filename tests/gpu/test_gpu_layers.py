@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from layer_answers import answers, assert_same, derivatives, own, question
 
-from minigan import battery, models
-from minigan.battery import LayerCase
+from minigan import checks, models
+from minigan.checks import LayerCase
 from minigan.device import CPU, Array, Device, to_host
 from minigan.layers import Layer
 from minigan.optim import flatten
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.gpu
 DTYPES: dict[Any, float] = {np.float32: 1e-4, np.float64: 1e-11}
 
 
-@pytest.fixture(params=battery.layer_cases(), ids=str)
+@pytest.fixture(params=checks.layer_cases(), ids=str)
 def case(request: pytest.FixtureRequest) -> LayerCase:
     return own(request.param)
 

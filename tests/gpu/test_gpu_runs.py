@@ -11,9 +11,9 @@ from tiny_runs import KINDS, assert_same_arrays, last_arrays, paint, tiny, train
 
 from minigan import data
 from minigan.device import CPU, Device
+from minigan.engine.captured import Captured
 from minigan.metrics import Statistics, features, frechet_distance
 from minigan.metrics.sqrtm import sqrtm_product
-from minigan.training.captured import Captured
 from minigan.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu

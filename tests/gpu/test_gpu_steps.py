@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import battery, optim
-from minigan.battery import StepCase, small_pair
+from minigan import checks, optim
+from minigan.checks import StepCase, small_pair
 from minigan.device import CPU, Device, to_host
 from minigan.gradcheck import Recorder
 from minigan.layers import Linear, Network
@@ -26,9 +26,9 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 }
 
 
-@pytest.mark.parametrize(("title", "objective"), battery.objective_cases(), ids=lambda part: str(part))
+@pytest.mark.parametrize(("title", "objective"), checks.objective_cases(), ids=lambda part: str(part))
 def test_an_objective_answers_as_on_the_cpu(title: str, objective: Objective, gpu: Device) -> None:
-    a, b = battery.outputs(objective, np.random.default_rng(0))
+    a, b = checks.outputs(objective, np.random.default_rng(0))
 
     def asked(on: Device) -> list[np.ndarray]:
         objective.convert(on.asarray)
@@ -73,7 +73,7 @@ def play(case: StepCase, on: Device, dtype: type) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-3), (np.float64, 1e-9)], ids=["float32", "float64"])
-@pytest.mark.parametrize("case", battery.step_cases(), ids=str)
+@pytest.mark.parametrize("case", checks.step_cases(), ids=str)
 def test_whole_steps_agree_with_the_cpu(case: StepCase, dtype: type, tolerance: float, gpu: Device) -> None:
     there, here = play(case, gpu, dtype), play(case, CPU, dtype)
     assert there.keys() == here.keys()

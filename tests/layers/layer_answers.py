@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.battery import LayerCase
+from minigan.checks import LayerCase
 from minigan.device import Array
 from minigan.layers import Layer
 from minigan.optim import flatten

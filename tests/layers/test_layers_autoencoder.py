@@ -13,7 +13,7 @@ from layer_answers import assert_same
 from support import strict
 
 from minigan import gradcheck
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.device import Array
 from minigan.layers import (
     Autoencoder,

@@ -13,12 +13,12 @@ from layer_answers import answers, arrays_in, assert_same, derivatives, own, que
 from support import strict
 
 import minigan.layers
-from minigan import battery, gradcheck, models
-from minigan.battery import LayerCase
+from minigan import checks, gradcheck, models
+from minigan.checks import LayerCase
 from minigan.layers import Layer, Network
 from minigan.optim import flatten
 
-CASES = battery.layer_cases()
+CASES = checks.layer_cases()
 DTYPES: dict[Any, float] = {np.float32: 1e-5, np.float64: 1e-12}  # with what two orders of summation may differ by
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from layer_answers import assert_same
 
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import (
     BatchNorm,
     Branches,

@@ -9,7 +9,7 @@ import pytest
 from layer_answers import assert_same
 
 from minigan import gradcheck, init
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import Covariance
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigan import init
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import Conv2d, ConvTranspose2d, Layer, Linear
 
 ONE_TO_FOUR = np.arange(1.0, 5)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from layer_answers import assert_same
 
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import BatchNorm, Dropout, Layer, LeakyReLU, Linear, Network, Tanh, accumulate
 from minigan.optim import flatten
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from layer_answers import assert_same
 
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import BatchNorm, Layer, LayerNorm
 
 

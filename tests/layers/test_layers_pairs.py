@@ -10,7 +10,7 @@ from layer_answers import assert_same
 from support import strict
 
 from minigan import gradcheck, kernels
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import BatchNorm, Conv2d, Layer, LeakyReLU, Linear, Network, ReLU, Reshape, Tanh
 from minigan.optim import flatten
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from layer_answers import arrays_in
 
-from minigan import battery, gradcheck
+from minigan import checks, gradcheck
 from minigan.layers import AvgPool2d, Conv2d, Layer, MaxPool2d
 
 NAN = float("nan")
@@ -147,7 +147,7 @@ def test_the_cache_of_max_pooling_is_one_byte_for_every_window() -> None:
 
 
 def test_the_gradient_check_stays_away_from_ties() -> None:
-    cases = [case for case in battery.layer_cases() if isinstance(case.layer, MaxPool2d)]
+    cases = [case for case in checks.layer_cases() if isinstance(case.layer, MaxPool2d)]
     assert len(cases) >= 5
     for case in cases:
         x = case.input()

@@ -11,7 +11,7 @@ from layer_answers import assert_same
 from support import strict
 
 from minigan import gradcheck
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.layers import Conv2d, ConvTranspose2d, Layer, Linear, Network, ReLU, SpectralNorm, Tanh
 from minigan.penalties import gradient_penalty
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support import strict
 
-from minigan.battery import randomise
+from minigan.checks import randomise
 from minigan.gradcheck import Recorder, derivative_error, step_errors
 from minigan.layers import BatchNorm, Conv2d, Flatten, LayerNorm, Linear, Network, Reshape, Tanh
 from minigan.objectives.cramer import Cramer

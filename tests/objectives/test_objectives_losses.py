@@ -15,7 +15,7 @@ import pytest
 from support import strict
 
 from minigan import objectives
-from minigan.battery import objective_cases, outputs
+from minigan.checks import objective_cases, outputs
 from minigan.objectives import Objective
 
 GAMES = objective_cases()

@@ -12,7 +12,7 @@ from read_page import Page
 from minigan.metrics import Protocol, Score
 from minigan.metrics.score import write_scores
 from minigan.report import copying, write_report
-from minigan.report.evidence import Evidence
+from minigan.report.loaded import Evidence
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 

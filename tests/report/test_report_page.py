@@ -19,8 +19,8 @@ from minigan.cli import main
 from minigan.metrics.score import read_scores, write_scores
 from minigan.report import page as page_module
 from minigan.report import write_report
-from minigan.training import checkpoint
-from minigan.training.run import Run
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
 
 SECTIONS = ["Samples over time", "Curves", "How good?", "Health", "New samples", "Between samples", "Does it copy?"]
 SECTIONS += ["Configuration", "Once more", "Environment"]

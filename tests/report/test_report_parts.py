@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from minigan import data
-from minigan.report import again, copying, told
+from minigan.report import copying, repeat, summary
 from minigan.report.chart import Line, histogram, line_chart, ticks
 from minigan.report.curves import column
-from minigan.report.evidence import Evidence
+from minigan.report.loaded import Evidence
 from minigan.report.markup import Html, element
-from minigan.report.painted import slerp
+from minigan.report.samples import slerp
 from minigan.training.config import RECIPE, Config
 
 
@@ -109,22 +109,22 @@ CONFIGS = {
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_command_asks_for_the_same_configuration(name: str) -> None:
     config = CONFIGS[name]
-    told = again.command(config)
+    told = repeat.command(config)
     assert told is not None and f"--device {config.device}" in told
     words = shlex.split(told)
     assert words[:2] == ["minigan", "train"]
     words[words.index("--device") + 1] = "cpu"
-    assert again._asked_for(words[2:]) == replace(config, device="cpu")
+    assert repeat._asked_for(words[2:]) == replace(config, device="cpu")
 
 
 @pytest.mark.parametrize("choices", [{"betas": (0.0, 0.9)}, {"optimizer": "sgd"}, {"d_lr": 1e-4}])
 def test_what_flags_cannot_say_has_no_command(choices: dict[str, Any]) -> None:
-    assert again.command(replace(RECIPE, **choices)) is None
+    assert repeat.command(replace(RECIPE, **choices)) is None
 
 
 def test_the_folder_of_the_data_is_not_told(tmp_path: Path) -> None:
     (tmp_path / "faces").mkdir()
-    command = again.command(RECIPE.but(data=str(tmp_path / "faces"), size=32))
+    command = repeat.command(RECIPE.but(data=str(tmp_path / "faces"), size=32))
     assert command is not None and "--data faces" in command and str(tmp_path) not in command
 
 
@@ -162,6 +162,6 @@ def test_what_began_and_did_not_end_is_the_state_of_health(evidence: Evidence) -
         {"step": step, "health": [{"condition": name, "state": state, "says": f"{name} {state}.", "remedy": "Rest."}]}
         for name, state, step in said
     ]
-    page = told.health(evidence)
+    page = summary.health(evidence)
     assert "At the last log point: since step 20: b begins." in page
     assert page.count("<tr>") == 4

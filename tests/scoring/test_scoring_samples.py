@@ -8,7 +8,7 @@ from PIL import Image
 
 from minigan.metrics.score import NonFiniteSamples
 from minigan.scoring import collect
-from minigan.scoring.painter import Painter
+from minigan.scoring.saved_generator import Painter
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 

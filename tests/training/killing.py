@@ -28,10 +28,10 @@ import numpy as np
 from tiny_runs import assert_same_arrays, assert_same_run
 
 import minigan.atomic
-import minigan.training.run
-from minigan.training import checkpoint
+import minigan.runs.folder
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 MAY_WARN = ("takes over", "falling back")
@@ -93,7 +93,7 @@ def watch(events: Events) -> None:
             return Watched(path, "xb")
         return io.TextIOWrapper(Watched(path, "ab"), write_through=True) if mode == "a" else open(path, mode, **options)
 
-    for module in (minigan.atomic, minigan.training.run):
+    for module in (minigan.atomic, minigan.runs.folder):
         module.open = opened  # type: ignore[attr-defined]
     for name in ("fsync", "replace", "unlink", "mkdir", "ftruncate", "write"):
         setattr(os, name, between(events, name, getattr(os, name)))

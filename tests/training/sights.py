@@ -8,7 +8,7 @@ from minigan.device import Array
 from minigan.layers import Layer
 from minigan.metrics import Statistics
 from minigan.metrics.features import Extractor
-from minigan.training.sight import Eyes
+from minigan.watch.judge import Eyes
 
 CLASSES = ("dark", "dim", "bright", "white")
 

@@ -12,10 +12,10 @@ from support import capture, shim
 from tiny_runs import tiny
 
 from minigan import device, kernels
+from minigan.engine.captured import WARM_UP, Captured
 from minigan.optim import Adam, Average
 from minigan.random import Counter
-from minigan.training.captured import WARM_UP, Captured
-from minigan.training.run import Run
+from minigan.runs.folder import Run
 from minigan.training.trainer import Trainer
 
 CUDA = capture.FakeDevice("cuda")

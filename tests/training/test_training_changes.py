@@ -13,11 +13,11 @@ from tiny_runs import KINDS, assert_same_run, resumed, tiny, trained
 
 from minigan import objectives
 from minigan.cli import main
-from minigan.training import changes
+from minigan.runs import changes
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training.config import RECIPE, Config
 from minigan.training.flags import add_flags, from_flags
-from minigan.training.interrupt import Interrupted
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 

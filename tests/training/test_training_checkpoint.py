@@ -12,7 +12,7 @@ import pytest
 from tiny_runs import assert_same_arrays
 
 from minigan import arrays
-from minigan.training import checkpoint
+from minigan.runs import checkpoint
 
 NUMBERS: dict[str, Any] = {"step": 12, "seconds": 0.1, "counts": {"d_optimizer": 60, "g_optimizer": 12}}
 

@@ -11,9 +11,9 @@ import pytest
 from tiny_runs import tiny
 
 from minigan.cli import main
+from minigan.runs.folder import Run
 from minigan.training.config import RECIPE, Config
 from minigan.training.flags import add_flags, from_flags
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 

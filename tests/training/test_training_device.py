@@ -11,9 +11,9 @@ from support import gpu_machine, strict
 from tiny_runs import KINDS, assert_same_arrays, last_arrays, tiny, trained
 
 from minigan.device import CPU, Device
-from minigan.training import checkpoint, memory
+from minigan.runs import checkpoint, memory
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 ON_A_GPU = {name: choices for name, choices in KINDS.items() if "threads" not in choices}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny_runs import PER_EPOCH, tiny, trained
 
-from minigan.training.run import Run
+from minigan.runs.folder import Run
 from minigan.training.trainer import Trainer
 
 

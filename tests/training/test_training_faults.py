@@ -17,8 +17,8 @@ import pytest
 from tiny_runs import HOME, PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.cli import main
-from minigan.training.interrupt import Interrupted
-from minigan.training.run import Run
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training.trainer import Trainer
 
 Hook = Callable[[Trainer], None]

@@ -14,17 +14,17 @@ import pytest
 from tiny_runs import PER_EPOCH, last_arrays, tiny, trained
 
 from minigan import data, objectives
-from minigan.battery import objective_cases, outputs
+from minigan.checks import objective_cases, outputs
 from minigan.gradcheck import Recorder
 from minigan.layers import Autoencoder, BatchNorm, Layer, LayerNorm, SpectralNorm
 from minigan.objectives import Objective
 from minigan.objectives.objective import sigmoid
 from minigan.optim import flatten
-from minigan.training import checkpoint
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training.config import Config
-from minigan.training.interrupt import Interrupted
 from minigan.training.observed import Observed
-from minigan.training.run import Run
 from minigan.training.state import State
 from minigan.training.steps import discriminator_step
 from minigan.training.trainer import Trainer

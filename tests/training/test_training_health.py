@@ -12,9 +12,9 @@ from sights import brightness
 from tiny_runs import assert_same_run, tiny, trained
 
 from minigan.layers import ReLU
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training.config import Config
-from minigan.training.interrupt import Interrupted
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 UNREACHED = "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G: it is exactly zero."

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from minigan import data, layers, objectives
-from minigan.training.health import CONDITIONS, Game, Monitor, vitals
-from minigan.training.sight import counts, kinds
+from minigan.watch import vitals
+from minigan.watch.conditions import CONDITIONS
+from minigan.watch.facts import Game
+from minigan.watch.judge import counts, kinds
+from minigan.watch.monitor import Monitor
 
 FROZEN = {"g_gradient": 1e-3, "g_moved": 1e-9}
 MOVING = {"g_gradient": 1e-3, "g_moved": 1e-3}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tiny_runs import KINDS, assert_same_run, resumed, spawn, tiny, trained
 
-from minigan.training.run import Run
+from minigan.runs.folder import Run
 
 WAITING = """
 import sys, time

@@ -16,8 +16,8 @@ import pytest
 from tiny_runs import resumed, spawn, tiny, trained
 
 from minigan.cli import main
-from minigan.training.lock import NAME, Busy, Lock
-from minigan.training.run import Run
+from minigan.runs.folder import Run
+from minigan.runs.lock import NAME, Busy, Lock
 from minigan.training.trainer import Trainer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of POSIX")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and loc
 HOLDING = """
 import sys, time
 from pathlib import Path
-from minigan.training.lock import Lock
+from minigan.runs.lock import Lock
 
 Lock(Path(sys.argv[1])).take()
 print("taken", flush=True)

@@ -15,10 +15,10 @@ import pytest
 from tiny_runs import PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.cli import main
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training import schedule
 from minigan.training.config import Config
-from minigan.training.interrupt import Interrupted
-from minigan.training.run import Run
 from minigan.training.schedule import notable
 from minigan.training.trainer import Trainer
 

@@ -9,12 +9,12 @@ import pytest
 from support import capture
 
 from minigan import kernels, objectives
-from minigan.battery import StepCase, small_pair, step_cases
+from minigan.checks import StepCase, small_pair, step_cases
 from minigan.device import Array
+from minigan.engine.recorded import Replays
 from minigan.optim import SGD, Idle
 from minigan.random import Streams
 from minigan.training.observed import Observed
-from minigan.training.replays import Replays
 from minigan.training.steps import discriminator_step, generator_step
 
 STEPS = 8

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from tiny_runs import KINDS, assert_same_arrays, assert_same_run, last_arrays, resumed, timeless_log, tiny, trained
 
-from minigan.training import checkpoint
-from minigan.training.interrupt import Interrupted, stop_on_signals
-from minigan.training.run import Run
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted, stop_on_signals
 from minigan.training.trainer import Trainer
 
 

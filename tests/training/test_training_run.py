@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan.training import changes
+from minigan.runs import changes
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 
 ARRAYS = {"w": np.arange(4, dtype=np.float32)}
 NUMBERS: dict[str, Any] = {"seconds": 0.5, "counts": {}, "sample_shape": [2]}

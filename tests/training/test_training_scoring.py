@@ -12,12 +12,12 @@ from sights import CLASSES, brightness, noise
 from tiny_runs import assert_same_arrays, assert_same_run, tiny, trained
 
 from minigan.data import Dataset
-from minigan.training import checkpoint
-from minigan.training import verdict as page
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
 from minigan.training.config import Config
-from minigan.training.interrupt import Interrupted
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
+from minigan.watch import verdict as page
 
 SCORED = [5, 10, 15, 20]
 
@@ -25,7 +25,7 @@ SCORED = [5, 10, 15, 20]
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough for networks of this size."""
-    monkeypatch.setattr("minigan.training.scoring.SAMPLES", 100)
+    monkeypatch.setattr("minigan.watch.scores.SAMPLES", 100)
     monkeypatch.setattr(page, "SAMPLES", 200)
 
 

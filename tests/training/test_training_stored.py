@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tiny_runs import assert_same_arrays, last_arrays
 
-from minigan.scoring.painter import Painter
-from minigan.training import checkpoint
-from minigan.training.run import Run
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
+from minigan.scoring.saved_generator import Painter
 from minigan.training.trainer import Trainer
 
 STORED = Path(__file__).parent / "stored"

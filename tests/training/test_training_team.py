@@ -12,18 +12,18 @@ import pytest
 from tiny_runs import assert_same_arrays, tiny, trained
 
 from minigan import models, objectives
+from minigan.engine.choose import Players
+from minigan.engine.copies import walk
+from minigan.engine.pair import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
+from minigan.engine.sharded import Sharded
+from minigan.engine.split import SplitLinear, split
+from minigan.engine.team import Team
 from minigan.layers import BatchNorm, Conv2d, Dropout, Flatten, Layer, LeakyReLU, Linear, Network, SpectralNorm, Tanh
 from minigan.optim import SGD, Adam, Average, flatten
 from minigan.random import Streams
 from minigan.training.config import Config
-from minigan.training.fast import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
-from minigan.training.players import Players
-from minigan.training.sharded import Sharded
-from minigan.training.split import SplitLinear, split
 from minigan.training.steps import discriminator_step, generator_step
-from minigan.training.team import Team
 from minigan.training.trainer import Trainer
-from minigan.training.twin import walk
 
 SIZES = (1, 2, 4, 8)
 

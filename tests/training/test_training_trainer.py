@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, timeless_log, tiny, trained
 
-from minigan.training import checkpoint
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 

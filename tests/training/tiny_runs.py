@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 import minigan
-from minigan.training import checkpoint
+from minigan.runs import checkpoint
+from minigan.runs.folder import Run
 from minigan.training.config import Config
-from minigan.training.run import Run
 from minigan.training.trainer import Trainer
 
 PICTURES, SIZE, PER_EPOCH = 48, 8, 6

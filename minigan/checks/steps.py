@@ -1,0 +1,162 @@
+"""The training steps that are checked: whole D and G updates of small networks, for every objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minigan import gradcheck, objectives
+from minigan.checks.layers import curved_critic, randomise
+from minigan.checks.objectives import make
+from minigan.layers import (
+    BatchNorm,
+    CodeSpace,
+    Conv2d,
+    ConvTranspose2d,
+    Decode,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Tanh,
+)
+from minigan.models import Critic
+from minigan.models.model import norm
+from minigan.objectives import Objective
+from minigan.penalties import gradient_penalty
+from minigan.random import Streams
+from minigan.training.steps import discriminator_step, generator_step
+
+SIDE = 6  # of the small images
+
+
+@dataclass(frozen=True)
+class StepCase:
+    """A whole training step of small convolutional networks in training mode, through batch or layer norm and tanh."""
+
+    name: str
+    critic_norm: str | None
+    options: dict[str, Any] = field(default_factory=dict)
+    spectral_norm: bool = False
+
+    def __str__(self) -> str:
+        norm = "spectral" if self.spectral_norm else self.critic_norm or "no"
+        options = "".join(f", {key} {value}" for key, value in self.options.items())
+        return f"{self.name}{options}, {norm} norm in D"
+
+    def errors(self) -> dict[str, float]:
+        """Worst relative error of the D step's and the G step's gradients over all parameters."""
+        streams = Streams(1)
+        objective = self.objective(streams)
+        G, D = small_pair(streams("weights"), self.critic_norm, objective, self.spectral_norm)
+        numbers = streams.at("batch", 0)
+        real, z = numbers.normal(size=(5, SIDE, SIDE, 1)), numbers.normal(size=(5 * objective.fakes, 3))
+
+        def d_step(optimizer: gradcheck.Recorder) -> np.ndarray:
+            streams.seek(0)  # the penalty draws the same points at each call
+            with D.keeping_buffers():  # a spectral norm must start from the same vectors
+                return discriminator_step(D, G, objective, optimizer, real, z)
+
+        def g_step(optimizer: gradcheck.Recorder) -> np.ndarray:
+            with D.keeping_buffers():
+                game = objective.facing(D.forward(real)[0]) if objective.compares else objective
+            return generator_step(D, G, game, optimizer, z)
+
+        if self.spectral_norm:
+            for _ in range(1000):  # the power iteration has arrived: singular vectors do not move with the weights
+                D.forward(real)
+        errors = {}
+        if objective.trains_d:
+            errors["D step"] = max(gradcheck.step_errors(d_step, dict(D.named_params()), numbers).values())
+        errors["G step"] = max(gradcheck.step_errors(g_step, dict(G.named_params()), numbers).values())
+        return errors
+
+    def objective(self, streams: Streams) -> Objective:
+        """The game in a small size, without what follows an update: projections have no gradient to check."""
+        random = {"rng": streams("penalty")} if "rng" in objectives.hyperparameters(self.name) else {}
+        objective = make(self.name, **random, **self.options)
+        setattr(objective, "after_d_update", lambda D: None)  # noqa: B010 - mypy knows no methods that are replaced
+        return objective
+
+
+def small_pair(
+    rng: np.random.Generator,
+    critic_norm: str | None = "batch",
+    objective: Objective | None = None,
+    spectral_norm: bool = False,
+) -> tuple[Network, Layer]:
+    """G (N, 3) -> (N, 6, 6, 1) and D (N, 6, 6, 1) -> what `objective` is played with (None: a score), with all that is
+    hard, random weights, float64."""
+    critic = Critic(**({} if objective is None else objective.critic()), spectral_norm=spectral_norm)
+    up = _up(3, rng)
+    trunk = [
+        Conv2d(1, 3, 4, 2, 1, rng=rng),
+        *norm(critic_norm, (3, 3, 3)),
+        Tanh(),
+        Conv2d(3, 4, 3, 1, 1, rng=rng),
+        LeakyReLU(),
+        Flatten(),
+    ]
+    D = critic.network(trunk, 3 * 3 * 4, lambda codes: _up(codes, rng), (SIDE, SIDE, 1), rng)
+    if isinstance(D, CodeSpace):
+        up = [Linear(3, 6, rng=rng), Tanh(), Linear(6, critic.features, rng=rng), Sigmoid(), Decode(D)]
+    G = Network(*up)
+    for network in (G, D):
+        network.convert(lambda array: array.astype(np.float64))
+        randomise(network, rng)
+    return G, D
+
+
+def _up(inputs: int, rng: np.random.Generator) -> list[Layer]:
+    return [
+        Linear(inputs, 3 * 3 * 4, rng=rng),
+        Reshape(3, 3, 4),
+        BatchNorm(4),
+        ReLU(),
+        ConvTranspose2d(4, 1, 4, 2, 1, rng=rng),
+        Tanh(),
+    ]
+
+
+def step_cases() -> list[StepCase]:
+    """Both steps for every objective with the normalisation that suits it, and what combines with others."""
+    suited = [StepCase(name, objectives.find(name).critic_norm, ENERGIES.get(name, {})) for name in objectives.names()]
+    return [
+        *suited,
+        StepCase("wgan-gp", "batch"),
+        StepCase("dragan", "batch"),
+        StepCase("r1", "layer", {"on": "both"}),
+        StepCase("mcgan-mean", "batch", {"form": "dual"}),
+        StepCase("mcgan-cov", "batch", {"form": "dual"}),
+        StepCase("gmmn", None, {"space": "codes"}),
+        StepCase("mmd-gan-gp", "layer", {"kernel": "rbf"}),
+        StepCase("ebgan", "batch", {"energy": "l1", "margin": 1.5}),
+        StepCase("hinge", None, spectral_norm=True),
+        StepCase("wgan-gp", None, spectral_norm=True),
+    ]
+
+
+# Margins among the energies of the small networks: the hinge is open for some samples and closed for others.
+ENERGIES: dict[str, dict[str, Any]] = {"ebgan": {"margin": 8.0}, "magan": {"margin": 60.0}}
+
+
+def penalty_errors() -> dict[str, float]:
+    """The gradient penalty alone, through conv + batch norm + tanh: every parameter of the critic, by name."""
+    rng = np.random.default_rng(2)
+    critic, x = curved_critic(rng), rng.normal(size=(4, 6, 5, 2))
+    critic.convert(lambda array: array.astype(np.float64))
+    randomise(critic, rng)
+
+    def step(optimizer: gradcheck.Recorder) -> np.ndarray:
+        grads: dict[str, object] = {}
+        value = gradient_penalty(critic, x, grads, weight=10.0)
+        optimizer.step(grads)
+        return value
+
+    return gradcheck.step_errors(step, dict(critic.named_params()), rng)

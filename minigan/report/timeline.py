@@ -1,0 +1,71 @@
+"""The samples of a run over time: one noise, painted again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from minigan.report.loaded import Evidence
+from minigan.report.markup import Html, data_uri, element, figure, joined, paragraphs, photograph_uri
+
+MOMENTS = 16
+LARGE = 60_000  # bytes from which a colour picture is kept as a JPEG
+BUDGET = 2_500_000  # characters of all pictures together
+
+
+def moments(evidence: Evidence) -> Html:
+    """Pictures at some moments of training, all of them shown; with JavaScript, one at a time, and a slider."""
+    shown = _fitting(_pictures(evidence))
+    damaged = [
+        f"{name} cannot be shown: {why}." for name, why in evidence.missing.items() if name.startswith("samples/")
+    ]
+    if not shown:
+        return paragraphs("There is no picture of samples.", *damaged)
+    figures = [
+        figure(uri, f"Samples of the generator at step {step:,}", f"step {step:,}", size, data_step=step)
+        for step, uri, size in shown
+    ]
+    last = len(figures) - 1
+    slider = element("input", type="range", id="moment", min=0, max=last, value=last, step=1)
+    controls = element(
+        "p",
+        element("label", "moment of training", for_="moment"),
+        slider,
+        element("output", f"step {shown[-1][0]:,}", for_="moment"),
+        element("button", "play", type="button"),
+        class_="slider",
+        hidden=True,
+    )
+    told = "The same noise at each moment: what changes is the generator alone."
+    return joined([paragraphs(told, *damaged), controls, element("div", *figures, class_="moments")])
+
+
+def _pictures(evidence: Evidence) -> list[tuple[int, str, tuple[int, int]]]:
+    """Step, data URI, width and height of some pictures, the first and the last among them."""
+    paths = evidence.files.pictures()
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), MOMENTS)).round().astype(int))
+    found = []
+    for path in [paths[i] for i in chosen]:
+        picture = evidence.picture(path)
+        if picture is not None:
+            found.append((_step(path), _uri(path, picture), (picture.shape[1], picture.shape[0])))
+    return found
+
+
+def _uri(path: Path, picture: np.ndarray) -> str:
+    """The file itself, but of a large one in colour a JPEG."""
+    if picture.ndim == 3 and path.stat().st_size > LARGE:
+        return photograph_uri(picture)
+    return data_uri("image/png", path.read_bytes())
+
+
+def _fitting(shown: list[tuple[int, str, tuple[int, int]]]) -> list[tuple[int, str, tuple[int, int]]]:
+    """Fewer of them where they are too large together, the last always among those that stay."""
+    while len(shown) > 1 and sum(len(uri) for _, uri, _ in shown) > BUDGET:
+        shown = shown[::-2][::-1]
+    return shown
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))

@@ -1,0 +1,222 @@
+"""Run: the folder of one training run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigan.atomic import replacing
+from minigan.device import Array
+from minigan.runs import changes, checkpoint, lines
+from minigan.training.config import Config
+from minigan.runs.lock import NAME, Lock
+
+
+class Run:
+    """A folder with
+
+    config.json                     the choices
+    changes.jsonl                   those that are not what they were at first, and from which step on
+    imported.json                   the files that its first weights came from, where they were not drawn
+    run.lock                        the process that works on it, while one does
+    log.jsonl                       one JSON object per log point; in very long runs they come further apart
+    samples/step-000500.png         what G painted from the fixed noise
+    checkpoints/step-000500.npz     all that is needed to go on
+    checkpoints/best.npz            the checkpoint with the best score, where scores were asked for
+    scores.json                     the closing scores with what they were measured with
+    samples.png losses.png ...      the pictures of a finished run
+    """
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config, self.lock = folder, config, Lock(folder)
+
+    @classmethod
+    def create(cls, folder: Path | None, config: Config) -> Run:
+        """A new run, on disk from `begin` on; ValueError where `folder` holds something already.
+
+        None: runs/<time>-<model>-<objective>.
+        """
+        if folder is None:
+            folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
+        if folder.exists() and not (folder.is_dir() and _is_free(folder)):
+            raise _taken(folder)
+        return cls(folder, config)
+
+    def begin(self) -> None:
+        """Make the folder, lock it and write the config; ValueError where somebody else has been quicker."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock.take()
+        if not _is_free(self.folder):
+            self.lock.release()
+            raise _taken(self.folder)
+        self._sweep()
+        self.write()
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in `folder`; FileNotFoundError where there is none."""
+        path = folder / "config.json"
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
+        return cls(folder, Config.load(path.read_text(errors="replace"), path))
+
+    def change(self, choices: Mapping[str, Any], *, allowed: bool = False) -> None:
+        """Take other choices for a run that has begun, on disk from `write` on; ValueError where they rewrite its past
+        and that was not `allowed`, or is impossible. Hyper-parameters of the objective that are not named stay."""
+        hyper = {"hyper": {**self.config.hyper, **choices["hyper"]}} if "hyper" in choices else {}
+        config = replace(self.config, **{**choices, **hyper})
+        changes.check(self.folder, changes.between(self.config, config), allowed=allowed)
+        self.config = config
+
+    def settle(self, step: int, before: Config, *, allowed: bool = False) -> None:
+        """Compare the choices with those of the past, until `step`; ValueError where they differ, and neither are
+        `allowed` to nor were before. Differences are recorded, then the config is written."""
+        changed = changes.between(before, self.config)
+        changes.check(self.folder, changed, allowed=allowed or changes.told(self.folder, changed))
+        changes.record(self.folder, step, changed)
+        self.write()
+
+    def write(self) -> None:
+        """Write the config, and make the folders where there are none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.folder / "config.json") as file:
+            file.write(self.config.dump().encode())
+        for part in ("samples", "checkpoints"):
+            (self.folder / part).mkdir(exist_ok=True)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Add a log point."""
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def log(self) -> list[dict[str, Any]]:
+        """All log points. A last line that a crash cut short is left out; ValueError names a damaged one."""
+        return lines.read(self.folder / "log.jsonl", _is_point, "a log point")
+
+    def forget_after(self, step: int) -> None:
+        """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew.
+
+        Checkpoints from behind it are damaged ones, or `step` would be theirs: they are renamed to .damaged. What a
+        killed process left unfinished goes, and what it had no time to remove.
+        """
+        kept = [entry for entry in self.log() if entry["step"] <= step]
+        with replacing(self.folder / "log.jsonl") as file:
+            file.writelines(json.dumps(entry).encode() + b"\n" for entry in kept)
+        for path in self.pictures():
+            if _step(path) > step:
+                path.unlink()
+        for path in self.checkpoints():
+            if _step(path) > step:
+                path.replace(path.with_suffix(".damaged"))
+        self._retire()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        for path in self.folder.rglob(".*.part"):
+            path.unlink()
+
+    def picture(self, step: int) -> Path:
+        """Where the picture of the samples at `step` belongs."""
+        return self.folder / "samples" / f"step-{step:06d}.png"
+
+    def pictures(self) -> list[Path]:
+        """The pictures of samples, in order."""
+        return _numbered(self.folder / "samples", ".png")
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints, oldest first."""
+        return _numbered(self.folder / "checkpoints", ".npz")
+
+    def save(self, step: int, arrays: Mapping[str, Array], numbers: Mapping[str, Any]) -> Path:
+        """Write the checkpoint of `step`; older ones than the last few go once it is whole."""
+        path = self.folder / "checkpoints" / f"step-{step:06d}.npz"
+        self._keep_log()
+        checkpoint.save(path, arrays, {"step": step, **numbers, "config": asdict(self.config)})
+        self._retire()
+        return path
+
+    def _retire(self) -> None:
+        for old in self.checkpoints()[: -self.config.keep]:
+            old.unlink()
+
+    def _keep_log(self) -> None:
+        """Force the log to the disk: no checkpoint is to survive the log points before it."""
+        if (path := self.folder / "log.jsonl").exists():
+            with open(path, "rb+") as file:
+                os.fsync(file.fileno())
+
+    def keep_best(self, path: Path, score: Mapping[str, Any]) -> None:
+        """Keep a copy of the checkpoint `path` as the best one, with its `score`; it outlives all others."""
+        arrays, numbers = checkpoint.load(path)
+        checkpoint.save(self._best(), arrays, {**numbers, "score": dict(score)})
+
+    def best(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
+        """Path, arrays and numbers (with "step" and "score") of the best checkpoint; FileNotFoundError where none was
+        kept, ValueError for a damaged one."""
+        path = self._best()
+        if not path.is_file():
+            raise FileNotFoundError(f"{self.folder} has no best checkpoint: it was not trained with --score-every")
+        return path, *checkpoint.load(path)
+
+    def _best(self) -> Path:
+        return self.folder / "checkpoints" / "best.npz"
+
+    def ways_back(self) -> list[Path]:
+        """Where the run can go on from, newest first; the best checkpoint is the last resort."""
+        return [*reversed(self.checkpoints()), *filter(Path.is_file, [self._best()])]
+
+    def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
+        """Path, arrays and numbers of the first of the `ways_back` that can be read; a damaged one is named in a
+        warning. FileNotFoundError: none can be read."""
+        why = ""
+        for path in self.ways_back():
+            try:
+                arrays, numbers = checkpoint.load(path)
+                checkpoint.require(path, numbers, step=int, counts=dict, sample_shape=list)
+                return path, arrays, numbers
+            except ValueError as error:
+                why = f": {error}"
+                warnings.warn(f"{error}; falling back to the checkpoint before", RuntimeWarning, stacklevel=2)
+        raise FileNotFoundError(f"{self.folder} has no readable checkpoint{why}")
+
+
+def _numbered(folder: Path, suffix: str) -> list[Path]:
+    """The files step-<number><suffix> in the order of their numbers; not what else somebody keeps there."""
+    return sorted((path for path in folder.glob(f"step-*{suffix}") if path.stem[5:].isdecimal()), key=_step)
+
+
+def _is_free(folder: Path) -> bool:
+    """Is the folder empty, but for what a process leaves that was killed before it had written a config?"""
+    return all(path.name == NAME or path.match(".config.json.*.part") for path in folder.iterdir())
+
+
+def _is_point(entry: Mapping[str, Any]) -> bool:
+    """Is it a log point: a step, and numbers?"""
+    numbers = [value for name, value in entry.items() if name not in ("vitals", "health") and value is not None]
+    known = type(entry.get("step")) is int and isinstance(entry.get("vitals", {}), dict)
+    return known and all(lines.is_number(value) for value in numbers)
+
+
+def _taken(folder: Path) -> ValueError:
+    return ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _unused(folder: Path) -> Path:
+    """`folder`, or the first of folder-2, folder-3, ... that does not exist."""
+    count, candidate = 1, folder
+    while candidate.exists():
+        count += 1
+        candidate = folder.with_name(f"{folder.name}-{count}")
+    return candidate

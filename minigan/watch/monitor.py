@@ -1,0 +1,73 @@
+"""Monitor: which conditions a run is in, from its log alone.
+
+The state of a monitor is a function of the log points that it was fed, so a run that is resumed feeds it the log and
+goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import median
+from typing import Any
+
+from minigan.watch.conditions import CONDITIONS
+from minigan.watch.facts import Game
+
+EARLY = 20  # log points whose median is what is usual for a run
+LEVELS = ("d_gradient", "g_gradient", "size")
+
+
+class Monitor:
+    """Feeds log points to all conditions; each is told once when it begins, and once when it ends.
+
+    A condition begins (ends) when it holds (does not hold) at `patience` points in a row at which it was measured.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game = game
+        self.active: dict[str, str] = {}  # by condition: what was told when it began, with the step
+        self._rows = dict.fromkeys((condition.name for condition in CONDITIONS), 0)
+        self._early: dict[str, list[float]] = {name: [] for name in LEVELS}
+        self._levels: dict[str, float] = {}
+
+    def feed(self, point: Mapping[str, Any]) -> list[dict[str, str]]:
+        """What a log point changes: {"condition", "state": "begins" or "ends", "says", "remedy"} for each change."""
+        vitals = {**point, **point.get("vitals", {})}
+        told = []
+        for condition in CONDITIONS:
+            says = condition.judge(vitals, self._levels, self.game)
+            if says is None:
+                continue
+            ill, before = says != "", condition.name in self.active
+            self._rows[condition.name] = self._rows[condition.name] + 1 if ill != before else 0
+            if self._rows[condition.name] < condition.patience:
+                continue
+            self._rows[condition.name] = 0
+            state = "ends" if before else "begins"
+            entry = {"condition": condition.name, "state": state, "says": condition.over if before else says}
+            entry["remedy"] = "" if before else condition.remedy
+            told.append(entry)
+            if before:
+                del self.active[condition.name]
+            else:
+                self.active[condition.name] = f"since step {point['step']}: {entry['says']} {entry['remedy']}"
+        self._learn(vitals)
+        return told
+
+    def replay(self, log: Iterable[Mapping[str, Any]]) -> None:
+        """Feed what is in the log already; nothing of it is told again."""
+        for point in log:
+            self.feed(point)
+
+    def verdict(self) -> str:
+        """The last word: what is still wrong, or that nothing is."""
+        if not self.active:
+            return "health: nothing unusual"
+        return "\n".join(["health, still so at the end:", *(f"  {told}" for told in self.active.values())])
+
+    def _learn(self, vitals: Mapping[str, Any]) -> None:
+        """What is usual: the median of the first log points."""
+        for name, values in self._early.items():
+            if name in vitals and len(values) < EARLY:
+                values.append(vitals[name])
+                self._levels[name] = median(values)

@@ -1,0 +1,118 @@
+"""The closing verdict on a run: scores of many samples, and a sentence for somebody who has never seen one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minigan.data import Dataset, Mixture
+from minigan.metrics import Origin, Protocol, Score, Statistics, frechet_distance
+from minigan.metrics.features import Seen
+from minigan.metrics.score import write_scores
+from minigan.runs.folder import Run
+from minigan.runs.interrupt import Interrupted
+from minigan.training.state import State
+from minigan.version import __version__
+from minigan.watch.judge import Eyes, Sight
+from minigan.watch.scores import judged
+
+SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The scores of a run, and what they mean; `str` tells the first of them with its protocol, and the meaning."""
+
+    scores: Sequence[Score]
+    meaning: str
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.scores[:1]), self.meaning])
+
+
+def verdict(state: State, sight: Sight, dataset: Dataset, run: Run, *, quiet: bool = False) -> Verdict:
+    """Score `SAMPLES` samples of the painter and write them into scores.json of the run; without a sight, neither."""
+    if sight is None:
+        return Verdict([], f"No score: there is no feature network for {dataset.name}. Look at samples.png.")
+    try:
+        samples = state.sample(state.noise(SAMPLES, state.streams.at("verdict", 0)))
+        found = _of_points(samples, sight) if isinstance(sight, Mixture) else _of_images(samples, sight, dataset, quiet)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped while scoring; the run itself is complete, in {run.folder}") from None
+    found = replace(found, scores=[_stated(score, state.precision) for score in found.scores])
+    write_scores(run.folder / "scores.json", found.scores)
+    return found
+
+
+def _stated(score: Score, precision: str) -> Score:
+    """The score with the precision of the samples in its protocol, where it is not the usual one."""
+    if precision == "float32":
+        return score
+    parameters = {**score.protocol.parameters, "precision": precision}
+    return replace(score, protocol=replace(score.protocol, parameters=parameters))
+
+
+def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
+    found = mixture.coverage(points)
+    protocol = Protocol(
+        "captured",
+        {"modes": found.modes},
+        extractor="none",
+        variant="points",
+        reference=mixture.name,
+        n_generated=len(points),
+        quantised=False,
+        version=__version__,
+    )
+    scores = [Score(float(found.captured), protocol), Score(found.high_quality, replace(protocol, metric="good"))]
+    return Verdict(
+        scores,
+        f"Found {found.captured} of {found.modes} Gaussians; {found.high_quality:.1%} of the points lie within three "
+        f"deviations of one, as 98.9% of the real ones do.",
+    )
+
+
+def _of_images(samples: np.ndarray, eyes: Eyes, dataset: Dataset, quiet: bool) -> Verdict:
+    progress = None if quiet else "scoring"
+    fid, modes = judged(eyes, eyes.extractor(samples, progress=progress))
+    ruler = _ruler(eyes, eyes.extractor(dataset.images[:SAMPLES], progress=progress))
+    fid = replace(fid, details={**fid.details, **ruler})
+    names = eyes.extractor.classes
+    missing = [name for name, n in zip(names, modes.counts, strict=True) if 20 * len(names) * n < len(samples)]
+    covered = f"missing of the {len(names)} classes: {', '.join(missing)}" if missing else f"all {len(names)} classes"
+    return Verdict([fid, modes.captured, modes.entropy], f"{fid_sentence(fid.value, ruler)} Painted: {covered}.")
+
+
+def _ruler(eyes: Eyes, real: Seen) -> dict[str, float]:
+    """What real training images score: as they are, without one of the classes, with half of the classes (means over
+    all classes, and over both halves). Distances that anybody can picture, measured as the samples are."""
+    seen, K = real.logits.argmax(axis=1), len(eyes.extractor.classes)
+
+    def score(kept: np.ndarray) -> float:
+        origin = Origin(eyes.extractor.id, eyes.extractor.variant, quantised=True)
+        return frechet_distance(eyes.reference, Statistics.of(real.features[kept], origin)).value
+
+    return {
+        "real": score(seen >= 0),
+        "one_missing": float(np.mean([score(seen != k) for k in range(K)])),
+        "half_missing": float(np.mean([score(seen < K // 2), score(seen >= K // 2)])),
+    }
+
+
+def fid_sentence(fid: float, ruler: Mapping[str, float]) -> str:
+    """What an FID means, by the distances "real", "one_missing" and "half_missing" of its details."""
+    real, one, half = (ruler[name] for name in ("real", "one_missing", "half_missing"))
+    if fid <= real:
+        place = "Excellent: as close to the real test images as real training images are"
+    elif fid <= one:
+        place = "Good: closer to the real test images than real images with a whole class left out"
+    elif fid <= half:
+        place = "Fair: closer to the real test images than real images with half of the classes left out"
+    else:
+        place = "Poor: farther from the real test images than real images with half of the classes left out"
+    return (
+        f"FID {fid:.2f} of {SAMPLES:,} samples. {place}. (Real training images score {real:.2f}, without one class "
+        f"{one:.2f}, with half of the classes {half:.2f}; smaller is better.)"
+    )
