@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from minigan.device import Array
-from minigan.engine.copies import walk
+
 from minigan.engine.pair import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
 from minigan.engine.sharded import Sharded
 from minigan.engine.split import is_large, split
@@ -45,7 +45,7 @@ class Players:
             self.G = OnePainting(self.G)
 
     def _gather(self, team: Team, state: State) -> None:
-        layers = [*walk(state.D), *walk(state.G)]
+        layers = [*state.D.walk(), *state.G.walk()]
         if any(isinstance(layer, Conv2d | ConvTranspose2d) for layer in layers):
             self.D, self.G = Sharded(state.D, team), Sharded(state.G, team)
             if self.d_step is discriminator_step and SideBySide.suits(state.D, team):

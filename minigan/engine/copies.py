@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from minigan.layers import Dropout, Layer
+from minigan.layers import Layer
 
 Memo = dict[int, Any]  # what stands for what, by id, as copy.deepcopy has it
 
@@ -20,19 +20,10 @@ def twin(network: Layer, stand_in: Callable[[Layer, Memo], Layer | None], own_bu
     memo: Memo = {id(array): array for _, array in network.named_params()}
     if own_buffers:
         memo |= {id(array): array for _, array in network.named_buffers()}
-    for layer in walk(network):
-        if isinstance(layer, Dropout):
+    for layer in network.walk():
+        if layer.draws:
             memo[id(layer.rng)] = layer.rng
         other = stand_in(layer, memo)
         if other is not None:
             memo[id(layer)] = other
     return copy.deepcopy(network, memo)
-
-
-def walk(layer: Layer) -> Iterator[Layer]:
-    """The layer and all layers inside it."""
-    yield layer
-    for value in vars(layer).values():
-        for part in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(part, Layer):
-                yield from walk(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.device import Array
-from minigan.engine.copies import walk
+
 from minigan.engine.sharded import copy_buffers, replica, shares
 from minigan.engine.team import Team
 from minigan.layers import BatchNorm, Dropout, Layer, accumulate
@@ -37,7 +37,7 @@ def discriminator_step_in_one_batch(
 
 def sees_each_alone(D: Layer) -> bool:
     """Is D's output for a sample the same whatever else is in the batch, and its state untouched by a pass?"""
-    return not any(layer.buffers for layer in walk(D))
+    return not any(layer.buffers for layer in D.walk())
 
 
 class SideBySide:
@@ -57,7 +57,7 @@ class SideBySide:
     @staticmethod
     def suits(D: Layer, team: Team) -> bool:
         """Can the team be halved, and does nothing but batch norm look beyond a sample?"""
-        layers = list(walk(D))
+        layers = list(D.walk())
         plain = all(type(layer) is BatchNorm or not layer.buffers for layer in layers)
         return team.size % 2 == 0 and plain and not any(isinstance(layer, Dropout) for layer in layers)
 
@@ -85,7 +85,7 @@ class SideBySide:
 
     def _move_buffers(self) -> None:
         sides = (self.D, self.replicas[0], self.replicas[self.half])
-        for layer, seen_real, seen_fake in zip(*map(walk, sides), strict=True):
+        for layer, seen_real, seen_fake in zip(*(side.walk() for side in sides), strict=True):
             for name in layer.buffers:
                 r, r1, r2 = (getattr(one, name) for one in (layer, seen_real, seen_fake))
                 r[...] = r2 + (1 - layer.momentum) * (r1 - r)

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.engine.copies import Memo, twin, walk
+from minigan.engine.copies import Memo, twin
 from minigan.engine.team import Team
 from minigan.layers import Layer, Linear, SpectralNorm, accumulate
 from minigan.layers.layer import Cache, Grads
@@ -83,7 +83,7 @@ class SplitLinear(Linear):
 
 def split(network: Layer, team: Team) -> Layer:
     """The network, with its own parameters and buffers, its large layers split over the team."""
-    wrapped = {id(layer.layer) for layer in walk(network) if isinstance(layer, SpectralNorm)}  # they are its own affair
+    wrapped = {id(layer.layer) for layer in network.walk() if isinstance(layer, SpectralNorm)}  # they are its own affair
 
     def part(layer: Layer, memo: Memo) -> Layer | None:
         if isinstance(layer, Linear) and is_large(layer) and id(layer) not in wrapped:

@@ -42,6 +42,7 @@ class BatchNorm(Layer):
     Source      Ioffe & Szegedy 2015, section 3, for forward and backward; "Twice" derived here.
     """
 
+    couples = True  # through mean and rstd of the batch
     params = ("weight", "bias")
     buffers = ("running_mean", "running_var")
     shown = ("num_features",)

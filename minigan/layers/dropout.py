@@ -23,6 +23,7 @@ class Dropout(Layer):
     start of each step, so that a resumed run drops what the uninterrupted one would have dropped.
     """
 
+    draws = True
     shown = ("p",)
 
     def __init__(self, p: float = 0.5, *, rng: Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -17,17 +18,29 @@ Grads: TypeAlias = dict[str, Any]  # {"weight": array}; a network's nests as its
 class Layer:
     """One differentiable function y = f(x; params), and what backprop asks of it.
 
-    A layer remembers nothing between calls. What the backward pass needs travels in `cache`, which belongs to
-    the caller: two forward passes give two caches that do not disturb each other. A cache is spent by the next
-    update of the parameters. The one thing forward may change is a buffer (running statistics, when train is true).
+    A layer remembers nothing between calls. What the backward pass needs travels in `cache`, which
+    belongs to the caller: two forward passes give two caches that do not disturb each other. A cache is
+    spent by the next update of the parameters. The one thing that forward may change is a buffer
+    (running statistics, when train is true).
 
-    Everywhere, `d` + name is the gradient of the minimised scalar with respect to name, and `dd` + name the
-    gradient, in the third sweep, with respect to that gradient.
+    Everywhere, `d` + name is the gradient of the minimised scalar with respect to name, and `dd` + name
+    the gradient, in the second-order pass, with respect to that gradient.
+
+    couples   May a batch not be split or joined in training? True where a sample's output depends on the
+              other samples of its batch (BatchNorm), or on how many passes there were (SpectralNorm).
+    draws     Does a forward pass in training mode draw random numbers? Then from the attribute `rng`,
+              which a trainer replaces by a generator of its run.
+
+    Both are of the layer itself. Everything that splits or joins batches asks them of all layers that
+    `walk` finds, and asks nothing else.
     """
 
     params: tuple[str, ...] = ()  # names of the trained arrays; changed in place, by optimizers only
     buffers: tuple[str, ...] = ()  # names of arrays that are saved but not trained
     shown: tuple[str, ...] = ()  # names of the hyper-parameters that tell two layers of a class apart
+    couples: bool = False
+    draws: bool = False
+    rng: Any  # of layers that draw
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         """y and the cache."""
@@ -57,6 +70,54 @@ class Layer:
         if grads is not None:
             accumulate(grads, self.param_grads(dy, cache))
         return self.input_grad(dy, cache) if need_dx else None
+
+    def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
+        """Two batches, both in training mode: y1, y2 and the caches. The same as two calls of `forward`, one after the
+        other; a layer may compute both together."""
+        (y1, cache1), (y2, cache2) = self.forward(x1), self.forward(x2)
+        return y1, y2, (cache1, cache2)
+
+    def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
+        """The parameter gradients of both batches, added to `grads`: the gradients of a sum add up."""
+        self.backward(dy1, caches[0], grads, need_dx=False)
+        self.backward(dy2, caches[1], grads, need_dx=False)
+
+    def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Layer:
+        """f(. | condition): this layer with a condition that comes with the batch (N labels or vectors) bound to it.
+
+        The result shares all arrays with this layer and lives for one batch. wanted: its parameter gradients state
+        the condition's too, under "condition" (see `taken`). towards: the tangent of the condition, for
+        double_backward. A layer without layers inside that takes no condition is returned as it is; ValueError where
+        nothing inside takes one.
+        """
+        if not any(True for _ in self.children()):
+            return self
+        if not self.takes_condition:
+            raise ValueError(f"this {type(self).__name__} takes no condition: no layer in it is conditional, got one")
+
+        def bind(layer: Layer) -> Layer:
+            return layer.given(condition, wanted=wanted, towards=towards) if layer.takes_condition else layer
+
+        bound = copy.copy(self)
+        for name, value in vars(self).items():
+            setattr(bound, name, _with_layers(value, bind))
+        return bound
+
+    @property
+    def takes_condition(self) -> bool:
+        """Does this layer, or one inside it, take a condition?"""
+        return any(layer.takes_condition for layer in self.children())
+
+    def children(self) -> Iterator[Layer]:
+        """The layers directly inside this one: in its attributes, and in tuples, lists and dicts there."""
+        for value in vars(self).values():
+            yield from _layers_of(value)
+
+    def walk(self) -> Iterator[Layer]:
+        """This layer and all layers inside it."""
+        yield self
+        for layer in self.children():
+            yield from layer.walk()
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
         """dx, and what double_backward wants to see again as its `dy`: for a layer, dy itself."""
@@ -88,7 +149,7 @@ class Layer:
     def check(self, x: Array, fits: Callable[[tuple[int, ...]], bool], expected: str) -> None:
         """ValueError unless x is an array of the layer's data type whose shape `fits`; `expected` tells which do."""
         came = getattr(x, "dtype", type(x).__name__)
-        dtype = next((param.dtype for _, param in self.named_params()), None)
+        dtype = getattr(self, self.params[0]).dtype if self.params else None
         other = dtype is not None and dtype != came  # not `in (None, came)`: NumPy takes None for float64
         if getattr(came, "kind", None) != "f" or other:
             wanted = dtype or "floating point"
@@ -119,3 +180,38 @@ def accumulate(grads: Grads, more: Grads) -> None:
             grads[name] += value
         else:
             grads[name] = value
+
+
+def taken(grads: Grads) -> Array | None:
+    """Remove every "condition" from nested gradients; returns their sum, None where there is none."""
+    total = grads.pop("condition", None)
+    for inner in grads.values():
+        if isinstance(inner, dict):
+            more = taken(inner)
+            if more is not None:
+                total = more if total is None else total + more
+    return total
+
+
+def _layers_of(value: Any) -> Iterator[Layer]:
+    """The layers in a value: itself, or those in a tuple, list or dict."""
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _layers_of(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _layers_of(item)
+
+
+def _with_layers(value: Any, change: Callable[[Layer], Layer]) -> Any:
+    """The same value with change(layer) in the place of each layer in it."""
+    if isinstance(value, Layer):
+        return change(value)
+    if isinstance(value, tuple | list):
+        items = [_with_layers(item, change) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, dict):
+        return {name: _with_layers(item, change) for name, item in value.items()}
+    return value

@@ -41,6 +41,7 @@ class SpectralNorm(Layer):
     Source      Miyato et al. 2018, section 2 and appendix A.
     """
 
+    couples = True  # every training pass moves u and v: two batches in one pass would move them once
     buffers = ("u", "v")
 
     def __init__(

@@ -41,7 +41,7 @@ class BEGAN(EnergyGame):
     name = "began"
     defaults = Defaults(lr=1e-4, batch_size=16)
     constraint = "balance k"
-    buffers = ("k", "convergence")
+    buffers = readings = ("k", "convergence")
     energy = "l1"
 
     def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64) -> None:

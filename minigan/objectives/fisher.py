@@ -36,7 +36,7 @@ class Fisher(Objective):
     name = "fisher"
     defaults = Defaults(n_critic=2)
     constraint = "second moment Ω = 1"
-    buffers = ("lam", "omega", "distance")
+    buffers = readings = ("lam", "omega", "distance")
 
     def __init__(self, *, rho: float = 1e-6) -> None:
         if not rho > 0:

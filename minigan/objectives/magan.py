@@ -44,6 +44,7 @@ class MAGAN(EnergyGame):
     defaults = Defaults(optimizer="adamax", lr=5e-4)
     constraint = "falling margin"
     critic_norm = None
+    readings = ("margin",)
     buffers = ("margin", "sum_real", "sum_fake", "count", "before")
     passes = 3
     energy = "sse"
@@ -96,6 +97,3 @@ class MAGAN(EnergyGame):
         self.before[...] = fake
         for number in (self.sum_real, self.sum_fake, self.count):
             number[...] = 0
-
-    def readings(self) -> dict[str, Array]:
-        return {"margin": self.margin}

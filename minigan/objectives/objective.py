@@ -53,9 +53,11 @@ class Objective:
     critic_norm: ClassVar[str | None] = "batch"  # what suits D; a penalty per sample forbids batch norm
     fakes: ClassVar[int] = 1  # fake samples per real one: G(z) has fakes · m rows
     compares: bool = False  # does G's loss look at real samples too? Then it is `joint_g_loss`
-    buffers: ClassVar[tuple[str, ...]] = ()  # names of 0-d float64 arrays that a run saves, changed in place
+    buffers: ClassVar[tuple[str, ...]] = ()  # names of 0-d float64 or int64 arrays that a run saves, changed in place
+    readings: ClassVar[tuple[str, ...]] = ()  # names of the buffers that show how training goes, for the log
     passes: int = 0  # how often `prepare` walks over the data
     penalty: Penalty | None = None  # a further term of D's loss, with its gradient
+    borrowed: tuple[Objective, ...] = ()  # whose penalties D pays as well
 
     @property
     def trains_d(self) -> bool:
@@ -69,16 +71,12 @@ class Objective:
     def g_loss(self, b: Array) -> tuple[Array, Array]:
         """G's loss and its gradient: value, db."""
         if self.compares:
-            raise TypeError(f"{self.name} compares fakes with real samples: use objective.facing(D.forward(real)[0])")
+            raise TypeError(f"{self.name} compares generated with real samples: its loss for G is joint_g_loss(a, b)")
         raise NotImplementedError(f"{self.name} has no loss for G")
 
     def joint_g_loss(self, a: Array, b: Array) -> tuple[Array, Array]:
         """G's loss and its gradient with respect to b, where the loss `compares`: value, db."""
         return self.g_loss(b)
-
-    def facing(self, a: Array) -> Facing:
-        """This game as G plays it against real samples of which D gives a: its g_loss needs b alone."""
-        return Facing(self, a)
 
     def add_penalty(self, game: Objective) -> None:
         """Let D pay the penalty of another game as well. ValueError where that game has none."""
@@ -86,6 +84,7 @@ class Objective:
         if more is None:
             raise ValueError(f"{game.name} has no penalty that {self.name} could borrow")
         self.penalty = more if own is None else lambda *batch: own(*batch) + more(*batch)
+        self.borrowed = (*self.borrowed, game)
 
     def after_d_update(self, D: Any) -> None:
         """What happens after each update of D (clip, project, multiplier): nothing, unless the page says otherwise."""
@@ -137,35 +136,16 @@ class Objective:
             return y[:, :1]
         return y if y.shape[1] == 1 else np.sqrt((y * y).sum(axis=1, keepdims=True))
 
-    def readings(self) -> dict[str, Array]:
-        """Numbers that tell how the game goes, for the log and its picture: 0-d arrays by name."""
-        return dict(self.named_buffers())
-
-    def counts(self) -> dict[str, int]:
-        """Whole numbers that a run saves beside the buffers."""
-        return {}
-
-    def set_counts(self, counts: dict[str, int]) -> None:
-        """Restore `counts`."""
-
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         """The objective's own numbers themselves, not copies, by name."""
         return ((name, getattr(self, name)) for name in self.buffers)
 
     def convert(self, change: Callable[[Array], Array]) -> None:
-        """Replace every buffer by change(buffer): to another device. Before training."""
-        for name in self.buffers:
-            setattr(self, name, change(getattr(self, name)))
-
-
-class Facing(Objective):
-    """A game whose G loss compares with real samples, once D has looked at them: `a` stands for D(real)."""
-
-    def __init__(self, game: Objective, a: Array) -> None:
-        self.game, self.a = game, a
-
-    def g_loss(self, b: Array) -> tuple[Array, Array]:
-        return self.game.joint_g_loss(self.a, b)
+        """Replace every buffer by change(buffer): to another device. Before training. Whole numbers stay on the host,
+        which decides by them what to do next."""
+        for name, buffer in self.named_buffers():
+            if buffer.dtype.kind == "f":
+                setattr(self, name, change(buffer))
 
 
 def softplus(t: Array) -> Array:

@@ -39,6 +39,7 @@ class R1(NonSaturating):
     constraint = "zero-centred penalty"
     defaults = Defaults(optimizer="rmsprop", lr=1e-4)
     critic_norm = "layer"
+    buffers = ("d_steps",)
 
     def __init__(self, *, gamma: float = 10.0, on: str = "real", every: int = 1, real_label: float = 1.0) -> None:
         if not gamma >= 0:
@@ -49,7 +50,7 @@ class R1(NonSaturating):
             raise ValueError(f"every is a number of D steps, an integer of at least 1, got {every!r}")
         super().__init__(real_label=real_label)
         self.gamma, self.on, self.every = gamma, on, every
-        self.d_steps = 0
+        self.d_steps = np.zeros((), np.int64)  # D's updates so far
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         value = np.zeros_like(real, shape=())
@@ -63,9 +64,3 @@ class R1(NonSaturating):
 
     def phase(self) -> int:
         return int(self.d_steps % self.every == 0)
-
-    def counts(self) -> dict[str, int]:
-        return {"d_steps": self.d_steps}
-
-    def set_counts(self, counts: dict[str, int]) -> None:
-        self.d_steps = counts["d_steps"]

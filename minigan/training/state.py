@@ -10,7 +10,7 @@ import numpy as np
 
 from minigan import data, device, models, objectives, optim
 from minigan.device import Array
-from minigan.engine.copies import walk
+
 from minigan.layers import Dropout, Layer
 from minigan.random import Counter, Random, Streams
 from minigan.training.config import PENALTIES, Config
@@ -39,7 +39,7 @@ class State:
             self.painter = copy.deepcopy(self.G)
             self.average = optim.Average(_arrays(self.G), _arrays(self.painter), config.average)
             self.g_optimizer.average = self.average
-        for layer in (*walk(self.D), *walk(self.G)):
+        for layer in (*self.D.walk(), *self.G.walk()):
             if isinstance(layer, Dropout):
                 layer.rng = self._random("dropout")
 

@@ -1,8 +1,14 @@
-"""Algorithm 1 of the 2014 paper: one update of the discriminator, one update of the generator."""
+"""Algorithm 1 of Goodfellow et al. 2014: one update of the discriminator, one update of the generator.
+
+    z --G--> fake --D--> score --objective--> d_score --D backwards--> d_fake --G backwards--> d_weights
+
+The steps are functions of networks, an objective, an optimizer and arrays. They keep nothing between calls: caches and
+gradients are local variables. A condition is bound before: discriminator_step(D.given(c), G.given(c), ...).
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from minigan.device import Array
 from minigan.layers import Layer
@@ -14,33 +20,69 @@ class Optimizer(Protocol):
     """What a step asks of an optimizer."""
 
     def step(self, grads: Grads) -> Any:
-        """Use the gradients."""
+        """Move the parameters by their gradients."""
 
 
-def discriminator_step(D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, real: Array, z: Array) -> Array:
-    """Move D to tell `real` (N, ...) from G(z), z (N, z_dim); returns D's loss, a 0-d array."""
-    fake, _ = G.forward(z)
-    a, cache_real = D.forward(real)
-    b, cache_fake = D.forward(fake)
+class Outcome(NamedTuple):
+    """What an update found, for the log, the health monitor and `explain`."""
+
+    loss: Array  # 0-d
+    scores: dict[str, Array]  # D's raw outputs by name: {"real": a, "fake": b}
+    grads: Grads  # of the parameters that moved, nested as their network nests
+
+
+def update_discriminator(D: Layer, objective: Objective, optimizer: Optimizer, real: Array, fake: Array) -> Outcome:
+    """Move D to tell `real` (N, ...) from `fake` (M, ...)."""
+    a, b, caches = D.forward_pair(real, fake)
     loss, da, db = objective.d_loss(a, b)
     grads: Grads = {}
-    D.backward(da, cache_real, grads, need_dx=False)
-    D.backward(db, cache_fake, grads, need_dx=False)  # gradients of a sum add up
+    D.backward_pair(da, db, caches, grads)
     if objective.penalty is not None:
         loss = loss + objective.penalty(D, real, fake, grads)
     optimizer.step(grads)
     objective.after_d_update(D)  # clip, project, multiplier
-    return loss
+    return Outcome(loss, {"real": a, "fake": b}, grads)
 
 
-def generator_step(D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, z: Array) -> Array:
-    """Move G to please D at z (N, z_dim); D stays as it is, to the last bit. Returns G's loss, a 0-d array."""
-    fake, cache_g = G.forward(z)
+def generator_gradient(
+    D: Layer, objective: Objective, fake: Array, real: Array | None = None
+) -> tuple[Array, Array, dict[str, Array]]:
+    """What would make `fake` (M, ...) more convincing? G's loss, its gradient with respect to `fake`, and D's scores.
+
+    D stays as it is, to the last bit. `real`: a batch to compare with, where the objective `compares`.
+    """
+    scores: dict[str, Array] = {}
+    if objective.compares:
+        if real is None:
+            raise ValueError(f"{objective.name} compares generated with real samples: pass a batch as `real`")
+        with D.keeping_buffers():
+            scores["real"], _ = D.forward(real)
     with D.keeping_buffers():
-        b, cache_d = D.forward(fake)
-    loss, db = objective.g_loss(b)
-    d_image = D.backward(db, cache_d)  # what would make the image more convincing?
+        scores["fake"], cache = D.forward(fake)
+    if objective.compares:
+        loss, db = objective.joint_g_loss(scores["real"], scores["fake"])
+    else:
+        loss, db = objective.g_loss(scores["fake"])
+    d_fake = D.backward(db, cache)
+    assert d_fake is not None  # only need_dx=False gives None
+    return loss, d_fake, scores
+
+
+def discriminator_step(
+    D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, real: Array, z: Array
+) -> Outcome:
+    """Move D to tell `real` (N, ...) from G(z), z (M, z_dim)."""
+    fake, _ = G.forward(z)
+    return update_discriminator(D, objective, optimizer, real, fake)
+
+
+def generator_step(
+    D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, z: Array, real: Array | None = None
+) -> Outcome:
+    """Move G so that D takes G(z), z (M, z_dim), for real; `real` as in `generator_gradient`."""
+    fake, cache = G.forward(z)
+    loss, d_fake, scores = generator_gradient(D, objective, fake, real)
     grads: Grads = {}
-    G.backward(d_image, cache_g, grads, need_dx=False)
+    G.backward(d_fake, cache, grads, need_dx=False)
     optimizer.step(grads)
-    return loss
+    return Outcome(loss, scores, grads)

@@ -13,7 +13,7 @@ from tiny_runs import assert_same_arrays, tiny, trained
 
 from minigan import models, objectives
 from minigan.engine.choose import Players
-from minigan.engine.copies import walk
+
 from minigan.engine.pair import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
 from minigan.engine.sharded import Sharded
 from minigan.engine.split import SplitLinear, split
@@ -302,7 +302,7 @@ def large(dtype: Any = np.float64) -> Network:
 def test_a_split_network_computes_what_the_network_computes(team: Team) -> None:
     plain, original = large(), large()
     network = split(original, team)
-    assert [type(layer) is SplitLinear for layer in walk(network)] == [False, True, False, True, False, False]
+    assert [type(layer) is SplitLinear for layer in network.walk()] == [False, True, False, True, False, False]
     x, ddx = rng(5).normal(size=(2, 11, 259))
     y, cache = plain.forward(x)
     split_y, split_cache = network.forward(x)
@@ -426,7 +426,7 @@ def test_threads_are_used_as_the_networks_ask_for(
     trainer = trained(tiny(pictures, **choices), tmp_path / "run")
     players: Players = trainer.players
     assert (type(players.D), players.d_step.__qualname__) == (kind, step)
-    assert any(isinstance(layer, SplitLinear) for layer in walk(players.G)) == (choices.get("model") == "mlp")
+    assert any(isinstance(layer, SplitLinear) for layer in players.G.walk()) == (choices.get("model") == "mlp")
     assert (trainer.state.d_optimizer.workers is None) == (choices["threads"] == 1)
 
 
