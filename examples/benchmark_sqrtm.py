@@ -1,4 +1,4 @@
-"""How long takes the square root of a product of covariances? minigan's default beside its other routes and SciPy.
+"""How long does the square root of a product of covariances take? minigan's beside other routes and SciPy's.
 
     python examples/benchmark_sqrtm.py                   2048 features, as of the Inception network: minutes
     python examples/benchmark_sqrtm.py --dim 256         seconds
@@ -16,34 +16,27 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import threadpoolctl
+from roots.routes import root_by
 
 from minigan.metrics.sqrtm import sqrtm_product
 
 DEFAULT = "minigan, default"
+OTHERS = {"polar, Halley": "polar-halley", "polar, Newton-Schulz": "polar-schulz", "spectral": "spectral"}
 Route = Callable[[np.ndarray, np.ndarray], float]
 
 
 def default(S1: np.ndarray, S2: np.ndarray) -> float:
-    """What the Fréchet distance takes, without its cross-check."""
+    """As the Fréchet distance computes it, without its check."""
     return sqrtm_product(S1, S2, check=False).trace
 
 
-def halley(S1: np.ndarray, S2: np.ndarray) -> float:
-    """The polar factor by Halley's iteration, as for the full root on a CPU."""
-    return sqrtm_product(S1, S2, method="polar-halley", check=False).trace
-
-
-def schulz(S1: np.ndarray, S2: np.ndarray) -> float:
-    """The polar factor by products of matrices alone, as on a GPU."""
-    return sqrtm_product(S1, S2, method="polar-schulz", check=False).trace
-
-
-def spectral(S1: np.ndarray, S2: np.ndarray) -> float:
-    """Two eigen-decompositions and an SVD."""
-    return sqrtm_product(S1, S2, method="spectral").trace
+def by(method: str, S1: np.ndarray, S2: np.ndarray) -> float:
+    """By one of the other routes."""
+    return root_by(method, S1, S2).trace
 
 
 def scipy_sqrtm(S1: np.ndarray, S2: np.ndarray) -> float:
@@ -84,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     n = 5 * options.dim if options.samples is None else options.samples
     if min(options.dim, options.rounds, options.threads) < 1 or n < 2:
         parser.error("--dim, --rounds and --threads must be at least 1, --samples at least 2")
-    routes: dict[str, Route] = {DEFAULT: default, "minigan, Halley": halley, "minigan, Newton-Schulz": schulz}
-    routes["minigan, spectral"] = spectral
+    routes: dict[str, Route] = {DEFAULT: default, **{title: partial(by, method) for title, method in OTHERS.items()}}
     if not options.no_scipy:
         routes["scipy.linalg.sqrtm"] = scipy_sqrtm
     rng = np.random.default_rng(0)

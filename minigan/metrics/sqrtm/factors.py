@@ -72,14 +72,6 @@ def eigen_factor(S: Array, name: str) -> Array:
     return V[:, null:] * np.sqrt(w[null:])
 
 
-def triangle(L: Array) -> Array:
-    """A factor of the same S with no more columns than rows: Rᵀ of Lᵀ = Q R where L has more."""
-    if L.shape[1] <= L.shape[0]:
-        return L
-    R: Array = np.linalg.qr(L.T, mode="r")
-    return R.T
-
-
 def _checked(L: Array, S: Array, name: str) -> Array:
     missed = float(np.linalg.norm(S - L @ L.T))
     if missed > ROUNDING * float(S.trace()):

@@ -32,7 +32,7 @@ def halley(B: np.ndarray, ell: float) -> tuple[np.ndarray, int, str]:
                 decomposition; the bound on a takes the place of their QR factorisations.
     """
     if not isinstance(B, np.ndarray):
-        raise TypeError('Halley\'s iteration factorises on the CPU only: for GPU arrays take method="polar-schulz"')
+        raise TypeError('Halley\'s iteration factorises on the CPU only: for GPU arrays take iteration="schulz"')
     from scipy.linalg import cho_factor, cho_solve  # here: slow to import, and only distances take roots
 
     n = B.shape[1]

@@ -1,4 +1,4 @@
-"""What every route to a square root takes, and what it gives back."""
+"""What a computation of a square root takes, and what it returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from minigan.device import Array
 from minigan.metrics.score import NonFiniteSamples
 
 EPS = float(np.finfo(np.float64).eps)
-ROUNDING = 1e-6  # what float32 leaves of a symmetry or of a zero eigenvalue, relative; more is no rounding
+ROUNDING = 1e-6  # what float32 leaves of a symmetry or of a zero eigenvalue, relative; more is not rounding
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Root:
     root        X (d, d), float64, on the device of the input; None where it was not asked for
     rank1       numerical rank of the first covariance: columns of its factor
     rank2       the same of the second
-    iterations  steps of the iteration, of both runs where there are two; 0 for a direct route
+    iterations  steps of the iteration; 0 where there was none
     status      how the iteration ended: "converged"; "trace" (null directions are unfinished, the trace stands still);
-                "horizon" (as good as rounding lets it become); "max_iter" (not to be trusted); "direct" (no
-                iteration); "zero" (the product is 0); "disagree" (`trace` and `spectral` differ: trust neither)
+                "max_iter" (not to be trusted); "direct" (no iteration); "zero" (the product is 0); "disagree" (`trace`
+                and `spectral` differ: trust neither)
     residual    ||X² - P||_F / ||P||_F with P the matrix whose root it is; None where X was not formed. P itself
                 is only known to d eps ||S1|| ||S2||: where it is no larger than that (ranges that are orthogonal) the
                 residual is of order one and says nothing
-    spectral    the trace by the spectral route, where it was asked as a cross-check
+    spectral    the trace from eigenvectors and LAPACK's singular values, where it was computed as a check
     """
 
     trace: float
@@ -57,14 +57,6 @@ def covariance(S: Array, name: str) -> Array:
             f"(the largest entry is {largest:.3g}). A product of covariances goes to sqrtm_product as its factors."
         )
     return S if gap == 0 else S / 2 + S.T / 2
-
-
-def feature_factor(L: Array, name: str) -> Array:
-    """L (d, n) in float64; the errors of `covariance`, but for symmetry."""
-    L = _finite(L, name)
-    if not L.shape[0]:
-        raise ValueError(f"{name} must be a factor (d features, n columns), got shape {L.shape}")
-    return L
 
 
 def same_features(a: Array, b: Array, names: str) -> None:

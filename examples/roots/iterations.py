@@ -1,6 +1,7 @@
 """Two iterations on the square root itself: exact on well-conditioned input, and where each of them is not.
 
-Both are here to be read, tested and compared. The default, in `product.py`, has neither failure.
+Both are here to be read, tested and compared. The package's own way, `minigan/metrics/sqrtm/product.py`, has neither
+failure.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def _log_abs_det(M: Array) -> float:
     log = float(np.linalg.slogdet(M)[1])
     if not math.isfinite(log):
         raise np.linalg.LinAlgError(
-            'Denman-Beavers needs a regular S1 S2, and this one is singular: use method="polar"'
+            "Denman-Beavers needs a regular S1 S2, and this one is singular: take the polar factor"
         )
     return log
 

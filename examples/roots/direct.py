@@ -1,4 +1,4 @@
-"""The direct routes: the same sum of singular values, from the array library's decompositions."""
+"""The direct routes: the sum of singular values and the root, from the array library's decompositions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from minigan.device import Array
 from minigan.metrics.sqrtm.factors import eigen_factor, factor
 from minigan.metrics.sqrtm.root import Root, residual_of
+from minigan.metrics.sqrtm.svd import nuclear_norm
 
 
 def spectral(S1: Array, S2: Array, root: bool) -> Root:
@@ -15,19 +16,15 @@ def spectral(S1: Array, S2: Array, root: bool) -> Root:
         S = V w Vᵀ;   A = V √w, without the eigenvalues up to d eps max w;   A1ᵀ A2 = P s Qᵀ
         T = Σ s       root = A1 (P Qᵀ) A2ᵀ
 
-    As exact as the default, and by other means: that makes it the cross-check. The variant of the textbooks,
-    T = Σ √eigenvalues of A1ᵀ S2 A1, squares the singular values and roots them again, which loses half of the digits
-    of the small ones (1e-8 to 1e-6 of T where the covariances are singular).
+    As exact as the package's way, which it checks. The variant of the textbooks, T = Σ √eigenvalues of A1ᵀ S2 A1,
+    squares the singular values and roots them again, which loses half of the digits of the small ones (1e-8 to 1e-6
+    of T where the covariances are singular).
     """
     return _from_factors(S1, S2, eigen_factor(S1, "S1"), eigen_factor(S2, "S2"), root)
 
 
 def svd(S1: Array, S2: Array, root: bool) -> Root:
-    """The same from the factors of the default, S = A Aᵀ by Cholesky: where only T is wanted, the fastest on a CPU.
-
-    Half of LAPACK's work on singular values is no product of matrices, but there is little of it: 8/3 d³
-    multiplications and additions in all, less than two products.
-    """
+    """The same from Cholesky factors, S = A Aᵀ."""
     return _from_factors(S1, S2, factor(S1, "S1"), factor(S2, "S2"), root)
 
 
@@ -40,8 +37,3 @@ def _from_factors(S1: Array, S2: Array, A1: Array, A2: Array, root: bool) -> Roo
     P, s, Qt = np.linalg.svd(A1.T @ A2, full_matrices=False)
     X = A1 @ (P @ Qt) @ A2.T
     return Root(float(s.sum()), X, *ranks, 0, "direct", residual_of(X, S1, S2))
-
-
-def nuclear_norm(B: Array) -> float:
-    """The sum of the singular values of B, by LAPACK's SVD."""
-    return float(np.linalg.svd(B, compute_uv=False).sum()) if B.size else 0.0
