@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from minigan.metrics.features.extractor import Extractor, Seen, as_pixels
-from minigan.metrics.frechet import fid_infinity, frechet_distance
+from minigan.metrics.frechet import fid_infinity
+from minigan.metrics.images import protocol_of, score_features
 from minigan.metrics.inception_score import inception_score, softmax
 from minigan.metrics.kid import kid
 from minigan.metrics.modes import class_modes, stacked_modes
@@ -19,9 +20,8 @@ from minigan.metrics.parzen import parzen
 from minigan.metrics.prd import prd
 from minigan.metrics.references import Reference
 from minigan.metrics.score import Protocol, Score
-from minigan.metrics.statistics import Origin, Statistics
+from minigan.metrics.statistics import Origin
 from minigan.random import Streams
-from minigan.version import __version__
 
 NO_IMAGES = "it needs the images of {}, and only their statistics are here (MINIGAN_DATA names the folder of data sets)"
 
@@ -59,29 +59,29 @@ class Exhibit:
         return self.extractor(images[chosen], progress="looking at the reference").features
 
     @property
-    def origin(self) -> Origin:
-        return Origin(self.extractor.id, self.extractor.variant, quantised=self.images.dtype == np.uint8)
+    def quantised(self) -> bool:
+        """Are the generated images 8-bit numbers?"""
+        return self.images.dtype == np.uint8
 
     @property
     def protocol(self) -> Protocol:
         """What all scores of this exhibit have in common."""
-        return Protocol(
-            "",
-            extractor=self.extractor.id,
-            variant=self.extractor.variant,
-            reference=self.reference.statistics.origin.reference,
-            quantised=self.images.dtype == np.uint8,
-            version=__version__,
-            seed=self.seed,
-        )
+        return protocol_of(self.extractor, self.reference.statistics, self.quantised, self.seed)
 
     def rng(self, metric: str) -> np.random.Generator:
         return Streams(self.seed).at(metric, 0)
 
 
 def _fid(x: Exhibit) -> list[Score]:
-    generated = Statistics.of(x.seen.features, x.origin)
-    return [frechet_distance(x.reference.statistics, generated, protocol=x.protocol, on=x.extractor.device)]
+    found = score_features(
+        x.extractor,
+        x.reference.statistics,
+        x.seen.features,
+        quantised=x.quantised,
+        seed=x.seed,
+        on=x.extractor.device,
+    )
+    return [found]
 
 
 def _fid_infinity(x: Exhibit) -> list[Score]:
@@ -89,7 +89,7 @@ def _fid_infinity(x: Exhibit) -> list[Score]:
         x.reference.statistics,
         x.seen.features,
         rng=x.rng("fid-infinity"),
-        origin=x.origin,
+        origin=Origin(x.extractor.id, x.extractor.variant, quantised=x.quantised),
         protocol=x.protocol,
         on=x.extractor.device,
     )
