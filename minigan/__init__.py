@@ -3,7 +3,13 @@
 Every layer with its forward pass, its backward pass and its second derivative, by hand, in plain NumPy.
 """
 
-from minigan import data, exchange, gradcheck, init, layers, models, objectives, optim
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from minigan import data, gradcheck, init, layers, models, objectives, optim
 from minigan.layers import Layer, Network
 from minigan.models import Model
 from minigan.objectives import Objective
@@ -14,6 +20,12 @@ from minigan.training.config import Config
 from minigan.training.steps import discriminator_step, generator_step
 from minigan.training.trainer import Trainer
 from minigan.version import __version__
+
+if TYPE_CHECKING:
+    from minigan import exchange as exchange
+    from minigan import plots as plots
+
+LATER = ("exchange", "plots")  # imported on first use: the first needs safetensors, the second draws with matplotlib
 
 __all__ = [
     "SGD",
@@ -30,7 +42,6 @@ __all__ = [
     "__version__",
     "data",
     "discriminator_step",
-    "exchange",
     "generator_step",
     "gradcheck",
     "gradient_penalty",
@@ -40,3 +51,9 @@ __all__ = [
     "objectives",
     "optim",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in LATER:
+        return importlib.import_module(f"minigan.{name}")
+    raise AttributeError(f"module 'minigan' has no attribute {name!r}")

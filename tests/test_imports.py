@@ -74,7 +74,7 @@ AUTOGRAD = {
     "paddle",
 }
 AUTOGRAD |= {"equinox", "pytensor", "pytorch_lightning", "tensorflow", "theano", "tinygrad", "torch", "torchvision"}
-HEAVY = {"PIL", "cupy", "matplotlib", "pooch", "scipy"}
+HEAVY = {"PIL", "cupy", "matplotlib", "pooch", "safetensors", "scipy"}
 
 
 def room(name: str) -> str:
@@ -132,6 +132,39 @@ def test_importing_minigan_loads_nothing_heavy() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "minigan" in loaded
     assert loaded & HEAVY == set()
+
+
+# Refuses the named packages, as on a machine that has none of them.
+WITHOUT = """
+import importlib.abc, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1:]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def without(packages: Collection[str], source: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT + source, *packages]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_minigan_works_where_the_optional_packages_are_missing() -> None:
+    use = "import minigan, minigan.layers\nprint(minigan.layers.Tanh(), minigan.Adam, minigan.Trainer)"
+    done = without(HEAVY, use)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Tanh()")
+    assert "No module named 'numpy'" in without(["numpy"], use).stderr
+
+
+def test_exchange_and_plots_are_imported_on_first_use() -> None:
+    use = "import minigan\nloaded = 'minigan.exchange' in sys.modules\nprint(loaded, minigan.exchange, minigan.plots)"
+    assert without([], use).stdout.startswith("False <module 'minigan.exchange' from ")
+    assert "No module named 'safetensors'" in without(["safetensors"], use).stderr
+    assert "module 'minigan' has no attribute 'exhcange'" in without([], "import minigan; minigan.exhcange").stderr
 
 
 def module(name: str, source: str) -> Module:
