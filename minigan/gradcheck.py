@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minigan.layers import Layer
+from minigan.layers import Layer, taken
+from minigan.layers.layer import Grads
 from minigan.optim import flatten
 
 STEP = 1e-5  # truncation h² f''' and rounding 1e-16 / h meet near here, both around 1e-10
@@ -55,12 +56,22 @@ def layer_errors(
     rng: np.random.Generator,
     train: bool = True,
     rewind: Callable[[], None] = lambda: None,
+    condition: np.ndarray | None = None,
+    towards: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Relative errors of a layer's or network's first and second derivatives, by name.
 
     First derivatives: "dx" and "d" + parameter; second ones: "ddy", "dx twice" and "d" + parameter + " twice".
     `rewind` is called before each forward pass, to let a layer that draws random numbers draw the same ones again.
+    A layer that takes a condition is checked at this one: N labels, or float vectors, by which "dcondition" is checked
+    too. With `towards`, in the shape of the vectors, the second derivatives are those of a scalar of dx and dcondition.
     """
+    params = dict(layer.named_params())
+    wanted = condition is not None and condition.dtype.kind == "f"
+    if condition is not None:
+        layer = layer.given(condition, wanted=wanted, towards=towards)
+    if condition is not None and wanted:
+        params["condition"] = condition
 
     def forward() -> tuple[np.ndarray, Any]:
         rewind()
@@ -68,21 +79,28 @@ def layer_errors(
 
     y, cache = forward()
     dy, ddx = rng.normal(size=y.shape), rng.normal(size=x.shape)
-    params = dict(layer.named_params())
 
     def once() -> float:
         return (dy * forward()[0]).sum()
 
     def twice() -> float:
-        return (ddx * layer.input_grad(dy, forward()[1])).sum()
+        cache = forward()[1]
+        scalar = (ddx * layer.input_grad(dy, cache)).sum()
+        return scalar if towards is None else scalar + (towards * taken(layer.param_grads(dy, cache))).sum()
 
     ddy, dx_twice, grads_twice = layer.double_backward(ddx, dy, cache)
-    first, second = flatten(layer.param_grads(dy, cache)), flatten(grads_twice)
+    first, second = _flat(layer.param_grads(dy, cache)), _flat(grads_twice)
     errors = {"dx": derivative_error(once, x, layer.input_grad(dy, cache), rng)}
     errors |= _param_errors(once, params, first, rng, "")
     errors["ddy"] = derivative_error(twice, dy, ddy, rng)
     errors["dx twice"] = derivative_error(twice, x, np.zeros_like(x) if dx_twice is None else dx_twice, rng)
     return errors | _param_errors(twice, params, second, rng, " twice")
+
+
+def _flat(grads: Grads) -> dict[str, np.ndarray]:
+    """Gradients by flat names, those of the condition added up under "condition"."""
+    of_condition = taken(grads)
+    return flatten(grads) | ({} if of_condition is None else {"condition": of_condition})
 
 
 def _param_errors(
@@ -107,9 +125,8 @@ def objective_errors(objective: Any, a: np.ndarray, b: np.ndarray, rng: np.rando
         _, da, db = objective.d_loss(a, b)
         errors["D da"] = derivative_error(lambda: objective.d_loss(a, b)[0], a, da, rng)
         errors["D db"] = derivative_error(lambda: objective.d_loss(a, b)[0], b, db, rng)
-    game = objective.facing(a) if objective.compares else objective
-    _, db_generator = game.g_loss(b)
-    errors["G db"] = derivative_error(lambda: game.g_loss(b)[0], b, db_generator, rng)
+    _, db_generator = objective.joint_g_loss(a, b)
+    errors["G db"] = derivative_error(lambda: objective.joint_g_loss(a, b)[0], b, db_generator, rng)
     return errors
 
 
@@ -128,11 +145,17 @@ def step_errors(
 ) -> dict[str, float]:
     """Relative error of a whole training step's gradient for each of `params`.
 
-    `step(optimizer)` runs the step and returns its loss; it must compute the same at every call.
+    `step(optimizer)` runs the step and returns its loss, or an outcome with a `loss`; it must compute the same at
+    every call.
     """
+
+    def loss(optimizer: Recorder) -> Any:
+        outcome = step(optimizer)
+        return getattr(outcome, "loss", outcome)
+
     recorder = Recorder()
-    step(recorder)
-    return _param_errors(lambda: step(Recorder()), params, recorder.grads, rng, "")
+    loss(recorder)
+    return _param_errors(lambda: loss(Recorder()), params, recorder.grads, rng, "")
 
 
 def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[str, bool]]:

@@ -33,8 +33,7 @@ __all__ = [
 def all_errors() -> Iterator[tuple[str, str, dict[str, float]]]:
     """Everything that is checked: (kind, name, relative errors by derivative)."""
     for layer in layer_cases():
-        rng = layer.streams.at("directions", 0)
-        yield "layer", str(layer), gradcheck.layer_errors(layer.layer, layer.input(), rng, layer.train, layer.rewind)
+        yield "layer", str(layer), layer.errors()
     for i, (title, objective) in enumerate(objective_cases()):
         rng = np.random.default_rng(i)
         a, b = outputs(objective, rng)

@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from minigan.gradcheck import layer_errors
 from minigan.layers import (
     ELU,
     Autoencoder,
     AvgPool2d,
     BatchNorm,
     Branches,
-    CodeSpace,
+    Conditioned,
     Conv2d,
     ConvTranspose2d,
     Covariance,
-    Decode,
     Dropout,
     Flatten,
+    Join,
     Layer,
     LayerNorm,
     LeakyReLU,
@@ -39,26 +40,56 @@ from minigan.layers.autoencoder import ENERGIES
 from minigan.random import Streams
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class LayerCase:
-    """A layer to check at inputs of one shape, in training or evaluation mode."""
+    """A layer to check at inputs of one shape, in training or evaluation mode.
+
+    A layer that takes a condition is checked at one: `condition` is a number of classes, for labels, or the shape of
+    one sample's vector. `wanted` asks for the gradient with respect to vectors, `tangent` gives them one.
+    """
 
     make: Callable[[np.random.Generator], Layer]
     shape: tuple[int, ...]
     train: bool = True
     name: str = ""  # where the layer's own would be too long for a table
+    condition: int | tuple[int, ...] | None = None
+    wanted: bool = True
+    tangent: bool = True
     streams: Streams = field(init=False)
-    layer: Layer = field(init=False)
+    unbound: Layer = field(init=False)
+    c: Any = field(init=False, default=None)  # the condition itself
+    towards: Any = field(init=False, default=None)  # its tangent
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", Streams(0))
-        layer = self.make(self.streams("layer"))
-        layer.convert(lambda array: array.astype(np.float64))
-        randomise(layer, self.streams("weights"))
-        object.__setattr__(self, "layer", layer)
+        self.streams = Streams(0)
+        self.unbound = self.make(self.streams("layer"))
+        numbers, N = self.streams.at("condition", 0), self.shape[0]
+        if isinstance(self.condition, int):
+            self.c = numbers.integers(self.condition, size=N)
+        elif self.condition is not None:
+            self.c, towards = numbers.normal(size=(2, N, *self.condition))
+            self.towards = towards if self.tangent else None
+        self.convert(lambda array: array.astype(np.float64))
+        randomise(self.unbound, self.streams("weights"))
 
     def __str__(self) -> str:
-        return f"{self.name or self.layer}{'' if self.train else ', eval mode'}"
+        return f"{self.name or self.unbound}{'' if self.train else ', eval mode'}"
+
+    @property
+    def layer(self) -> Layer:
+        """The layer, bound to its condition where it takes one."""
+        if self.c is None:
+            return self.unbound
+        return self.unbound.given(self.c, wanted=self.wanted, towards=self.towards)
+
+    def convert(self, change: Callable[[Any], Any]) -> None:
+        """Replace every array of the layer and of its condition by change(array). Labels stay integers."""
+        self.unbound.convert(change)
+        if self.c is not None:
+            labels = isinstance(self.condition, int)
+            self.c = change(self.c).astype(self.c.dtype) if labels else change(self.c)
+        if self.towards is not None:
+            self.towards = change(self.towards)
 
     def rewind(self) -> None:
         """Let the layer draw the same random numbers again (dropout)."""
@@ -68,6 +99,11 @@ class LayerCase:
         """Random numbers of the case's shape, none near 0, where piecewise linear layers have their kink."""
         x = self.streams.at("input", 0).normal(size=self.shape)
         return x + 0.1 * np.sign(x)
+
+    def errors(self) -> dict[str, float]:
+        """Relative errors of all derivatives, by name."""
+        rng = self.streams.at("directions", 0)
+        return layer_errors(self.unbound, self.input(), rng, self.train, self.rewind, self.c, self.towards)
 
 
 def randomise(layer: Layer, rng: np.random.Generator) -> None:
@@ -115,15 +151,52 @@ def layer_cases() -> list[LayerCase]:
         *(case(_autoencoder(energy), image, name=f"Autoencoder, energy {energy}") for energy in ENERGIES),
         case(_autoencoder("mse"), image, train=False, name="Autoencoder, energy mse"),
         case(_autoencoder_in_the_middle, image, name="Autoencoder in a Network: tanh, autoencoder, linear"),
-        case(_code_space, image, name="CodeSpace, of samples"),
-        case(_code_space, (4, 3), name="CodeSpace, of codes"),
-        case(_decode, (4, 3)),
         case(lambda rng: Covariance(6, 4, rng=rng), flat),
         # In eval mode: in training u and v move with every pass, and count as constants all the same.
         case(lambda rng: SpectralNorm(Linear(6, 5, rng=rng), rng=rng), flat, train=False),
         case(_spectral_conv, image, train=False, name="SpectralNorm of Conv2d, no bias"),
         case(_spectral_transpose, image, train=False, name="SpectralNorm of ConvTranspose2d"),
+        *_conditional(flat, image),
     ]
+
+
+def _conditional(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCase]:
+    """Conditions that are labels, and vectors of 5 numbers."""
+    case, vectors = LayerCase, (5,)
+    return [
+        case(lambda rng: Join(3), flat, condition=3),
+        case(lambda rng: Join(3), image, condition=3, name="Join(3), images"),
+        case(lambda rng: Join(), flat, condition=vectors),
+        case(lambda rng: Join(vectors=5), image, condition=vectors, name="Join(vectors=5), images"),
+        case(lambda rng: Join(), image, condition=vectors, wanted=False, tangent=False, name="Join(), x alone"),
+        case(partial(_joined, Join(3), 3), image, condition=3, name="Network with Join(3)"),
+        case(partial(_joined, Join(), 5), image, condition=vectors, name="Network with Join()"),
+        case(_joined_everywhere, flat, condition=vectors, name="Autoencoder of Branches with Join()"),
+        case(_conditioned, image, condition=vectors, name="Conditioned, image"),
+        case(_conditioned, image, train=False, condition=vectors, name="Conditioned, image"),
+        case(_conditioned, image, condition=vectors, wanted=False, tangent=False, name="Conditioned, x alone"),
+        case(_conditioned_inside, flat, condition=vectors, name="Conditioned in a Network, beside Join()"),
+    ]
+
+
+def _joined(join: Join, d: int, rng: np.random.Generator) -> Network:
+    down = Conv2d(2 + d, 3, 3, 1, 1, rng=rng)
+    return Network(Tanh(), join, down, BatchNorm(3), Tanh(), Flatten(), Linear(60, 2, rng=rng))
+
+
+def _joined_everywhere(rng: np.random.Generator) -> Autoencoder:
+    encoder = Branches(Network(Join(), Linear(11, 2, rng=rng), Tanh()), Linear(6, 2, rng=rng))
+    return Autoencoder(encoder, Network(Join(), Softplus(), Linear(9, 6, rng=rng)), "mse")
+
+
+def _conditioned(rng: np.random.Generator) -> Conditioned:
+    embed = Network(Linear(5, 4, rng=rng), Tanh(), Linear(4, 3, rng=rng), Softplus())
+    return Conditioned(embed, _joined(Join(), 3, rng))
+
+
+def _conditioned_inside(rng: np.random.Generator) -> Network:
+    inner = Conditioned(Network(Linear(5, 3, rng=rng), Tanh()), Network(Join(), Linear(14, 4, rng=rng), Tanh()))
+    return Network(Join(), Tanh(), inner, Linear(4, 1, rng=rng))
 
 
 def _pools() -> list[LayerCase]:
@@ -152,18 +225,6 @@ def _autoencoder(energy: str) -> Callable[[np.random.Generator], Autoencoder]:
 
 def _autoencoder_in_the_middle(rng: np.random.Generator) -> Network:
     return Network(Tanh(), _autoencoder("l2")(rng), Linear(5, 2, rng=rng))
-
-
-def _code_space(rng: np.random.Generator) -> CodeSpace:
-    encoder = Network(Flatten(), Linear(40, 3, rng=rng), Tanh())
-    decoder = Network(Linear(3, 40, rng=rng), Reshape(5, 4, 2))
-    return CodeSpace(encoder, decoder, sample_shape=(5, 4, 2), codes=3)
-
-
-def _decode(rng: np.random.Generator) -> Decode:
-    space = _code_space(rng)
-    space.convert(lambda array: array.astype(np.float64))  # Decode leaves that to the space
-    return Decode(space)
 
 
 def _spectral_conv(rng: np.random.Generator) -> SpectralNorm:

@@ -48,7 +48,8 @@ def make(name: str, **options: Any) -> Objective:
     """The objective in a size that is quick to check, its own numbers moved away from the zeros that hide terms."""
     objective = objectives.get(name, **SMALL.get(name, {}) | options)
     for _, number in objective.named_buffers():
-        number[...] += 0.4 * (number == 0)
+        if number.dtype.kind == "f":  # not a count
+            number[...] += 0.4 * (number == 0)
     return objective
 
 

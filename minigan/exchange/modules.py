@@ -15,7 +15,6 @@ from minigan.layers import (
     AvgPool2d,
     BatchNorm,
     Branches,
-    CodeSpace,
     Conv2d,
     ConvTranspose2d,
     Dropout,
@@ -58,7 +57,7 @@ def _text(layer: Layer, x: Array) -> str:
         return _block("nn.Sequential(", lines, ")")
     if isinstance(layer, Branches):
         return _block("nn.ModuleList([", [_text(branch, x) for branch in layer.layers], "])")
-    if isinstance(layer, Autoencoder | CodeSpace):
+    if isinstance(layer, Autoencoder):
         codes, _ = layer.encoder.forward(x, train=False)
         parts = {"encoder": _text(layer.encoder, x), "decoder": _text(layer.decoder, codes)}
         return _block("nn.ModuleDict({", [f'"{name}": {text}' for name, text in parts.items()], "})")

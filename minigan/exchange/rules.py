@@ -27,7 +27,6 @@ from minigan.layers import (
     Conv2d,
     ConvTranspose2d,
     Covariance,
-    Decode,
     Dropout,
     Flatten,
     Layer,
@@ -68,10 +67,7 @@ NAMES: Mapping[type[Layer], Mapping[str, str]] = {
         "v": "parametrizations.weight.0._v",
     }
 }
-REFUSED: Mapping[type[Layer], str] = {
-    Covariance: "PyTorch has no such layer",
-    Decode: "it draws with the decoder of a code space, which is D's: exchange D, and of G the layers in front of it",
-}
+REFUSED: Mapping[type[Layer], str] = {Covariance: "PyTorch has no such layer"}
 
 
 def channels_first(shape: tuple[int, ...]) -> np.ndarray:

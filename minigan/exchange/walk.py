@@ -16,9 +16,9 @@ import numpy as np
 
 from minigan.device import Array, to_host
 from minigan.exchange.rules import KEEP_PLACES, NAMES, REFUSED, SAME, Order, arrangements, channels_first, has_rule
-from minigan.layers import Autoencoder, BatchNorm, Branches, CodeSpace, Flatten, Layer, LayerNorm, Network, Reshape
+from minigan.layers import Autoencoder, BatchNorm, Branches, Conditional, Flatten, Layer, LayerNorm, Network, Reshape
 
-MADE_OF_PARTS = (Branches, Autoencoder, CodeSpace)
+MADE_OF_PARTS = (Branches, Autoencoder)
 Leaf = tuple[str, Layer]  # its name with a dot behind it, "" for a layer on its own
 
 
@@ -56,6 +56,9 @@ def tensors(network: Layer, input_shape: tuple[int, ...]) -> list[Tensor]:
     some = next((array for _, array in network.named_params()), None)
     if some is None:
         raise ValueError(f"{network} has no weights to exchange")
+    for layer in network.walk():
+        if isinstance(layer, Conditional):
+            raise ValueError(f"{layer} cannot be exchanged: it takes a condition beside its input")
     with np.errstate(all="ignore"):  # the shapes are asked for, and the weights may be about to be replaced
         return list(_tensors(network, np.zeros_like(some, shape=(1, *input_shape)), ""))
 
@@ -87,7 +90,7 @@ def _leaves(layer: Layer, name: str) -> Iterator[Leaf]:
         yield name, layer
 
 
-def _parts(layer: Branches | Autoencoder | CodeSpace, x: Array) -> list[tuple[str, Layer, Array]]:
+def _parts(layer: Branches | Autoencoder, x: Array) -> list[tuple[str, Layer, Array]]:
     """The networks that a layer is made of: name, network and what it is shown."""
     if isinstance(layer, Branches):
         return [(str(i), branch, x) for i, branch in enumerate(layer.layers)]

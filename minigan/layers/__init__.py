@@ -4,11 +4,11 @@ from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, 
 from minigan.layers.autoencoder import Autoencoder
 from minigan.layers.batchnorm import BatchNorm
 from minigan.layers.branches import Branches
-from minigan.layers.codespace import CodeSpace, Decode
+from minigan.layers.conditional import Conditional, Conditioned, Join
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
-from minigan.layers.layer import Layer, accumulate
+from minigan.layers.layer import Layer, accumulate, taken
 from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.network import Network
@@ -22,13 +22,14 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm",
     "Branches",
-    "CodeSpace",
+    "Conditional",
+    "Conditioned",
     "Conv2d",
     "ConvTranspose2d",
     "Covariance",
-    "Decode",
     "Dropout",
     "Flatten",
+    "Join",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -42,4 +43,5 @@ __all__ = [
     "SpectralNorm",
     "Tanh",
     "accumulate",
+    "taken",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigan.device import Array
-from minigan.layers.composite import Composite
+from minigan.layers.composite import Named, grads_of
 from minigan.layers.layer import Cache, Grads, Layer
 
 
@@ -50,27 +50,15 @@ ENERGIES = {
 }
 
 
-class EncoderDecoder(Composite):
-    """What layers with an encoder and a decoder share: the names of their parts' arrays nest, "encoder.0.weight"."""
+class EncoderDecoder(Named):
+    """Two layers, `encoder` and `decoder`, under one name: "encoder.0.weight". It computes nothing itself."""
+
+    parts = ("encoder", "decoder")
+    encoder: Layer
+    decoder: Layer
 
     def __init__(self, encoder: Layer, decoder: Layer) -> None:
-        for part in (encoder, decoder):
-            if not isinstance(part, Layer):  # often a class that was not called
-                raise ValueError(f"encoder and decoder of {type(self).__name__} must be layers, got {part!r}")
-        self.encoder, self.decoder = encoder, decoder
-
-    def named_params(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{name}.{inner}", a) for name, part in self._parts() for inner, a in part.named_params())
-
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{name}.{inner}", a) for name, part in self._parts() for inner, a in part.named_buffers())
-
-    def convert(self, change: Callable[[Array], Array]) -> None:
-        for _, part in self._parts():
-            part.convert(change)
-
-    def _parts(self) -> tuple[tuple[str, Layer], ...]:
-        return ("encoder", self.encoder), ("decoder", self.decoder)
+        super().__init__(encoder=encoder, decoder=decoder)
 
 
 class Autoencoder(EncoderDecoder):
@@ -122,8 +110,8 @@ class Autoencoder(EncoderDecoder):
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         encoded, decoded, r, e = cache
         u = _weights(dy, r) * ENERGIES[self.energy].slope(r, e)
-        dS: Array = self.decoder.backward(u, decoded, _of("decoder", grads))
-        dx: Array = self.encoder.backward(dS + dy[:, 1:], encoded, _of("encoder", grads), need_dx)
+        dS: Array = self.decoder.backward(u, decoded, grads_of("decoder", grads))
+        dx: Array = self.encoder.backward(dS + dy[:, 1:], encoded, grads_of("encoder", grads), need_dx)
         return dx - u if need_dx else None
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
@@ -156,7 +144,3 @@ class Autoencoder(EncoderDecoder):
 def _weights(dy: Array, r: Array) -> Array:
     """w, the first column of dy, with the axes of r."""
     return dy[:, 0].reshape(-1, *(1,) * (r.ndim - 1))
-
-
-def _of(part: str, grads: Grads | None) -> Grads | None:
-    return None if grads is None else grads.setdefault(part, {})

@@ -80,3 +80,32 @@ class Numbered(Composite):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.layers))})"
+
+
+class Named(Composite):
+    """A composite whose layers are attributes, listed in `parts`: a parameter's name is its layer's and its own,
+    "encoder.0.weight", and `grads` nests in the same way."""
+
+    parts: tuple[str, ...] = ()
+
+    def __init__(self, **layers: Layer) -> None:
+        for name, layer in layers.items():
+            if not isinstance(layer, Layer):  # often a class that was not called
+                needed = " and ".join(layers)
+                raise ValueError(f"{needed} of {type(self).__name__} must be layers, got {layer!r}")
+            setattr(self, name, layer)
+
+    def named_params(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{part}.{name}", a) for part in self.parts for name, a in getattr(self, part).named_params())
+
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        return ((f"{part}.{name}", a) for part in self.parts for name, a in getattr(self, part).named_buffers())
+
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        for part in self.parts:
+            getattr(self, part).convert(change)
+
+
+def grads_of(part: str, grads: Grads | None) -> Grads | None:
+    """The dict in `grads` for a part's gradients; None where nobody asked."""
+    return None if grads is None else grads.setdefault(part, {})

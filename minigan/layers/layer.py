@@ -93,14 +93,15 @@ class Layer:
         if not any(True for _ in self.children()):
             return self
         if not self.takes_condition:
-            raise ValueError(f"this {type(self).__name__} takes no condition: no layer in it is conditional, got one")
+            raise ValueError(f"this {type(self).__name__} takes no condition: none of its layers is conditional")
 
         def bind(layer: Layer) -> Layer:
             return layer.given(condition, wanted=wanted, towards=towards) if layer.takes_condition else layer
 
         bound = copy.copy(self)
         for name, value in vars(self).items():
-            setattr(bound, name, _with_layers(value, bind))
+            if any(layer.takes_condition for layer in _layers_of(value)):  # all else stays the same object
+                setattr(bound, name, _with_layers(value, bind))
         return bound
 
     @property
@@ -211,7 +212,9 @@ def _with_layers(value: Any, change: Callable[[Layer], Layer]) -> Any:
         return change(value)
     if isinstance(value, tuple | list):
         items = [_with_layers(item, change) for item in value]
-        return tuple(items) if isinstance(value, tuple) else items
+        if isinstance(value, list):
+            return items
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)  # a named tuple stays one
     if isinstance(value, dict):
         return {name: _with_layers(item, change) for name, item in value.items()}
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -11,11 +12,9 @@ import numpy as np
 from minigan.init import Initializer, uniform_fan_in
 from minigan.layers import (
     Autoencoder,
-    CodeSpace,
     Conv2d,
     ConvTranspose2d,
     Covariance,
-    Decode,
     Flatten,
     Layer,
     Linear,
@@ -26,7 +25,16 @@ from minigan.layers import (
 )
 from minigan.layers.layer import whole
 
-OUTPUTS = ("score", "features", "mean", "covariance", "autoencoder", "samples", "codes")
+# What D's outputs can be, and how a table says it.
+OUTPUTS = {
+    "score": "a score (N, 1)",
+    "mean": "a score (N, 1) = features · v, v the last layer's weight",
+    "covariance": "a score (N, 1) = <features · u, features · v>, u and v the last layer's weights",
+    "features": "features (N, d)",
+    "autoencoder": "energy and code of an autoencoder (N, 1 + d)",
+    "samples": "the samples themselves, as rows (N, values per sample): there is no D to train",
+    "codes": "codes of a frozen autoencoder (N, d): there is no D to train",
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Critic:
     covariance   trunk, Linear(d), Covariance(d, rank): the witness <uᵀ features, vᵀ features>
     autoencoder  energy and code: trunk and Linear(d) encode, the model's own way from noise to samples decodes
     samples      no D: samples as rows, to be compared as they are
-    codes        no D: codes in (0, 1)ᵈ of an autoencoder that is trained before the run; G makes codes, not samples
+    codes        no D: codes in (0, 1)ᵈ of an autoencoder that is trained before the run, as they are; G makes codes
 
     `spectral_norm` divides every weight matrix of D by its largest singular value.
     """
@@ -60,31 +68,38 @@ class Critic:
 
     @property
     def encodes(self) -> bool:
-        """Is D an autoencoder?"""
+        """Is there an autoencoder: D itself, or the one whose codes are compared?"""
         return self.output in ("autoencoder", "codes")
 
-    def network(
+    def networks(
         self,
         trunk: Sequence[Layer],
         width: int,
         decoder: Callable[[int], Sequence[Layer]],
-        sample_shape: tuple[int, ...],
         rng: np.random.Generator,
         init: Initializer = uniform_fan_in,
-    ) -> Layer:
-        """D: `trunk` from samples to (N, width), and what this critic puts on top; decoder(d) leads from d numbers to
-        a sample."""
-        d = self.features
+    ) -> tuple[Layer, tuple[Network, Network] | None]:
+        """D, and for codes the autoencoder: an encoder and a decoder.
 
-        def linear(inputs: int, outputs: int, bias: bool = True) -> Linear:
-            return Linear(inputs, outputs, bias, rng=rng, init=init)
-
-        if self.output == "samples":
-            return Network(Flatten())
+        `trunk` leads from samples to (N, width), decoder(d) from d numbers to a sample.
+        """
+        linear = partial(Linear, rng=rng, init=init)
         if self.output == "codes":
-            encoder = Network(*trunk, linear(width, d), Sigmoid())
-            return CodeSpace(encoder, Network(*decoder(d)), sample_shape=sample_shape, codes=d)
-        built = _spectral if self.spectral_norm else _plain
+            encoder = Network(*trunk, linear(width, self.features), Sigmoid())
+            return Network(Flatten()), (encoder, Network(*decoder(self.features)))
+        if self.output == "samples":
+            return Network(Flatten()), None
+        return self._trained(trunk, width, decoder, linear, rng), None
+
+    def _trained(
+        self,
+        trunk: Sequence[Layer],
+        width: int,
+        decoder: Callable[[int], Sequence[Layer]],
+        linear: Callable[..., Linear],
+        rng: np.random.Generator,
+    ) -> Layer:
+        d, built = self.features, _spectral if self.spectral_norm else _plain
         layers = [*trunk, linear(width, 1 if self.output == "score" else d)]
         if self.output == "autoencoder":
             return Autoencoder(built(layers, rng), built(decoder(d), rng), energy=self.energy)
@@ -94,14 +109,14 @@ class Critic:
             layers.append(Covariance(d, self.rank, rng=rng))
         return built(layers, rng)
 
-    def generator(self, layers: Sequence[Layer], D: Layer, z_dim: int, rng: np.random.Generator) -> Network:
-        """G: the model's own `layers`; where the game is one of codes, Li et al.'s way from noise to codes instead."""
-        if not isinstance(D, CodeSpace):
+    def generator(self, layers: Sequence[Layer], z_dim: int, rng: np.random.Generator) -> Network:
+        """G: the model's own `layers`; for codes Li et al.'s network from noise to codes instead."""
+        if self.output != "codes":
             return Network(*layers)
         up: list[Layer] = []
         for inputs, outputs in pairwise((z_dim, 64, 256, 256, 1024)):
             up += [Linear(inputs, outputs, rng=rng), ReLU()]
-        return Network(*up, Linear(1024, self.features, rng=rng), Sigmoid(), Decode(D))
+        return Network(*up, Linear(1024, self.features, rng=rng), Sigmoid())
 
 
 SCORE = Critic()

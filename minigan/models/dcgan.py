@@ -46,15 +46,14 @@ def dcgan(
     critic_norm, init = _plain(critic_norm, critic)
     G = _up(z_dim, None, (H, W), channels, C, "batch", rng, N02)
     trunk = _down(C, channels[::-1], (4 * H, 4 * W), critic_norm, rng, init)
-    D = critic.network(
+    D, autoencoder = critic.networks(
         trunk,
         H * W * channels[0],
         lambda codes: _up(codes, None, (H, W), channels, C, critic_norm, rng, init),
-        sample_shape,
         rng,
         init,
     )
-    return Model("dcgan", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    return Model("dcgan", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def infogan(
@@ -83,15 +82,14 @@ def infogan(
         *norm(critic_norm, (hidden,)),
         LeakyReLU(),
     ]
-    D = critic.network(
+    D, autoencoder = critic.networks(
         trunk,
         hidden,
         lambda codes: _up(codes, hidden, (H, W), channels, C, critic_norm, rng, init),
-        sample_shape,
         rng,
         init,
     )
-    return Model("infogan", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    return Model("infogan", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def dcgan64(
@@ -110,15 +108,14 @@ def dcgan64(
     channels = tuple(_scaled(wide, width) for wide in (512, 256, 128, 64))
     critic_norm, init = _plain(critic_norm, critic)
     G = _up(z_dim, None, (4, 4), channels, C, "batch", rng, N02)
-    D = critic.network(
+    D, autoencoder = critic.networks(
         _down(C, channels[::-1], (64, 64), critic_norm, rng, init),
         4 * 4 * channels[0],
         lambda codes: _up(codes, None, (4, 4), channels, C, critic_norm, rng, init),
-        sample_shape,
         rng,
         init,
     )
-    return Model("dcgan64", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    return Model("dcgan64", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def _up(

@@ -38,8 +38,8 @@ def mlp(
         for sizes in pairwise((pixels, 1024, 512, 256)):
             trunk += [*_row(LeakyReLU, sizes, rng), Dropout(dropout, rng=drop)]
     width = 512 if critic.encodes else 256
-    D = critic.network(trunk, width, lambda codes: paint(codes, 512), sample_shape, rng)
-    return Model("mlp", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    D, autoencoder = critic.networks(trunk, width, lambda codes: paint(codes, 512), rng)
+    return Model("mlp", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def gmmn(
@@ -56,8 +56,8 @@ def gmmn(
 
     G = paint(z_dim, 64, 256, 256, 1024)
     trunk = [Flatten(), *_row(ReLU, (pixels, 1024), rng)]
-    D = critic.network(trunk, 1024, lambda codes: paint(codes, 1024), sample_shape, rng)
-    return Model("gmmn", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    D, autoencoder = critic.networks(trunk, 1024, lambda codes: paint(codes, 1024), rng)
+    return Model("gmmn", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def points(
@@ -81,8 +81,8 @@ def points(
 
     G = paint(z_dim)
     trunk = _row(LeakyReLU, (d, hidden, hidden), rng)
-    D = critic.network(trunk, hidden, paint, sample_shape, rng)
-    return Model("points", critic.generator(G, D, z_dim, rng), D, z_dim, sample_shape)
+    D, autoencoder = critic.networks(trunk, hidden, paint, rng)
+    return Model("points", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def _row(activation: type[Layer], sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:

@@ -8,18 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.device import Array
-from minigan.layers import BatchNorm, CodeSpace, Layer, LayerNorm, Network
+from minigan.layers import Autoencoder, BatchNorm, Layer, LayerNorm, Network
 
 
 @dataclass(frozen=True)
 class Model:
-    """G maps z (N, z_dim) to samples (N, *sample_shape) in [-1, 1]; D maps samples to what models/critic.py names."""
+    """G maps z (N, z_dim) to samples (N, *sample_shape) in [-1, 1]; D maps samples to what models/critic.py names.
+
+    Where G makes codes, `autoencoder` has the two networks that codes belong to: the encoder from samples to codes
+    (N, d) in (0, 1), and the decoder from codes to samples. D then reads codes.
+    """
 
     name: str
     G: Network
     D: Layer
     z_dim: int
     sample_shape: tuple[int, ...]
+    autoencoder: tuple[Network, Network] | None = None
 
     def summary(self) -> None:
         """Print each network as a table: layer, output shape, parameters."""
@@ -27,18 +32,19 @@ class Model:
 
     def table(self) -> str:
         """What `summary` prints."""
-        tables = [_table(f"{self.name}: generator", self.G, (self.z_dim,), self._some)]
-        for side, network, shape in self._sides_of_D():
-            tables.append(_table(f"{self.name}: {side}", network, shape, self._some))
-        return "\n\n".join(tables)
+        sides = [("generator", self.G, (self.z_dim,)), *self._sides_of_D()]
+        return "\n\n".join(_table(f"{self.name}: {side}", network, shape, self._some) for side, network, shape in sides)
 
     def _sides_of_D(self) -> list[tuple[str, Layer, tuple[int, ...]]]:
-        """The networks that D is made of, by name, with the shape of what goes in."""
-        if isinstance(self.D, Network):
-            name = "discriminator" if count(self.D) else "no discriminator, samples are compared as they are"
-            return [(name, self.D, self.sample_shape)]
-        kind = "frozen autoencoder" if isinstance(self.D, CodeSpace) else "discriminator"
-        encoder, decoder = self.D.encoder, self.D.decoder  # type: ignore[attr-defined]
+        """D, or the networks it is made of, and the autoencoder's, by name, with the shape of what goes in."""
+        if self.autoencoder is not None:
+            return self._parts("frozen autoencoder", *self.autoencoder)
+        if isinstance(self.D, Autoencoder):
+            return self._parts("discriminator", self.D.encoder, self.D.decoder)
+        name = "discriminator" if count(self.D) else "no discriminator, samples are compared as they are"
+        return [(name, self.D, self.sample_shape)]
+
+    def _parts(self, kind: str, encoder: Layer, decoder: Layer) -> list[tuple[str, Layer, tuple[int, ...]]]:
         codes = encoder.forward(np.zeros_like(self._some, shape=(1, *self.sample_shape)), train=False)[0].shape[1:]
         return [(f"{kind}, encoder", encoder, self.sample_shape), (f"{kind}, decoder", decoder, codes)]
 

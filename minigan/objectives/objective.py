@@ -10,19 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigan.device import Array
+from minigan.models.critic import OUTPUTS
 
 Penalty = Callable[[Any, Array, Array, dict[str, Any]], Array]  # (D, real, fake, grads) -> value; adds to grads
-
-# What D's outputs can be, and how a table says it.
-OUTPUTS = {
-    "score": "a score (N, 1)",
-    "mean": "a score (N, 1) = features · v, v the last layer's weight",
-    "covariance": "a score (N, 1) = <features · u, features · v>, u and v the last layer's weights",
-    "features": "features (N, d)",
-    "autoencoder": "energy and code of an autoencoder (N, 1 + d)",
-    "samples": "the samples themselves, as rows (N, values per sample): there is no D to train",
-    "codes": "codes of a frozen autoencoder (N, d): there is no D to train",
-}
 
 
 @dataclass(frozen=True)
@@ -110,15 +100,13 @@ class Objective:
         return {"output": self.output}
 
     def check(self, D: Any, x: Array) -> None:
-        """ValueError unless D's outputs for samples x (N, ...) are what this game is played with."""
+        """ValueError unless D's outputs for samples (or codes) x (N, ...) are what this game is played with."""
         y = D.forward(x, train=False)[0]
         columns = y.shape[-1]
         fits = y.ndim == 2 and len(y) == len(x)
         if self.output == "autoencoder":
             fits &= hasattr(D, "energy") and columns >= 2
-        elif self.output == "codes":
-            fits &= hasattr(D, "decoder") and not hasattr(D, "energy")
-        elif self.output == "samples":
+        elif self.output in ("samples", "codes"):
             fits &= columns == math.prod(x.shape[1:])
         elif self.output != "features":
             fits &= columns == 1

@@ -17,11 +17,11 @@ from minigan.layers import (
     Autoencoder,
     BatchNorm,
     Branches,
-    CodeSpace,
+    Conditional,
     Conv2d,
     Covariance,
-    Decode,
     Flatten,
+    Join,
     Layer,
     LayerNorm,
     Linear,
@@ -40,8 +40,10 @@ def linear(inputs: int, outputs: int) -> Linear:
 
 
 def pages(page: type[Layer]) -> Iterator[type[Layer]]:
-    """The layers that can be built."""
+    """The layers that can be built and take no condition."""
     for found in page.__subclasses__():
+        if issubclass(found, Conditional):
+            continue
         if found.__module__.startswith("minigan.layers.") and found.__name__ in minigan.layers.__all__:
             yield found
         yield from pages(found)
@@ -77,8 +79,8 @@ def test_autoencoders_and_branches_name_their_parts() -> None:
     assert [tensor.name for tensor in tensors(Network(branches, linear(4, 1)), (2,))] == [
         *("0.0.0.weight", "0.1.weight", "1.weight")
     ]
-    for both in (Autoencoder(part(4, 2), part(2, 4)), CodeSpace(part(4, 2), part(2, 4), sample_shape=(4,), codes=2)):
-        assert [tensor.name for tensor in tensors(both, (4,))] == ["encoder.0.weight", "decoder.0.weight"]
+    both = Autoencoder(part(4, 2), part(2, 4))
+    assert [tensor.name for tensor in tensors(both, (4,))] == ["encoder.0.weight", "decoder.0.weight"]
 
 
 def test_a_layer_alone_names_its_arrays_only() -> None:
@@ -115,9 +117,6 @@ def test_an_image_becomes_a_row_and_an_image_again_only_as_it_was() -> None:
         tensors(turned, (2, 3, 2))
 
 
-D_OF_CODES = CodeSpace(Network(linear(4, 2)), Network(linear(2, 4)), sample_shape=(4,), codes=2)
-
-
 class OwnTanh(Tanh):
     """A layer that somebody made of another one."""
 
@@ -126,7 +125,7 @@ class OwnTanh(Tanh):
     ("network", "shape", "reason"),
     [
         (Network(linear(4, 4), Covariance(4, 2, rng=RNG)), (4,), "layer 1, Covariance.* PyTorch has no such layer"),
-        (Network(linear(3, 2), Decode(D_OF_CODES)), (3,), "layer 1, Decode.* decoder of a code space"),
+        (Network(Network(Join(2)), linear(5, 2)), (3,), r"Join\(2\) cannot be exchanged: it takes a condition"),
         (Network(linear(3, 2), OwnTanh()), (3,), r"layer 1, OwnTanh\(\), .* there is no rule for it"),
         (Network(Network(linear(3, 2), OwnTanh())), (3,), r"layer 0\.1, OwnTanh"),
         (Network(LayerNorm(2)), (3, 3, 2), r"layer 0, LayerNorm.* the last axes of \(C, H, W\)"),

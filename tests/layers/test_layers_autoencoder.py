@@ -1,16 +1,12 @@
-"""Autoencoder, CodeSpace, Decode: energies by hand, the sample's two ways, names, modes, and what is refused."""
+"""Autoencoder: energies by hand, the sample's two ways, names, modes, and what is refused."""
 
 from __future__ import annotations
 
-import copy
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from layer_answers import assert_same
-from support import strict
 
 from minigan import gradcheck
 from minigan.checks import randomise
@@ -18,10 +14,7 @@ from minigan.device import Array
 from minigan.layers import (
     Autoencoder,
     BatchNorm,
-    CodeSpace,
     Conv2d,
-    Decode,
-    Dropout,
     Flatten,
     Layer,
     Linear,
@@ -230,135 +223,3 @@ def test_what_does_not_fit_together_is_refused(make: Callable[[], Any], words: s
 def test_an_autoencoder_shows_its_parts() -> None:
     layer = Autoencoder(Linear(6, 2, rng=rng()), Linear(2, 6, rng=rng()), "mse")
     assert repr(layer) == "Autoencoder(Linear(6, 2), Linear(2, 6), energy='mse')"
-
-
-def code_space() -> CodeSpace:
-    """Codes of 3 numbers for images (4, 3, 2), with layers that know two modes on both sides."""
-    encoder = Network(Flatten(), Linear(24, 3, rng=rng()), BatchNorm(3), Dropout(0.5, rng=rng()), Tanh())
-    decoder = Network(Linear(3, 24, rng=rng()), BatchNorm(24), Reshape(4, 3, 2), Tanh())
-    return float64(CodeSpace(encoder, decoder, sample_shape=(4, 3, 2), codes=3))
-
-
-def test_samples_are_encoded_and_codes_pass() -> None:
-    space, x, codes = code_space(), rng(1).normal(size=IMAGE), rng(2).normal(size=(7, 3))
-    encoded, cache = space.forward(x)
-    np.testing.assert_array_equal(encoded, space.encoder.forward(x, train=False)[0])
-    passed, nothing = space.forward(codes)
-    np.testing.assert_array_equal(passed, codes)
-    dy = rng(3).normal(size=(7, 3))
-    np.testing.assert_array_equal(space.input_grad(dy, nothing), dy)
-    assert space.backward(dy, nothing, {}, need_dx=False) is None
-    assert flatten(space.param_grads(dy, nothing)) == {}
-    assert set(flatten(space.param_grads(dy[:3], cache))) == {
-        name for name, _ in space.named_params() if name.startswith("encoder")
-    }
-
-
-def test_a_frozen_autoencoder_is_asked_in_evaluation_mode_and_keeps_its_statistics() -> None:
-    space, x = code_space(), rng(1).normal(size=IMAGE)
-    before = {name: buffer.copy() for name, buffer in space.named_buffers()}
-    assert len(before) == 4
-    np.testing.assert_array_equal(space.forward(x)[0], space.forward(x)[0])
-    Decode(space).forward(rng(2).normal(size=(5, 3)), train=False)
-    assert_same(dict(space.named_buffers()), before, 0)
-
-
-@pytest.mark.parametrize("shape", [IMAGE, (5, 3)], ids=["samples", "codes"])
-def test_every_derivative_of_a_code_space_is_right(shape: tuple[int, ...]) -> None:
-    errors = gradcheck.layer_errors(code_space(), rng(2).normal(size=shape), rng(3))
-    assert max(errors.values()) < 1e-7, errors
-
-
-@pytest.mark.parametrize("train", [True, False])
-def test_every_derivative_of_decode_is_right_in_both_modes(train: bool) -> None:
-    for layer in (Decode(code_space()), Network(Tanh(), Decode(code_space()))):
-        errors = gradcheck.layer_errors(layer, rng(2).normal(size=(5, 3)), rng(3), train)
-        assert set(errors) == {"dx", "ddy", "dx twice"}
-        assert max(errors.values()) < 1e-7, errors
-
-
-@pytest.mark.parametrize("shape", [IMAGE, (5, 3)], ids=["samples", "codes"])
-def test_a_code_space_in_a_network_serves_the_third_sweep(shape: tuple[int, ...]) -> None:
-    network = float64(Network(Tanh(), code_space(), Linear(3, 1, rng=rng())))
-    errors = gradcheck.layer_errors(network, rng(2).normal(size=shape), rng(3))
-    assert max(errors.values()) < 1e-7, errors
-
-
-def generator(space: CodeSpace) -> Any:
-    return float64(Network(Linear(2, 3, rng=rng()), Decode(space)))
-
-
-def test_a_generator_gives_codes_in_training_and_samples_in_evaluation() -> None:
-    space = code_space()
-    G, z = generator(space), rng(2).normal(size=(5, 2))
-    codes, _ = G.forward(z)
-    np.testing.assert_array_equal(codes, G.layers[0].forward(z)[0])
-    samples, _ = G.forward(z, train=False)
-    np.testing.assert_array_equal(samples, space.decoder.forward(codes, train=False)[0])
-    assert samples.shape == (5, 4, 3, 2)
-
-
-def test_decode_has_no_arrays_of_its_own_and_leaves_the_spaces_alone() -> None:
-    space = code_space()
-    G, before = generator(space), dict(space.named_params())
-    assert [name for name, _ in G.named_params()] == ["0.weight", "0.bias"]
-    assert list(G.named_buffers()) == []
-    G.convert(lambda array: array.astype(np.float32))
-    assert {array.dtype for _, array in space.named_params()} == {np.dtype(np.float64)}
-    assert all(array is before[name] for name, array in space.named_params())
-
-
-def test_a_copied_generator_draws_with_the_decoder_as_it_is_trained_later() -> None:
-    space = code_space()
-    G, z = generator(space), rng(2).normal(size=(5, 2))
-    painter = copy.deepcopy(G)
-    assert painter.layers[0].weight is not G.layers[0].weight
-    assert painter.layers[1].space is space
-    for _, array in space.decoder.named_params():
-        array += 1
-    np.testing.assert_array_equal(painter.forward(z, train=False)[0], G.forward(z, train=False)[0])
-
-
-def test_a_gpu_would_decode_the_same_without_waiting() -> None:
-    space, codes = code_space(), rng(2).normal(size=(5, 3))
-    here, _ = Decode(space).forward(codes, train=False)
-    space.convert(strict.to_device)
-    with strict.no_sync():
-        away, cache = Decode(space).forward(strict.to_device(codes), train=False)
-        dx = Decode(space).input_grad(away, cache)
-    np.testing.assert_allclose(strict.to_host(away), here, rtol=1e-12)
-    assert dx.shape == (5, 3)
-
-
-def parts(codes: int = 3) -> tuple[Layer, Layer]:
-    return Linear(6, codes, rng=rng()), Linear(codes, 6, rng=rng())
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: CodeSpace(*parts(), sample_shape=(3,), codes=3), "look the same: nothing would tell"),
-        (lambda: CodeSpace(*parts(), sample_shape=(), codes=3), r"sample_shape \(\) and codes 3"),
-        (lambda: CodeSpace(*parts(), sample_shape=(6,), codes=0), r"sample_shape \(6,\) and codes 0"),
-        (lambda: CodeSpace(Linear(6, 3, rng=rng()), 5, sample_shape=(6,), codes=3), "must be layers, got 5"),  # type: ignore[arg-type]
-        (
-            lambda: CodeSpace(*parts(4), sample_shape=(6,), codes=3).forward(np.ones((2, 6), np.float32)),
-            re.escape("the encoder gives (2, 4), expected (2, 3)"),
-        ),
-        (
-            lambda: code_space().forward(np.ones((2, 5))),
-            re.escape("x has shape (2, 5), expected samples (N, 4, 3, 2) or codes (N, 3)"),
-        ),
-        (lambda: Decode(ReLU()), r"Decode needs the CodeSpace whose decoder it asks, got ReLU\(\)"),  # type: ignore[arg-type]
-        (lambda: Decode(code_space()).forward(np.ones((2, 4))), re.escape("has shape (2, 4), expected (N, 3)")),
-    ],
-)
-def test_what_a_code_space_cannot_tell_apart_or_use_is_refused(make: Callable[[], Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        make()
-
-
-def test_code_space_and_decode_show_their_sizes() -> None:
-    space = CodeSpace(*parts(), sample_shape=(6,), codes=3)
-    assert repr(space) == "CodeSpace(Linear(6, 3), Linear(3, 6), sample_shape=(6,), codes=3)"
-    assert repr(Decode(space)) == "Decode(3 codes)"

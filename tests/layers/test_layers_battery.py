@@ -15,7 +15,7 @@ from support import strict
 import minigan.layers
 from minigan import checks, gradcheck, models
 from minigan.checks import LayerCase
-from minigan.layers import Layer, Network
+from minigan.layers import Layer
 from minigan.optim import flatten
 
 CASES = checks.layer_cases()
@@ -40,16 +40,15 @@ def backwards(a: np.ndarray) -> np.ndarray:
     return np.flip(np.flip(a).copy())
 
 
-def classes_in(layer: Layer) -> Iterator[type[Layer]]:
-    yield type(layer)
-    for inner in layer.layers if isinstance(layer, Network) else ():
-        yield from classes_in(inner)
+def classes_in(layer: Layer) -> set[type[Layer]]:
+    return {type(inner) for inner in layer.walk()}
 
 
 def public_subclasses(page: type[Layer]) -> Iterator[type[Layer]]:
     """The pages of `layers`: not what a test or another room makes of them, not bases that nobody builds."""
     for found in page.__subclasses__():
-        shared_base = found.__subclasses__() and found.__name__ not in minigan.layers.__all__
+        exported = set(minigan.layers.__all__) - {"Conditional"}
+        shared_base = found.__subclasses__() and found.__name__ not in exported
         if found.__module__.startswith("minigan.layers.") and not shared_base:
             yield found
         yield from public_subclasses(found)
@@ -75,9 +74,9 @@ def test_weights_and_biases_are_neither_one_nor_zero(case: LayerCase) -> None:
 
 
 def test_every_derivative_is_the_derivative_of_what_is_computed(case: LayerCase) -> None:
-    rng = case.streams.at("directions", 0)
-    errors = gradcheck.layer_errors(case.layer, case.input(), rng, case.train, case.rewind)
+    errors = case.errors()
     params = [name for name, _ in case.layer.named_params()]
+    params += ["condition"] if isinstance(case.condition, tuple) else []
     assert set(errors) == {"dx", "ddy", "dx twice"} | {
         f"d{name}{suffix}" for name in params for suffix in ("", " twice")
     }
@@ -91,6 +90,7 @@ def test_derivatives_have_the_shapes_of_their_variables(case: LayerCase) -> None
     for name, array in case.layer.named_params():
         shapes |= {f"d{name}": array.shape, f"d{name} twice": array.shape}
     shapes |= {name: array.shape for name, array in case.layer.named_buffers()}
+    shapes |= {name: case.c.shape for name in found if name.removesuffix(" twice").endswith("condition")}
     assert {name: array.shape for name, array in found.items()} == {name: shapes[name] for name in found}
 
 
@@ -116,6 +116,7 @@ def test_answers_keep_their_numbers_while_the_layer_works_on(case: LayerCase) ->
 def test_nothing_that_comes_in_is_written_to(case: LayerCase) -> None:
     asked = question(case)
     arrays = [asked.x, asked.dy, asked.ddx, *(array for _, array in case.layer.named_params())]
+    arrays += [array for array in (case.c, case.towards) if array is not None]
     arrays += [] if case.train else [array for _, array in case.layer.named_buffers()]
     for array in arrays:
         array.setflags(write=False)
@@ -130,7 +131,7 @@ def test_nothing_that_comes_in_is_written_to(case: LayerCase) -> None:
 def test_float32_stays_float32_and_near_float64(case: LayerCase) -> None:
     asked = question(case)
     exact = answers(own(case), asked)
-    case.layer.convert(lambda array: array.astype(np.float32))
+    case.convert(lambda array: array.astype(np.float32))
     asked = asked.changed(lambda array: array.astype(np.float32))
     found = answers(case, asked)
     assert {name: array.dtype for name, array in found.items()} == dict.fromkeys(exact, np.dtype(np.float32))
@@ -142,10 +143,10 @@ def test_float32_stays_float32_and_near_float64(case: LayerCase) -> None:
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 def test_a_gpu_would_compute_the_same_without_waiting(case: LayerCase, dtype: type) -> None:
     asked = question(case).changed(lambda array: array.astype(dtype))
-    case.layer.convert(lambda array: array.astype(dtype))
+    case.convert(lambda array: array.astype(dtype))
     on_host = answers(case, asked)
     away = own(case)
-    away.layer.convert(lambda array: strict.to_device(array.astype(dtype)))
+    away.convert(lambda array: strict.to_device(array.astype(dtype)))
     with strict.no_sync():
         on_device = answers(away, asked.changed(strict.to_device))
     home = {name: strict.to_host(array) for name, array in on_device.items()}
@@ -158,7 +159,7 @@ def test_the_layout_in_memory_does_not_matter(case: LayerCase, layout: Callable[
     asked = question(case)
     expected = answers(own(case), asked)
     assert_same(answers(own(case), asked.changed(layout)), expected)
-    case.layer.convert(layout)
+    case.convert(layout)
     assert_same(answers(case, asked), expected)
 
 
@@ -191,6 +192,7 @@ def test_gradients_of_parameters_are_arrays_that_nobody_else_holds(case: LayerCa
     _, cache = case.layer.forward(asked.x, case.train)
     held = [asked.x, asked.dy, asked.ddx, *arrays_in(cache)]
     held += [array for _, array in (*case.layer.named_params(), *case.layer.named_buffers())]
+    held += [array for array in (case.c, case.towards) if array is not None]
     for _ in range(2):
         for grads in (
             case.layer.param_grads(asked.dy, cache),
@@ -227,4 +229,4 @@ def test_the_models_are_built_of_layers_with_a_case() -> None:
     with_case = {page for case in CASES for page in classes_in(case.layer)}
     for name in models.names():
         model = models.get(name, minigan.Streams(0))
-        assert {page for network in (model.G, model.D) for page in classes_in(network)} <= with_case
+        assert classes_in(model.G) | classes_in(model.D) <= with_case
