@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support import capture, strict
 from support import fake_cuda as fake
-from support import strict
 from support.shim import Shim
 
-from minigan.optim import SGD, Adam, AdaMax, Average, Idle, Optimizer, RMSProp
+from minigan import kernels
+from minigan.optim import SGD, Adam, AdaMax, Average, Optimizer, RMSProp
 
 SHAPES = {"0.weight": (7, 5), "0.bias": (5,), "big": (700, 3), "block": (256,), "one": (), "none": (0, 3)}
 RULES: list[tuple[type[Optimizer], dict[str, Any], str]] = [
@@ -147,26 +149,93 @@ def test_gradients_may_lie_any_way_in_memory(fake_cuda: Shim) -> None:
     assert fake_cuda.ran == ["adam"]
 
 
-def test_a_formula_of_a_subclass_is_kept(fake_cuda: Shim) -> None:
-    class Stubborn(Adam):
-        def _update(self, *arrays: Any) -> None:
-            arrays[0][...] = 7
+class Decayed(Adam):
+    """A rule with a kernel's update inside it."""
 
-    w = fake.to_device(np.zeros(3, np.float32))
-    Stubborn([("w", w)]).step({"w": w + 1})
-    np.testing.assert_array_equal(w.get(), [7, 7, 7])
-    assert fake_cuda.ran == []
+    def update(self, moves: kernels.Moves) -> None:
+        super().update(moves)
+        for p, *_ in moves:
+            p *= 0.5
 
 
-def test_float64_takes_the_pieces_and_what_has_no_arrays_just_counts(fake_cuda: Shim) -> None:
+class Sign(Optimizer):
+    """A rule in plain NumPy that a recorded step can replay: it reads the learning rate where the GPU has it."""
+
+    moments = ("m",)
+
+    def update(self, moves: kernels.Moves) -> None:
+        lr = self.lr if moves.clock is None else moves.clock[2]
+        for p, g, m in moves:
+            m[...] = 0.5 * m + g
+            p -= lr * np.sign(m)
+
+
+def test_the_formula_of_a_subclass_is_kept_and_its_average_is_that_of_what_it_left(fake_cuda: Shim) -> None:
+    pair = Pair(Decayed, lr=0.1)
+    for step in range(3):
+        pair.step(step + 1)
+    pair.check()
+    assert fake_cuda.ran == ["adam", "follow"] * 3
+
+
+def test_a_rule_in_plain_numpy_moves_arrays_on_a_gpu(fake_cuda: Shim) -> None:
+    pair = Pair(Sign, lr=0.1)
+    with strict.no_sync():
+        pair.on_gpu.step(moved(arrays(1)))
+    pair.on_host.step(arrays(1))
+    pair.check()
+    assert fake_cuda.ran == ["follow"]
+
+
+def test_a_recorded_rule_in_plain_numpy_goes_by_the_clock(shim_folder: Path) -> None:
+    with capture.gpu(Shim(shim_folder)) as gpu:
+        here, there = np.zeros(5, np.float32), gpu.array(np.zeros(5, np.float32))
+        grad = gpu.array(np.ones(5, np.float32))
+        on_host, on_gpu = Sign([("p", here)], 1.0), Sign([("p", there)], 1.0)
+        on_gpu.step({"p": grad})
+        on_host.step({"p": grad.get()})
+        with gpu.Stream(non_blocking=True) as stream:
+            stream.begin_capture()
+            on_gpu.step({"p": grad})
+            graph = stream.end_capture()
+        on_gpu.t = 1
+        for lr in (1.0, 0.25, 0.25, 0.125):
+            on_host.lr = on_gpu.lr = lr
+            on_host.step({"p": grad.get()})
+            on_gpu.on_device()
+            graph.launch()
+            on_gpu.count()
+        np.testing.assert_array_equal(there.get(), here)
+        assert on_gpu.t == on_host.t == 5
+
+
+def test_float64_takes_the_readable_formula(fake_cuda: Shim) -> None:
     w = fake.to_device(np.zeros(3))
     Adam([("w", w)], 0.1).step({"w": w + 1})
     np.testing.assert_allclose(w.get(), [-0.1] * 3, rtol=1e-6)
-    idle = Idle()
-    idle.on_device()
-    idle.step({})
-    assert idle.t == 1
     assert fake_cuda.ran == []
+
+
+def test_steps_after_a_reset_are_those_of_a_new_optimizer(fake_cuda: Shim) -> None:
+    used, new = moved(arrays(0)), moved(arrays(0))
+    optimizer = Adam(used.items(), 0.1)
+    optimizer.step(moved(arrays(1)))
+    with strict.no_sync():
+        optimizer.reset()
+    for name, p in used.items():
+        p.set(arrays(0)[name])
+    optimizer.step(moved(arrays(2)))
+    Adam(new.items(), 0.1).step(moved(arrays(2)))
+    for name, p in used.items():
+        np.testing.assert_array_equal(p.get(), new[name].get())
+
+
+def test_gradients_that_are_not_finite_are_not_looked_at(fake_cuda: Shim) -> None:
+    w = fake.to_device(np.zeros(3, np.float32))
+    optimizer = Adam([("w", w)])
+    with strict.no_sync():
+        optimizer.step({"w": w + np.float32(np.nan)})
+    assert optimizer.t == 1 and np.isnan(w.get()).all()
 
 
 def test_a_wrong_gradient_is_refused_before_anything_moves(fake_cuda: Shim) -> None:

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from minigan.device import Array, like
 from minigan.kernels import cpu, cuda, general, random
 from minigan.kernels.geometry import Pair, conv_size, conv_transpose_size, pair
+from minigan.kernels.moves import Moves, Workers
 from minigan.random import Counter, Random
 
 __all__ = [
     "Array",
+    "Moves",
     "Pair",
+    "Workers",
+    "adam",
+    "adamax",
     "batchnorm",
     "batchnorm_grad",
     "batchnorm_sums",
@@ -33,7 +37,7 @@ __all__ = [
     "draw_rows",
     "draw_uniform",
     "dropout_mask",
-    "fused_update",
+    "follow",
     "fusible",
     "leaky_relu",
     "leaky_relu_grad",
@@ -45,6 +49,8 @@ __all__ = [
     "max_pool_pick",
     "moments",
     "pair",
+    "rmsprop",
+    "sgd",
     "spread",
     "sum_pool",
     "sum_pool_grad",
@@ -225,22 +231,40 @@ def tick(step: Array) -> None:
     _drawing_for(step).tick(step)
 
 
-def fusible(*arrays: Array) -> bool:
-    """Does `fused_update` take these arrays? Contiguous float32 on a GPU."""
-    return all(_on_gpu(a) and cuda.fusible(a) for a in arrays)
+def sgd(moves: Moves, lr: float, momentum: float) -> None:
+    """v ← momentum · v + g        p ← p - lr · v
 
-
-def fused_update(
-    rule: str, moves: Sequence[Sequence[Any]], hyper: Sequence[float], clock: Array, decay: float = 0
-) -> None:
-    """One step of an optimizer for all arrays of a network at once, in place, on a GPU.
-
-    rule: sgd, rmsprop, adam, adamax, or follow, which changes averages only. moves: for each array (p, g, first moment,
-    second moment, average), None for what there is not. hyper: (momentum,); (alpha, eps); (beta1, beta2, eps) for the
-    Adams; (). clock: float32 (number of this step, of this step of the average, learning rate), read when the step is
-    made. decay: the average's.
+    For each row (p, g, v), in place. This and the next three also do what `follow` does.
     """
-    cuda.fused_update(rule, moves, hyper, clock, decay)
+    _for(moves.rows[0][0]).sgd(moves, lr, momentum)
+
+
+def rmsprop(moves: Moves, lr: float, alpha: float, eps: float) -> None:
+    """s ← alpha · s + (1 - alpha) · g²        p ← p - lr · g / (√s + ε), for each row (p, g, s)."""
+    _for(moves.rows[0][0]).rmsprop(moves, lr, alpha, eps)
+
+
+def adam(moves: Moves, lr: float, betas: tuple[float, float], eps: float, t: int) -> None:
+    """m ← β₁ m + (1 - β₁) g        v ← β₂ v + (1 - β₂) g²        p ← p - lr · m̂ / (√v̂ + ε)
+
+    For each row (p, g, m, v), with m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ); t is the number of this step, from 1.
+    """
+    _for(moves.rows[0][0]).adam(moves, lr, betas, eps, t)
+
+
+def adamax(moves: Moves, lr: float, betas: tuple[float, float], eps: float) -> None:
+    """m ← β₁ m + (1 - β₁) g        v ← max(β₂ v + ε, |g|)        p ← p - lr · m / v, for each row (p, g, m, v)."""
+    _for(moves.rows[0][0]).adamax(moves, lr, betas, eps)
+
+
+def follow(moves: Moves) -> None:
+    """average ← average + (1 - d) · (p - average) with d = min(decay, (1 + count) / (10 + count)); rows (p, ...)."""
+    _for(moves.rows[0][0]).follow(moves)
+
+
+def fusible(*arrays: Array) -> bool:
+    """Can one launch on a GPU update all of these arrays? Contiguous float32 on a GPU."""
+    return all(_on_gpu(a) and cuda.fusible(a) for a in arrays)
 
 
 def _checked(out: Array, dtype: type, count: Array) -> None:

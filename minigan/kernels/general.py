@@ -8,6 +8,7 @@ import numpy as np
 
 from minigan.device import Array, like
 from minigan.kernels.geometry import Pair, conv_size
+from minigan.kernels.moves import Moves
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -167,3 +168,41 @@ def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pa
     for _, tap in _taps(framed, (OH, OW), kernel, stride):
         tap += dy
     return framed[:, PH : PH + H, PW : PW + W]
+
+
+def sgd(moves: Moves, lr: float, momentum: float) -> None:
+    for p, g, v in moves:
+        v[...] = momentum * v + g
+        p -= lr * v
+    follow(moves)
+
+
+def rmsprop(moves: Moves, lr: float, alpha: float, eps: float) -> None:
+    for p, g, s in moves:
+        s[...] = alpha * s + (1 - alpha) * g**2
+        p -= lr * g / (np.sqrt(s) + eps)
+    follow(moves)
+
+
+def adam(moves: Moves, lr: float, betas: tuple[float, float], eps: float, t: int) -> None:
+    b1, b2 = betas
+    for p, g, m, v in moves:
+        m[...] = b1 * m + (1 - b1) * g
+        v[...] = b2 * v + (1 - b2) * g**2
+        p -= lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+    follow(moves)
+
+
+def adamax(moves: Moves, lr: float, betas: tuple[float, float], eps: float) -> None:
+    b1, b2 = betas
+    for p, g, m, v in moves:
+        m[...] = b1 * m + (1 - b1) * g
+        v[...] = np.maximum(b2 * v + eps, np.abs(g))
+        p -= lr * m / v
+    follow(moves)
+
+
+def follow(moves: Moves) -> None:
+    for (p, *_), average in zip(moves, moves.averages, strict=True):
+        if average is not None:
+            average += moves.weight * (p - average)

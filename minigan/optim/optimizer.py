@@ -1,20 +1,14 @@
-"""Optimizer: what all update rules share, on named arrays, in place.
-
-They take the arrays of `network.named_params()` and, at each step, a dict of gradients under the same names. The
-arithmetic runs in cache-sized pieces, every operation writing into scratch or into the array itself: a step costs a
-few reads and one write of memory per number, whatever the formula looks like. On a GPU it is one kernel for all.
-"""
+"""Optimizer: what all update rules share, on named arrays, in place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.kernels.cpu.pieces import CHUNK, pieces
 from minigan.optim.average import Average
 from minigan.optim.clock import Clock
 
@@ -30,30 +24,50 @@ def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
     return flat
 
 
-class Workers(Protocol):
-    """Threads that run a function at the same time: job(0), job(1), ..., job(size - 1)."""
+class NotFinite(FloatingPointError):
+    """Some gradients are not finite; nothing has moved. `grads` holds all gradients by name."""
 
-    size: int
-
-    def run(self, job: Callable[[int], Any]) -> Any: ...
+    def __init__(self, names: list[str], grads: dict[str, Array]) -> None:
+        super().__init__(f"the gradients of {_listed(names)} are not finite; no parameter has moved")
+        self.grads = grads
 
 
 class Optimizer:
-    """What all optimizers share: named parameters, named state, and the walk over both in pieces.
+    """Moves the arrays of `network.named_params()` by gradients of the same names.
 
-    `state` maps "moment/parameter" to an array; together with `t`, the number of steps taken, it is all that a
-    checkpoint needs. `average`, where one is set, takes in what a piece has become while it is still in the cache.
-    `workers`, where some are set, share the pieces, which do not know of each other: the numbers are the same.
+    params    the arrays by name, moved in place
+    lr, t     learning rate (may be changed at any time), and number of steps taken
+    state     the moments by name, "moment/parameter"; with t it is all that a checkpoint needs
+    average   an `Average` that takes in the parameters after each step, where one is set
+    workers   threads that share the work on a CPU, where some are set; the numbers are the same
 
-    On a GPU, `t` and `lr` have a copy in its memory that the kernel reads. A recorded step goes on with it: call
-    `on_device` before each replay, which tells the GPU what it does not know yet, and `count` for each. Recording
-    counts a step that is not made: set `t` (and the average's) back to what it was.
+    A rule of your own is a subclass with the names of its moments and a method `update`, which
+    changes the arrays of every row in place:
+
+        class Lion(Optimizer):
+            moments = ("m",)
+
+            def update(self, moves):
+                for p, g, m in moves:
+                    p -= self.lr * np.sign(0.9 * m + 0.1 * g)
+                    m[...] = 0.99 * m + 0.01 * g
+
+    (`m = ...` would make a new array and leave the moment as it was.) The moments start at zero; t
+    is 1 in the first update.
+
+    On a GPU, t and lr have a copy in its memory, which the kernels read, so that a recorded step
+    can be replayed: call `on_device` before each replay, which sends what has changed, and `count`
+    after it. Recording counts a step that is not made: set t (and the average's) back. A rule of
+    your own that is to be recorded reads t and lr in `moves.clock`, (t, the average's t, lr): a
+    replay would repeat the `self.lr` of the recording.
     """
 
     moments: tuple[str, ...] = ()  # names of the arrays kept for each parameter
-    rule: str | None = None  # the fused kernel that has the class's own formula
+    # Does the kernel that `update` calls also update the average? Not inherited: a subclass may
+    # change p after the kernel.
+    fused_average = False
     average: Average | None = None
-    workers: Workers | None = None
+    workers: kernels.Workers | None = None
     _clock: Clock | None = None
 
     def __init__(self, params: Iterable[tuple[str, Array]], lr: float) -> None:
@@ -63,93 +77,91 @@ class Optimizer:
         if not lr > 0:
             raise ValueError(f"learning rate must be positive, got {lr}")
         scattered = [name for name, p in self.params.items() if not p.flags.c_contiguous]
-        if scattered:  # cut into flat pieces they would be copies, and the parameters would stand still
-            raise ValueError(f"{', '.join(scattered)} are not contiguous in memory; make them so before training")
+        if scattered:  # their flat pieces would be copies, and the parameters would not move
+            raise ValueError(f"{', '.join(scattered)} are not contiguous in memory; copy them first")
         self.lr, self.t = lr, 0
         self.state = {f"{m}/{name}": np.zeros_like(p) for m in self.moments for name, p in self.params.items()}
 
+    def update(self, moves: kernels.Moves) -> None:
+        """Change each p, and its moments, of the rows (p, g, *moments) of `moves`, in place."""
+        raise NotImplementedError(f"{type(self).__name__} has no update rule")
+
     def step(self, grads: Mapping[str, Any]) -> None:
-        """Move every parameter by its gradient; ValueError for a wrong name or shape, before anything moves."""
-        flat = self._checked(grads)
-        if self._fused():
-            return self._step_on_device(flat)
-        moves = list(self._moves(flat))
+        """Move every parameter by its gradient.
+
+        ValueError for a wrong name or shape, NotFinite for gradients that are infinite, not numbers
+        or too large to be squared, both before anything moves. Gradients on a GPU are not looked
+        at, for a look would have to wait.
+        """
+        flat = flatten(grads)
+        self._check(flat)
+        self.on_device()
+        if self._clock is not None:
+            self._clock.tick()
         self.count()
-        if self.workers is None:
-            self._make(moves)
-        else:
-            size = self.workers.size
-            self.workers.run(lambda rank: self._make(moves[rank::size]))
+        moves = self._moves(flat)
+        self.update(moves)
         if self.average is not None:
-            self.average.finish(done=self.params)
+            self.average.take_in(self.params if self._fuses_average() else (), moves.clock)
+
+    def reset(self) -> None:
+        """Forget all steps: moments zero, t = 0. The parameters and their average stay."""
+        self.t = 0
+        for moment in self.state.values():
+            moment.fill(0)
 
     def count(self) -> None:
         """Count one step more, of the average too."""
         self.t += 1
         if self.average is not None:
-            self.average.begin()
+            self.average.count()
         if self._clock is not None:
             self._clock.count()
 
     def on_device(self) -> None:
-        """Tell the GPU `t` and `lr` where they are not what it counts by; elsewhere nothing."""
-        if self._fused():
+        """Send the GPU t and lr where they are not what it counts by; elsewhere nothing."""
+        if kernels.fusible(*self.params.values()):
             if self._clock is None:
                 self._clock = Clock(next(iter(self.params.values())))
             self._clock.tell(self.t, self.t if self.average is None else self.average.t, self.lr)
 
-    def _fused(self) -> bool:
-        # a subclass without a rule of its own may have another formula
-        return "rule" in vars(type(self)) and kernels.fusible(*self.params.values())
+    def _fuses_average(self) -> bool:
+        return vars(type(self)).get("fused_average", False)
 
-    def _step_on_device(self, grads: dict[str, Array]) -> None:
-        self.on_device()
-        clock = cast("Clock", self._clock)
-        clock.tick()
-        self.count()
-        averages = {} if self.average is None else self.average.target
-        moves = []
-        for name, p in self.params.items():
-            m, v = ([self.state[f"{moment}/{name}"] for moment in self.moments] + [None])[:2]
-            g = grads[name] if kernels.fusible(grads[name]) else grads[name].astype(p.dtype, order="C")
-            moves.append((p, g, m, v, averages.get(name)))
-        decay = 0.0 if self.average is None else self.average.decay
-        kernels.fused_update(cast("str", self.rule), moves, self._hyper(), clock.array, decay)
-        if self.average is not None:
-            self.average.finish(done=self.params, clock=clock.array)
+    def _moves(self, grads: dict[str, Array]) -> kernels.Moves:
+        average = self.average if self._fuses_average() else None
+        rows = [(p, grads[name], *(self.state[f"{m}/{name}"] for m in self.moments)) for name, p in self.params.items()]
+        return kernels.Moves(
+            rows,
+            [None if average is None else average.target.get(name) for name in self.params],
+            decay=0.0 if average is None else average.decay,
+            count=0 if average is None else average.t,
+            workers=self.workers,
+            clock=None if self._clock is None else self._clock.array,
+        )
 
-    def _hyper(self) -> tuple[float, ...]:
-        """What the fused kernel takes besides t and lr."""
-        raise NotImplementedError(f"{type(self).__name__} has no fused kernel")
-
-    def _checked(self, grads: Mapping[str, Any]) -> dict[str, Array]:
-        """The gradients by the parameters' names."""
-        flat = flatten(grads)
-        if flat.keys() != self.params.keys():
-            missing, unknown = self.params.keys() - flat.keys(), flat.keys() - self.params.keys()
+    def _check(self, grads: dict[str, Array]) -> None:
+        if grads.keys() != self.params.keys():
+            missing, unknown = self.params.keys() - grads.keys(), grads.keys() - self.params.keys()
             raise ValueError(f"gradients missing for {sorted(missing)}, unknown {sorted(unknown)}")
         for name, p in self.params.items():
-            if flat[name].shape != p.shape:
-                raise ValueError(f"{name}: the gradient has shape {flat[name].shape}, the parameter {p.shape}")
-        return flat
+            if grads[name].shape != p.shape:
+                shape = grads[name].shape
+                raise ValueError(f"{name}: the gradient has shape {shape}, the parameter {p.shape}")
+        wrong = [name for name in self.params if not _finite(grads[name])]
+        if wrong:
+            raise NotFinite(wrong, grads)
 
-    def _moves(self, grads: dict[str, Array]) -> Iterator[list[Array]]:
-        """Pieces that belong together: of a parameter, its gradient, its moments in order, and its average."""
-        averages = {} if self.average is None else self.average.target
-        for name, p in self.params.items():
-            state = [self.state[f"{m}/{name}"] for m in self.moments]
-            averaged = [averages[name]] if name in averages else []
-            yield from pieces(p, grads[name], *state, *averaged)
 
-    def _make(self, moves: list[list[Array]]) -> None:
-        scratch = [np.empty_like(p, shape=(CHUNK,)) for p, *_ in moves[:1]]
-        n = 2 + len(self.moments)
-        for arrays in moves:
-            u = scratch[0][: arrays[0].size]
-            self._update(*arrays[:n], u)
-            for average in arrays[n:]:
-                cast("Average", self.average).take_in(arrays[0], average, u)
+def _finite(g: Array) -> bool:
+    """Is the sum of squares finite? One pass, where isfinite would write as many booleans."""
+    if not isinstance(g, np.ndarray):
+        return True
+    flat = g.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(flat @ flat))
 
-    def _update(self, *arrays: Array) -> None:
-        """One piece: the parameter, its gradient, its moments in order, a piece of scratch."""
-        raise NotImplementedError(f"{type(self).__name__} has no update rule")
+
+def _listed(names: list[str], most: int = 6) -> str:
+    shown = names[:most] + ([f"{len(names) - most} more"] if len(names) > most else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -16,7 +16,7 @@ from support.shim import Shim
 from minigan import kernels
 from minigan.kernels.cuda import launch as launching
 from minigan.kernels.cuda.launch import HEAD, SOURCES, launch
-from minigan.kernels.cuda.optimizers import ARRAYS, MOVES
+from minigan.kernels.cuda.update import ARRAYS, MOVES
 
 F32, I32 = np.float32, np.int32
 FILES = sorted(SOURCES.glob("*.cu"))
@@ -98,7 +98,7 @@ def test_sources_compile_for_a_gpu_and_spill_nothing(path: Path, tmp_path: Path)
 def test_the_table_of_an_optimizer_lies_in_memory_as_its_struct() -> None:
     assert MOVES.itemsize == 5 * 8 * ARRAYS + 4 * ARRAYS + 4 * (ARRAYS + 1) + 4  # a multiple of 8
     assert [MOVES.fields[name][1] for name in ("v", "n", "first")] == [24 * ARRAYS, 40 * ARRAYS, 44 * ARRAYS]
-    text = (SOURCES / "optimizers.cu").read_text()
+    text = (SOURCES / "update.cu").read_text()
     assert f"#define ARRAYS {ARRAYS}\n" in text
     assert re.findall(r"(\w+)\[ARRAYS(?: \+ 1)?\];", text) == list(MOVES.names)
 

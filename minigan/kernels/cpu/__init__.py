@@ -6,4 +6,5 @@ from minigan.kernels.cpu.conv import correlate, match
 from minigan.kernels.cpu.pool import max_pool, max_pool_grad, max_pool_pick, sum_pool, sum_pool_grad
 from minigan.kernels.cpu.products import matmul, matrix_vector, vector_matrix
 from minigan.kernels.cpu.spread import spread
+from minigan.kernels.cpu.update import adam, adamax, follow, rmsprop, sgd
 from minigan.kernels.general import dropout_mask

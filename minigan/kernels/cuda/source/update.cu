@@ -1,4 +1,4 @@
-// One step of an optimizer, all arrays of a network in one launch; minigan/optim/rules.py has the formulas.
+// One step of an optimizer, all arrays of a network in one launch; kernels/general.py has the formulas.
 // Nothing is included: NVRTC, nvcc and the tests' g++ all take this text as it is.
 //
 // A block works on one array, a thread on one of its numbers. Block `first[k]` is the first of array k. The clock in
