@@ -12,13 +12,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from minigan import objectives
+from minigan import docpages, objectives
+from minigan.docpages import INDENT
 from minigan.objectives.objective import OUTPUTS, Defaults, Objective
 from minigan.training import recipes
 
 MEASURED = Path(__file__).with_name("measured.json")  # written by examples/compare_objectives.py
 WIDTH = 120  # columns of a terminal
-INDENT = 12  # of a paragraph's text, behind its label
 OPTIMIZERS = {"adam": "Adam", "adamax": "AdaMax", "rmsprop": "RMSProp", "sgd": "SGD"}
 
 
@@ -112,30 +112,14 @@ def card(name: str) -> str:
         "Measured": "; ".join(map(str, results.values())),
     }
     family = [base for base in page.__mro__[1:] if issubclass(base, Objective) and "name" not in vars(base)]
-    shared = [f"{base.__name__}: {_doc(base)}" for base in family if base is not Objective]
+    shared = [f"{base.__name__}: {docpages.text(base)}" for base in family if base is not Objective]
     told = "\n".join(_paragraph(label, text) for label, text in facts.items() if text)
-    return "\n\n".join([name, _doc(page), *shared, told])
+    return "\n\n".join([name, docpages.text(page), *shared, told])
 
 
 def paragraphs(name: str) -> dict[str, str]:
     """The labelled paragraphs of an objective's page, label to text; "D, G" labels both."""
-    return labelled(_doc(objectives.find(name)))
-
-
-def labelled(doc: str) -> dict[str, str]:
-    """The labelled paragraphs of a page: of its docstring, without the indentation of the code around it."""
-    found: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in doc.splitlines():
-        label, text = line[:INDENT], line[INDENT:]
-        if text and re.fullmatch(r"\w[\w, ]* {2}", label):
-            current = [text]
-            found |= dict.fromkeys(label.strip().split(", "), current)
-        elif text and not label.strip():
-            current.append(text)
-        elif line:
-            current = []
-    return {label: "\n".join(lines) for label, lines in found.items()}
+    return docpages.paragraphs(objectives.find(name))
 
 
 def measured() -> dict[str, dict[str, Ring | Digits]]:
@@ -159,7 +143,7 @@ def _row(name: str, results: dict[str, Ring | Digits]) -> Row:
     game, ring, digits = objectives.get(name), results.get("ring"), results.get("digits")
     return Row(
         name=name,
-        idea=_doc(type(game)).splitlines()[0],
+        idea=docpages.idea(type(game)),
         output=OUTPUTS[game.output].split(" (")[0].removeprefix("a "),
         constraint=game.constraint,
         optimizer=_optimizer(game),
@@ -167,10 +151,6 @@ def _row(name: str, results: dict[str, Ring | Digits]) -> Row:
         ring=f"{ring.found} of {ring.modes}, {100 * ring.good:.0f} %" if isinstance(ring, Ring) else "",
         digits=f"{100 * digits.recognised:.0f} %" if isinstance(digits, Digits) else "",
     )
-
-
-def _doc(page: type[Objective]) -> str:
-    return inspect.cleandoc(page.__doc__ or "")
 
 
 def _source(text: str) -> str:

@@ -19,6 +19,8 @@ MAY_SEE: dict[str, set[str]] = {
     "atomic": set(),
     "arrays": {"atomic"},
     "version": set(),
+    "docpages": set(),
+    "html": set(),
     "parallel": set(),
     "plots": {"atomic"},
     "init": {"device"},
@@ -40,12 +42,13 @@ MAY_SEE["training"] = {*BOOK, "runs", "watch", "engine"}
 MAY_SEE["scoring"] = {*MAY_SEE}
 MAY_SEE["report"] = {*MAY_SEE}
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
-MAY_SEE["objective_cards"] = {"objectives", "training"}
+MAY_SEE["objective_cards"] = {"docpages", "objectives", "training"}
 MAY_SEE["explain"] = {
     "atomic",
-    "objective_cards",
     "data",
     "device",
+    "docpages",
+    "html",
     "layers",
     "models",
     "objectives",

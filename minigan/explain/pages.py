@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from minigan import docpages
 from minigan.explain.events import Spot, file_name
 from minigan.layers import Layer
-from minigan.objective_cards import labelled
 from minigan.objectives import Objective
 
 LABELS = {"forward": "Forward", "backward": "Backward", "slope": "Backward", "third": "Twice", "home": "Backward"}
@@ -29,16 +28,15 @@ class Page:
 def page(layer: Layer, labels: Collection[str] = tuple(LABELS.values())) -> Page:
     """The page of a layer, as far as it is written: what it leaves to its family is taken from there."""
     kind = type(layer)
-    own = [labelled(inspect.cleandoc(base.__doc__ or "")) for base in kind.__mro__ if issubclass(base, Layer)]
-    shared = labelled(_module_text(kind))  # what a module's layers have in common, such as dx = f'(x) · dy
+    own = [docpages.paragraphs(base) for base in kind.__mro__ if issubclass(base, Layer)]
+    shared = docpages.shared_paragraphs(kind, LABELS.values())
     formulas = {}
     for label in (label for label in dict.fromkeys(LABELS.values()) if label in labels):
         stated = next((found[label] for found in own if label in found), None)
         texts = [text for text in (shared.get(label), stated) if text]
         if texts:
             formulas[label] = "\n".join(texts)
-    idea = inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
-    return Page(kind.__name__, idea, formulas, {label: _methods(kind, label) for label in formulas})
+    return Page(kind.__name__, docpages.idea(kind), formulas, {label: _methods(kind, label) for label in formulas})
 
 
 def with_inner(layer: Layer) -> Iterator[Layer]:
@@ -47,17 +45,6 @@ def with_inner(layer: Layer) -> Iterator[Layer]:
     inner = getattr(layer, "layer", None)
     if isinstance(inner, Layer):
         yield from with_inner(inner)
-
-
-def _module_text(kind: type[Layer]) -> str:
-    """The formulas that the modules of a layer's class and of its family state for all their layers."""
-    for base in kind.__mro__:
-        text = sys.modules[base.__module__].__doc__ or ""
-        lines = "\n".join(line for line in text.splitlines() if line.startswith("    "))
-        found = inspect.cleandoc("\n" + lines)
-        if labelled(found).keys() & set(LABELS.values()):
-            return found
-    return ""
 
 
 def _methods(kind: type[Layer], label: str) -> list[tuple[str, Spot]]:
@@ -84,7 +71,7 @@ def game_formulas(game: Objective, labels: tuple[str, ...], method: str) -> list
     (class, text)."""
     told = []
     for kind in type(game).__mro__:
-        found = labelled(inspect.cleandoc(kind.__doc__ or "")) if issubclass(kind, Objective) else {}
+        found = docpages.paragraphs(kind) if issubclass(kind, Objective) else {}
         told += [(kind.__name__, found[label]) for label in labels if label in found]
         if method in vars(kind):
             break

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 import numpy as np
-from tqdm import tqdm
 
 from minigan import parallel
 from minigan.device import CPU, Array, Device, to_host
@@ -79,6 +78,8 @@ class Extractor:
 
         TypeError, ValueError: these are no images; NonFiniteSamples: they hold a NaN or an infinity.
         """
+        from tqdm import tqdm  # here: slow to import
+
         images = checked_images(images)
         tick = 0.2 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
         starts, parts, hidden = range(0, len(images), self.batch), [], progress is None

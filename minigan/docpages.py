@@ -1,0 +1,63 @@
+"""Docpages: what the docstrings of layers and objectives state, paragraph by paragraph.
+
+A labelled paragraph has its label in the first 12 columns and its text behind them; further lines of the text are
+indented by 12 columns. "D, G" labels the text as that of both.
+
+    Forward     y = x W + b
+    D, G        L = mean of both
+                over all samples
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Collection
+
+INDENT = 12  # columns of a label
+
+
+def text(kind: type) -> str:
+    """The docstring of a class, without the indentation of the code around it."""
+    return inspect.cleandoc(kind.__doc__ or "")
+
+
+def idea(kind: type) -> str:
+    """Its first line."""
+    return text(kind).partition("\n")[0]
+
+
+def paragraphs(kind: type) -> dict[str, str]:
+    """The labelled paragraphs of a class, label to text."""
+    return labelled(text(kind))
+
+
+def shared_paragraphs(kind: type, labels: Collection[str]) -> dict[str, str]:
+    """Those that a module states for all its classes, such as dx = f'(x) · dy, in the indented lines of its docstring.
+
+    The module of the class, or the nearest one of its bases, that has one of these labels; empty where none has.
+    """
+    for base in kind.__mro__:
+        lines = (sys.modules[base.__module__].__doc__ or "").splitlines()
+        indented = "\n".join(line for line in lines if line.startswith("    "))
+        found = labelled(inspect.cleandoc("\n" + indented))
+        if found.keys() & set(labels):
+            return found
+    return {}
+
+
+def labelled(page: str) -> dict[str, str]:
+    """The labelled paragraphs of a text, label to text."""
+    found: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in page.splitlines():
+        label, rest = line[:INDENT], line[INDENT:]
+        if rest and re.fullmatch(r"\w[\w, ]* {2}", label):
+            current = [rest]
+            found |= dict.fromkeys(label.strip().split(", "), current)
+        elif rest and not label.strip():
+            current.append(rest)
+        elif line:
+            current = []
+    return {label: "\n".join(lines) for label, lines in found.items()}
