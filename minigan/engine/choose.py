@@ -1,57 +1,85 @@
-"""Players: the two networks as a run's threads play them."""
+"""choose: the networks of a run in the forms that use its threads best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from minigan.device import Array
-
-from minigan.engine.pair import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
+from minigan.engine.fuse import fused
+from minigan.engine.pair import OneBatch, SideBySide, couples, side_by_side
 from minigan.engine.sharded import Sharded
+from minigan.engine.shared_layers import without_form
 from minigan.engine.split import is_large, split
 from minigan.engine.team import Team
-from minigan.layers import Conv2d, ConvTranspose2d, Layer
-from minigan.training.config import Config
-from minigan.training.state import State
-from minigan.training.steps import discriminator_step
+from minigan.layers import Layer
 
 
-class Players:
-    """How a run uses its threads, which follows from its networks. BLAS runs on one thread in each of them.
+@dataclass(frozen=True)
+class Chosen:
+    """What a run computes with.
 
-    Convolutions              a team shares the rows of every batch
+    networks  by the same names as given to `choose`, for training steps
+    team      the threads, for the optimizers' `workers`; None where one thread is enough
+    notes     sentences for people: where threads cannot be used, why, and what happens instead
+    """
+
+    networks: dict[str, Layer]
+    team: Team | None
+    notes: tuple[str, ...]
+
+
+def choose(networks: Mapping[str, Layer], *, threads: int, batch_size: int, on_cpu: bool) -> Chosen:
+    """Faster forms of the networks: each is a Layer with the same parameters, buffers and names.
+
+    Threads follow from the networks; BLAS runs on one thread in each of them.
+
+    convolutions              a team shares the rows of every batch
     large, fully connected    a team splits the products
     else                      there is not enough to do for more than one thread
 
-    The team also shares the updates of the parameters. A D that looks at every sample alone gets real and generated
-    ones in one batch; one that looks at its batch gets both at the same time, in the two halves of a team.
+    Everywhere, batch norms are computed together with their activations. Two batches become one where nothing couples
+    the rows of a batch; where only batch norm does, each half of a team computes one of them. Layers are asked for
+    `couples` and `draws` alone. One that couples or draws, and has no form for threads (`shared_layers.py`), gets whole
+    batches on one thread.
 
-    D, G      the networks for the steps
-    d_step    D's step: Algorithm 1 as it stands, or a short cut
+    Call it when the arrays are where they are to stay. Conditions are bound afterwards: chosen.networks["D"].given(c).
     """
+    forms = {name: fused(network) for name, network in networks.items()}
+    if not on_cpu:
+        return Chosen(forms, None, ())
+    convolve = any(_convolves(network) for network in forms.values())
+    enough = convolve or any(is_large(layer) for network in forms.values() for layer in network.walk())
+    size = min(threads, batch_size)
+    if size == 1 or not enough:
+        return Chosen({name: on_one_thread(network) for name, network in forms.items()}, None, ())
+    team = Team(size)
+    if not convolve:
+        return Chosen({name: on_one_thread(split(network, team)) for name, network in forms.items()}, team, ())
+    notes = tuple(_note(name, network) for name, network in forms.items() if without_form(network))
+    return Chosen({name: by_rows(network, team) for name, network in forms.items()}, team, notes)
 
-    D: Layer
-    G: Layer
-    d_step: Callable[..., Array]
 
-    def __init__(self, config: Config, state: State) -> None:
-        self.D, self.G, self.d_step = state.D, state.G, discriminator_step
-        if config.device == "cpu":
-            if sees_each_alone(state.D) and state.objective.fakes == 1:
-                self.d_step = discriminator_step_in_one_batch
-            if config.threads > 1:
-                self._gather(Team(min(config.threads, config.batch_size)), state)
-        if config.same_noise:
-            self.G = OnePainting(self.G)
+def on_one_thread(network: Layer) -> Layer:
+    """The network for whole batches; two of them become one where nothing couples their rows."""
+    return network if couples(network) else OneBatch(network)
 
-    def _gather(self, team: Team, state: State) -> None:
-        layers = [*state.D.walk(), *state.G.walk()]
-        if any(isinstance(layer, Conv2d | ConvTranspose2d) for layer in layers):
-            self.D, self.G = Sharded(state.D, team), Sharded(state.G, team)
-            if self.d_step is discriminator_step and SideBySide.suits(state.D, team):
-                self.d_step = SideBySide(state.D, team).discriminator_step
-        elif any(is_large(layer) for layer in layers):
-            self.D, self.G = split(state.D, team), split(state.G, team)
-        else:
-            return
-        state.d_optimizer.workers = state.g_optimizer.workers = team
+
+def by_rows(network: Layer, team: Team) -> Layer:
+    """The network for a team that shares the rows of a batch, or for one thread where a layer has no form for it."""
+    if without_form(network):
+        return on_one_thread(network)
+    shared = SideBySide(network, team) if side_by_side(network, team) else Sharded(network, team)
+    return on_one_thread(shared)
+
+
+def _convolves(network: Layer) -> bool:
+    """Has it a convolution's weight? These have four axes, (KH, KW, C, O)."""
+    return any(param.ndim == 4 for _, param in network.named_params())
+
+
+def _note(name: str, network: Layer) -> str:
+    layers = sorted({type(layer).__name__ for layer in without_form(network)})
+    return (
+        f"{name} computes whole batches on one thread, the others share only the updates of its weights: "
+        f"{' and '.join(layers)} couples the samples of a batch or draws, and has no form for threads"
+    )

@@ -14,15 +14,17 @@ Memo = dict[int, Any]  # what stands for what, by id, as copy.deepcopy has it
 def twin(network: Layer, stand_in: Callable[[Layer, Memo], Layer | None], own_buffers: bool = True) -> Layer:
     """A copy whose parameters are the network's own arrays, and its random generators; `own_buffers`: its buffers too.
 
-    stand_in(layer, memo) makes the layer that stands for `layer`, or None: a copy does. `memo` tells which arrays are
-    kept.
+    stand_in(layer, memo) makes the layer that stands for `layer`, or None: a copy does. `memo` holds the arrays that
+    are kept.
     """
-    memo: Memo = {id(array): array for _, array in network.named_params()}
-    if own_buffers:
-        memo |= {id(array): array for _, array in network.named_buffers()}
-    for layer in network.walk():
+    memo: Memo = {}
+    for layer in network.walk():  # every layer: a user's composite may not name the arrays of its parts
+        memo |= {id(array): array for _, array in layer.named_params()}
+        if own_buffers:
+            memo |= {id(array): array for _, array in layer.named_buffers()}
         if layer.draws:
             memo[id(layer.rng)] = layer.rng
+    for layer in network.walk():
         other = stand_in(layer, memo)
         if other is not None:
             memo[id(layer)] = other

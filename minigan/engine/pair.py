@@ -1,123 +1,188 @@
-"""Short cuts around Algorithm 1: one batch for D instead of two, or two at the same time; one painting for D and G."""
+"""Two batches at once, real and generated: in one batch, or each by half of a team. And one generation for two steps.
+
+Each is a network with a `forward_pair` of its own (or a memory), to be used in the place of the one it was made of.
+"""
 
 from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from minigan.device import Array
-
-from minigan.engine.sharded import copy_buffers, replica, shares
+from minigan.engine.fuse import BatchNormReLU
+from minigan.engine.sharded import Sharded, buffer_pairs, given_rows, join_conditions, replica, shares, update
 from minigan.engine.team import Team
-from minigan.layers import BatchNorm, Dropout, Layer, accumulate
+from minigan.layers import BatchNorm, Layer, accumulate
 from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
-from minigan.objectives import Objective
-from minigan.training.steps import Optimizer
 
 
-def discriminator_step_in_one_batch(
-    D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, real: Array, z: Array
-) -> Array:
-    """`steps.discriminator_step` for a D that looks at every sample alone: [a, b] = D([x, G(z)]).
+class OneBatch(Around):
+    """A network in which nothing couples the rows of a batch: two batches of equal length go through it as one.
 
-    Products with twice the rows take less than twice the time, and weights are read once. Where D draws random numbers
-    (dropout), it draws others than in two passes.
-    """
-    fake, _ = G.forward(z)
-    ab, cache = D.forward(np.concatenate([real, fake]))
-    loss, da, db = objective.d_loss(ab[: len(real)], ab[len(real) :])
-    grads: Grads = {}
-    D.backward(np.concatenate([da, db]), cache, grads, need_dx=False)
-    if objective.penalty is not None:
-        loss = loss + objective.penalty(D, real, fake, grads)
-    optimizer.step(grads)
-    objective.after_d_update(D)
-    return loss
-
-
-def sees_each_alone(D: Layer) -> bool:
-    """Is D's output for a sample the same whatever else is in the batch, and its state untouched by a pass?"""
-    return not any(layer.buffers for layer in D.walk())
-
-
-class SideBySide:
-    """D's step with real and generated samples at the same time: half of a team takes each.
-
-    For a D whose batch norm sums over all rows of its batch, and whose passes leave nothing but running statistics:
-    in two halves it meets half as many threads, with two threads none. Algorithm 1 moves a running statistic r twice,
-    first by the real batch, then by the generated one: r ← r + μ (s - r). Both halves begin at r, and find r' and r'';
-    one after the other they would have found r'' + (1 - μ) (r' - r).
+    Products with twice the rows take less than twice the time, and weights are read once. Where it draws random numbers
+    (dropout), it draws others than in two passes. Batches of different lengths stay apart.
     """
 
-    def __init__(self, D: Layer, team: Team) -> None:
-        self.D, self.team, self.half = D, team, team.size // 2
-        sides = [team.part(self.half) for _ in range(2)]
-        self.replicas = [replica(D, side, rank, own=False) for side in sides for rank in range(self.half)]
+    def __init__(self, network: Layer) -> None:
+        if couples(network):
+            raise ValueError(f"a layer in {network} couples the rows of a batch: two batches cannot become one")
+        super().__init__(network)
+        self._unbound: tuple[Layer, Any, bool] | None = None  # the network, its condition, and whether that is wanted
 
-    @staticmethod
-    def suits(D: Layer, team: Team) -> bool:
-        """Can the team be halved, and does nothing but batch norm look beyond a sample?"""
-        layers = list(D.walk())
-        plain = all(type(layer) is BatchNorm or not layer.buffers for layer in layers)
-        return team.size % 2 == 0 and plain and not any(isinstance(layer, Dropout) for layer in layers)
+    def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
+        if len(x1) != len(x2):
+            y1, y2, caches = self.network.forward_pair(x1, x2)
+            return y1, y2, (None, caches)
+        joint = self._joint()
+        y, cache = joint.forward(np.concatenate([x1, x2]))
+        return y[: len(x1)], y[len(x1) :], (joint, cache)
 
-    def discriminator_step(
-        self, D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, real: Array, z: Array
-    ) -> Array:
-        """`steps.discriminator_step`; D is the network this was made for, or the same shared by the team."""
-        fake, _ = G.forward(z)
-        a, b, caches = self._forward(real, fake)
-        loss, da, db = objective.d_loss(a, b)
-        grads = self._backward(da, db, caches)
-        if objective.penalty is not None:
-            loss = loss + objective.penalty(D, real, fake, grads)
-        optimizer.step(grads)
-        objective.after_d_update(D)
-        return loss
+    def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
+        joint, cache = caches
+        if joint is None:
+            return self.network.backward_pair(dy1, dy2, cache, grads)
+        own: Grads = {}
+        joint.backward(np.concatenate([dy1, dy2]), cache, own, need_dx=False)
+        if self._unbound is not None:
+            add_halves(own)
+        accumulate(grads, own)
 
-    def _forward(self, real: Array, fake: Array) -> tuple[Array, Array, list[Cache]]:
-        parts = [x[rows] for x in (real, fake) for rows in shares(x, self.half)]
-        for one in self.replicas:
-            copy_buffers(self.D, one)
-        ys, caches = zip(*self.team.run(lambda rank: self.replicas[rank].forward(parts[rank])), strict=True)
-        self._move_buffers()
-        return np.concatenate(ys[: self.half]), np.concatenate(ys[self.half :]), list(caches)
+    def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> OneBatch:
+        """As in Layer; the condition is that of both batches."""
+        bound = copy.copy(self)
+        bound.network = self.network.given(condition, wanted=wanted, towards=towards)
+        bound._unbound = self.network, condition, wanted
+        return bound
 
-    def _move_buffers(self) -> None:
-        sides = (self.D, self.replicas[0], self.replicas[self.half])
-        for layer, seen_real, seen_fake in zip(*(side.walk() for side in sides), strict=True):
-            for name in layer.buffers:
-                r, r1, r2 = (getattr(one, name) for one in (layer, seen_real, seen_fake))
-                r[...] = r2 + (1 - layer.momentum) * (r1 - r)
+    def _joint(self) -> Layer:
+        """The network for both batches as one: its condition stands twice."""
+        if self._unbound is None:
+            return self.network
+        network, condition, wanted = self._unbound
+        return network.given(np.concatenate([condition, condition]), wanted=wanted)
 
-    def _backward(self, da: Array, db: Array, caches: list[Cache]) -> Grads:
-        parts = [d[rows] for d in (da, db) for rows in shares(d, self.half)]
+
+class SideBySide(Sharded):
+    """A network shared by a team that, of two batches, computes both at the same time, each with half of its threads.
+
+    For batch norm, which sums over all rows of its batch: in two halves it waits for half as many threads, with two
+    threads for none. Two passes move a running statistic r twice: r ← r + μ (s - r), first by the first batch, then by
+    the second. Both halves start at r, and end at r' and r''; one after the other they end at r'' + (1 - μ) (r' - r).
+    """
+
+    def __init__(self, network: Layer, team: Team) -> None:
+        if not side_by_side(network, team):
+            raise ValueError(f"two batches cannot be computed side by side by {network} and {team.size} threads")
+        super().__init__(network, team)
+        self.half = team.size // 2
+        exchanges = [team.exchange_of(self.half) for _ in range(2)]
+        self.halves = [
+            replica(network, exchange, rank, own=False) for exchange in exchanges for rank in range(self.half)
+        ]
+        self._half_buffers = buffer_pairs(network, self.halves)
+
+    def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
+        parts = [x[rows] for x in (x1, x2) for rows in shares(x, self.half)]
+        update(self._half_buffers)
+        results = self.team.run(lambda rank: self.halves[rank].forward(parts[rank]))
+        ys, caches = zip(*results, strict=True)
+        self._move_running()
+        return np.concatenate(ys[: self.half]), np.concatenate(ys[self.half :]), caches
+
+    def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
+        parts = [dy[rows] for dy in (dy1, dy2) for rows in shares(dy, self.half)]
         own: list[Grads] = [{} for _ in parts]
-        self.team.run(lambda rank: self.replicas[rank].backward(parts[rank], caches[rank], own[rank], need_dx=False))
-        grads, *others = own
-        for more in others:
+        self.team.run(lambda rank: self.halves[rank].backward(parts[rank], caches[rank], own[rank], need_dx=False))
+        if self.wanted:
+            join_conditions(own[: self.half])
+            join_conditions(own[self.half :])
+        for more in own:
             accumulate(grads, more)
-        return grads
+
+    def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Self:
+        """As in Layer; the condition is that of both batches."""
+        bound = super().given(condition, wanted=wanted, towards=towards)
+        sides = self.halves[: self.half], self.halves[self.half :]
+        bound.halves = [layer for side in sides for layer in given_rows(side, condition, wanted, towards)]
+        return bound
+
+    def _move_running(self) -> None:
+        sides = (self.network, self.halves[0], self.halves[self.half])
+        for layer, first, second in zip(*(side.walk() for side in sides), strict=True):
+            if isinstance(layer, BatchNorm):
+                for name in layer.buffers:
+                    r, r1, r2 = (getattr(one, name) for one in (layer, first, second))
+                    r[...] = r2 + (1 - layer.momentum) * (r1 - r)
 
 
-class OnePainting(Around):
-    """A generator that paints the same noise once: for D's step, and then for its own, which finds it unchanged.
+class OneGeneration(Around):
+    """A generator that computes the same noise once: for D's step, and then for its own, where it is unchanged.
 
-    Told by the noise being the very same array. What was painted is forgotten when G is asked for gradients, because
-    its parameters are about to move.
+    The noise is the same if it is the very same array, under the very same condition. The result is dropped when G
+    computes its gradients, because its parameters are about to move.
     """
 
     def __init__(self, network: Layer) -> None:
         super().__init__(network)
-        self._painted: tuple[Array, tuple[Array, Cache]] | None = None
+        self._memory = Memory()  # shared by all that `given` returns
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         if not train:
             return self.network.forward(x, train)
-        if self._painted is None or self._painted[0] is not x:
-            self._painted = x, self.network.forward(x, train)
-        return self._painted[1]
+        memory = self._memory
+        if memory.network is not self.network or memory.x is not x:
+            memory.result = self.network.forward(x, train)
+            memory.network, memory.x = self.network, x
+        return memory.result
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        self._painted = None
+        self._memory.network = self._memory.x = self._memory.result = None
         return self.network.backward(dy, cache, grads, need_dx)
+
+    def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> OneGeneration:
+        """As in Layer; the same object again for the same condition as the last time."""
+        asked = self.network, condition, wanted, towards
+        memory = self._memory
+        if memory.bound is None or not all(a is b for a, b in zip(memory.asked, asked, strict=True)):
+            bound = copy.copy(self)
+            bound.network = self.network.given(condition, wanted=wanted, towards=towards)
+            memory.asked, memory.bound = asked, bound
+        return memory.bound
+
+
+@dataclass
+class Memory:
+    """The last forward pass of a generator, and the last condition that was bound to it."""
+
+    network: Layer | None = None
+    x: Any = None
+    result: Any = None
+    asked: tuple[Any, ...] = ()
+    bound: Any = None
+
+
+def couples(network: Layer) -> bool:
+    """Does a layer in the network couple the rows of a batch?"""
+    return any(layer.couples for layer in network.walk())
+
+
+def side_by_side(network: Layer, team: Team) -> bool:
+    """Can the team be halved, and is batch norm all that couples? Its running statistics follow from two passes at the
+    same time, but masks are drawn one after the other."""
+    layers = list(network.walk())
+    only = all(type(layer) in (BatchNorm, BatchNormReLU) for layer in layers if layer.couples)
+    return team.size % 2 == 0 and only and not any(layer.draws for layer in layers)
+
+
+def add_halves(grads: Grads) -> None:
+    """Add the two halves of a condition that stood twice: of its gradients, which have rows as it has."""
+    for name, value in grads.items():
+        if isinstance(value, dict):
+            add_halves(value)
+        elif name == "condition":
+            n = len(value) // 2
+            grads[name] = value[:n] + value[n:]

@@ -1,7 +1,7 @@
-"""The layers that look across a team: each is its page's layer for one thread's rows, and meets the other threads.
+"""Forms for threads: layers that need more than their own rows of the batch, for one thread of a team.
 
-They are members of a replica (`sharded.py`): thread `rank` of a circle holds one, and all of them run the same calls
-in the same order. Parameters are the page's own arrays.
+Each is its page's layer for the rows of thread `rank`, and exchanges values with the same layer in the other threads.
+All threads make the same calls in the same order. Parameters are the page's own arrays.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.engine.team import Circle
-from minigan.layers import BatchNorm, Dropout, Layer
+from minigan.engine.copies import Memo
+from minigan.engine.fuse import BatchNormReLU
+from minigan.engine.team import Exchange
+from minigan.layers import BatchNorm, Dropout, Layer, SpectralNorm
 from minigan.layers.layer import Cache, Grads, any_shape
 
 T = TypeVar("T")
 
 
-class _Member:
-    """A layer's place in a circle."""
+class _Shared:
+    """A layer for one of several threads."""
 
-    circle: Circle
+    exchange: Exchange
     rank: int
 
-    def join(self, page: Layer, circle: Circle, rank: int, memo: dict[int, Any]) -> None:
-        """Become `page`, whose arrays are copied or shared as `memo` says, at this place."""
+    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+        """As `page`, whose arrays are copied, or shared where they are in `memo`."""
         vars(self).update(copy.deepcopy(vars(page), memo))
-        self.circle, self.rank = circle, rank
+        self.exchange, self.rank = exchange, rank
 
     def gather(self, value: T) -> list[T]:
-        return self.circle.gather(self.rank, value)
+        return self.exchange.gather(self.rank, value)
 
     def from_the_first(self, make: Callable[[], Array]) -> Array:
         """What the first thread makes, in every thread."""
@@ -42,26 +44,19 @@ class _Member:
         return made
 
 
-class SharedBatchNorm(_Member, BatchNorm):
-    """Batch norm with the moments and means of all threads' rows: the page's formulas, its sums being sums over the
-    team. dweight and dbias are those of its own rows."""
-
-    def __init__(self, page: BatchNorm, circle: Circle, rank: int, memo: dict[int, Any]) -> None:
-        self.join(page, circle, rank, memo)
+class SharedBatchNorm(_Shared, BatchNorm):
+    """Batch norm with the moments and means of all threads' rows: the page's formulas, where sums run over the team.
+    dweight and dbias are those of its own rows."""
 
     def _batch_moments(self, x: Array) -> tuple[Array, Array]:
         m = x.size // self.num_features
         parts = self.gather((m, *kernels.moments(x)))
         M = sum(m for m, _, _ in parts)
-        if M < 2:
-            raise ValueError(
-                f"{self}: a batch of {M} values per channel has no variance; use more samples or train=False"
-            )
+        self._refuse_one_value(M)
         mean = sum(m / M * mean for m, mean, _ in parts)
         var = sum(m / M * (var + (part - mean) ** 2) for m, part, var in parts)
         mean, var = mean.astype(x.dtype), var.astype(x.dtype)
-        self.running_mean += self.momentum * (mean - self.running_mean)
-        self.running_var += self.momentum * (var * (M / (M - 1)) - self.running_var)
+        self._move_running(mean, var, M)
         return mean, var
 
     def _means(self, sums: Grads, x: Array) -> tuple[Array, Array]:
@@ -94,17 +89,36 @@ class SharedBatchNorm(_Member, BatchNorm):
         return scale * P(ddx), dx, {"weight": rstd * own}
 
 
-class SharedDropout(_Member, Dropout):
-    """Dropout with the mask that one thread would have drawn: the first draws it, for everybody's rows."""
+class SharedBatchNormReLU(BatchNormReLU, SharedBatchNorm):
+    """Both at once: what BatchNormReLU asks of batch norm is asked of the shared one."""
 
-    def __init__(self, page: Dropout, circle: Circle, rank: int, memo: dict[int, Any]) -> None:
-        self.join(page, circle, rank, memo)
+    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+        SharedBatchNorm.__init__(self, page, exchange, rank, memo)
+
+
+class SharedDropout(_Shared, Dropout):
+    """Dropout with the mask that one thread would have drawn: the first draws it, for the rows of all."""
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, any_shape, "any shape")
         if not train or self.p == 0:
             return x, None
         counts = self.gather(len(x))
-        start, everybodys = sum(counts[: self.rank]), np.empty_like(x, shape=(sum(counts), *x.shape[1:]))
-        mask = self.from_the_first(lambda: kernels.dropout_mask(everybodys, self.p, self.rng))[start : start + len(x)]
+        start, whole = sum(counts[: self.rank]), np.empty_like(x, shape=(sum(counts), *x.shape[1:]))
+        mask = self.from_the_first(lambda: kernels.dropout_mask(whole, self.p, self.rng))[start : start + len(x)]
         return mask * x, mask
+
+
+# Of layers that couple or draw, those that a team can share, by their exact class: a subclass may compute something
+# else. None: an ordinary copy for each thread. SpectralNorm's iteration depends on the weights alone.
+FORMS: dict[type[Layer], type[_Shared] | None] = {
+    BatchNorm: SharedBatchNorm,
+    BatchNormReLU: SharedBatchNormReLU,
+    Dropout: SharedDropout,
+    SpectralNorm: None,
+}
+
+
+def without_form(network: Layer) -> list[Layer]:
+    """The layers in a network for which a team cannot share the rows of a batch."""
+    return [layer for layer in network.walk() if (layer.couples or layer.draws) and type(layer) not in FORMS]

@@ -1,7 +1,8 @@
 """A network whose large fully connected layers are split: a team makes each product, every thread some columns of it.
 
 By rows of the batch, as in `sharded.py`, every thread would read all weights for a few rows. Here the caller's thread
-runs the network, and the others join it for the products, which are nearly all that there is to do.
+runs the network, and the others join it for the products, which are nearly all that there is to do. Every layer gets
+whole batches, so that layers which couple their rows need no form for threads.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ class SplitLinear(Linear):
 
 def split(network: Layer, team: Team) -> Layer:
     """The network, with its own parameters and buffers, its large layers split over the team."""
-    wrapped = {id(layer.layer) for layer in network.walk() if isinstance(layer, SpectralNorm)}  # they are its own affair
+    # SpectralNorm computes with a copy of its layer that has another weight.
+    wrapped = {id(layer.layer) for layer in network.walk() if isinstance(layer, SpectralNorm)}
 
     def part(layer: Layer, memo: Memo) -> Layer | None:
         if isinstance(layer, Linear) and is_large(layer) and id(layer) not in wrapped:

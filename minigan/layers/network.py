@@ -1,4 +1,4 @@
-"""Network: layers in a row, and the three sweeps of backprop."""
+"""Network: layers in a row, and the three passes of backpropagation."""
 
 from __future__ import annotations
 
@@ -6,86 +6,78 @@ from collections.abc import Iterator
 from typing import Any
 
 from minigan.device import Array
-from minigan.layers.activations import LeakyReLU
-from minigan.layers.batchnorm import BatchNorm
 from minigan.layers.composite import Numbered
 from minigan.layers.layer import Cache, Grads, Layer
 
 
 class Network(Numbered):
-    """The layers' functions one after the other: y = f_n(... f_2(f_1(x))). Itself a layer, so that networks nest.
+    """The layers one after the other: y = f_n(... f_2(f_1(x))). Itself a layer, so networks nest.
 
-    Forward     x ──► ──► ──► y             leaves the caches
+    Forward     x ──► ──► ──► y             each layer returns a cache
     Backward    dx ◄── ◄── ◄── dy           the chain rule, layer by layer
-    Twice       ddx ──► ──► ──► ddy         goes up through what the backward sweep was made of; what each layer
-                    ◄── ◄── ◄──             owes its own input then goes home the ordinary way (a sweep that is
-                                            skipped where every layer is piecewise linear)
+    Twice       ddx ──► ──► ──► ddy         the second-order pass: the gradient of what Backward
+                    ◄── ◄── ◄──             computed. Each curved layer also contributes a gradient
+                                            to its own input; an ordinary backward pass carries
+                                            these contributions down. (Where every layer is
+                                            piecewise linear there are none, and no pass is made.)
 
-    Names       A parameter's name is its layer's place and its own name: "3.weight". The same names are the
-                optimizer's keys and the checkpoint's. `grads` nests as the layers nest: {"3": {"weight": ...}}.
-    Pairs       A batch norm takes the ReLU behind it along, forward and backward: a matter of speed, the numbers are
-                the same. The other sweeps go layer by layer.
-    Cache       The layers' caches, in order.
+    Names       A parameter's name is its layer's place and its own name: "3.weight". Optimizers and
+                checkpoints use the same names. `grads` nests as the layers nest:
+                {"3": {"weight": ...}}.
+    Cache       The layers' caches, in order, because every layer's backward pass needs its own.
     Source      Rumelhart, Hinton & Williams 1986; "Twice": Drucker & Le Cun 1992, and derived here.
     """
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         caches: list[Cache] = []
-        for _, part in self._parts():
-            if isinstance(part, Layer):
-                x, cache = part.forward(x, train)
-                caches.append(cache)
-            else:
-                norm, relu = part
-                x, cache = norm.forward(x, train, relu.negative_slope)
-                caches += [cache, x]  # the cache of a leaky ReLU is what it gives
+        for layer in self.layers:
+            x, cache = layer.forward(x, train)
+            caches.append(cache)
         return x, caches
 
-    def backward(self, dy: Array, caches: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        for i, part in reversed(list(self._parts())):
-            own, need = None if grads is None else grads.setdefault(str(i), {}), need_dx or i > 0
-            if isinstance(part, Layer):
-                dy = part.backward(dy, caches[i], own, need)
-            else:
-                norm, relu = part
-                g = relu.input_grad(dy, caches[i + 1])
-                dy = norm.backward(g, caches[i], own, need, out=g)
+    def backward(
+        self,
+        dy: Array,
+        caches: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
+    ) -> Array | None:
+        for i, layer, cache in self._downwards(caches):
+            inner = None if grads is None else grads.setdefault(str(i), {})
+            dy = layer.backward(dy, cache, inner, need_dx or i > 0)
         return dy
 
-    def _parts(self) -> Iterator[tuple[int, Layer | tuple[BatchNorm, LeakyReLU]]]:
-        """The place of each layer, and the layer or the pair that begins there."""
-        rows = enumerate(zip(self.layers, (*self.layers[1:], None), strict=True))
-        for i, (layer, after) in rows:
-            if isinstance(layer, BatchNorm) and layer.takes_along(after):
-                next(rows)
-                yield i, (layer, after)
-            else:
-                yield i, layer
-
     def traced_backward(self, dy: Array, caches: Cache) -> tuple[Array, Any]:
-        """dx, and the trace: what reached each layer, in the layers' order."""
+        """dx, and the trace: the gradient that reached each layer, in the layers' order."""
         trace = []
         for _, layer, cache in self._downwards(caches):
             dy, seen = layer.traced_backward(dy, cache)
             trace.append(seen)
         return dy, trace[::-1]
 
-    def double_backward(self, ddx: Array, dy: Any, caches: Cache) -> tuple[Array, Array | None, Grads]:
-        """As in Layer; `dy` is the trace of a traced backward, or dy itself, which is then traced here."""
+    def double_backward(
+        self,
+        ddx: Array,
+        dy: Any,
+        caches: Cache,
+    ) -> tuple[Array, Array | None, Grads]:
+        """As in Layer; `dy` is the trace of a traced backward, or dy itself, then traced here."""
         trace = dy if isinstance(dy, list) else self.traced_backward(dy, caches)[1]
         grads: Grads = {}
-        owed = []
+        contributions = []  # of each layer to its own input; None where it is piecewise linear
         for i, (layer, seen, cache) in enumerate(zip(self.layers, trace, caches, strict=True)):
             ddx, dx, grads[str(i)] = layer.double_backward(ddx, seen, cache)
-            owed.append(dx)
-        home = None
+            contributions.append(dx)
+        total = None
         for i, layer, cache in self._downwards(caches):
-            if home is not None:
-                home = layer.backward(home, cache, grads[str(i)])
-            if owed[i] is not None:
-                home = owed[i] if home is None else home + owed[i]
-        return ddx, home, grads
+            if total is not None:
+                total = layer.backward(total, cache, grads[str(i)])
+            own = contributions[i]
+            if own is not None:
+                total = own if total is None else total + own
+        return ddx, total, grads
 
     def _downwards(self, caches: Cache) -> Iterator[tuple[int, Layer, Cache]]:
+        """The place of each layer, the layer and its cache, from the last to the first."""
         rows = list(zip(range(len(self.layers)), self.layers, caches, strict=True))
         return reversed(rows)
