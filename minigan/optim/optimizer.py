@@ -123,7 +123,7 @@ class Optimizer:
         if kernels.fusible(*self.params.values()):
             if self._clock is None:
                 self._clock = Clock(next(iter(self.params.values())))
-            self._clock.tell(self.t, self.t if self.average is None else self.average.t, self.lr)
+            self._clock.send(self.t, self.t if self.average is None else self.average.t, self.lr)
 
     def _fuses_average(self) -> bool:
         return vars(type(self)).get("fused_average", False)
