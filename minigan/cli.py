@@ -14,10 +14,10 @@ from minigan.atomic import replacing
 from minigan.exchange import command as exchange
 from minigan.explain import command as explaining
 from minigan.report import command as reporting
-from minigan.runs.friendly import mended
+from minigan.runs.friendly import friendly_errors
 from minigan.scoring import command as scoring
-from minigan.scoring.saved_generator import Painter
-from minigan.training.config import RECIPE
+from minigan.scoring.saved_generator import SavedGenerator
+from minigan.training.config import SYSTEMS, Config
 from minigan.training.flags import add_flags
 from minigan.training.trainer import Trainer
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for add in adders:
         add(commands)
     flags = parser.parse_args(arguments)
-    with mended(f"minigan {flags.command}"):
+    with friendly_errors(f"minigan {flags.command}"):
         return flags.act(flags)
 
 
@@ -52,12 +52,14 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 example: minigan train --model dcgan --objective wgan-gp --data fashion-mnist --epochs 5"""
     parser = commands.add_parser("train", help="train a GAN", description=text, formatter_class=RAW)
+    what = "what is trained (default gan: one generator, one discriminator)"
+    parser.add_argument("system", nargs="?", choices=SYSTEMS, default=argparse.SUPPRESS, help=what)
     add_flags(parser)
     parser.set_defaults(act=_train)
 
 
 def _train(flags: argparse.Namespace) -> int:
-    trainer = Trainer.from_flags(flags, RECIPE)
+    trainer = Trainer.from_flags(flags, Config())
     trainer.introduce()
     trainer.train()
     print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.folder}")
@@ -89,13 +91,13 @@ def _sample(flags: argparse.Namespace) -> int:
     suffix = flags.out.suffix.lower()
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
-    painter = Painter(flags.run, best=flags.best, on=flags.device)
-    samples = painter(flags.n, flags.seed)
+    generator = SavedGenerator(flags.run, best=flags.best, on=flags.device)
+    samples = generator(flags.n, flags.seed)
     if suffix == ".png":
         _save_picture(flags.out, samples)
     else:
         _save_arrays(flags.out, samples[..., 0] if samples.shape[-1] == 1 else samples)
-    print(f"{flags.out}: {flags.n} samples from {painter.path}")
+    print(f"{flags.out}: {flags.n} samples from {generator.path}")
     return 0
 
 

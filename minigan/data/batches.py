@@ -15,17 +15,18 @@ class Batches:
         batch  |--- 0 ---|--- 1 ---|--- 2 ---|--- 3 ---|       always full, over the end of an epoch if need be
 
     So a run that resumes at step i sees what it would have seen, and every sample appears once in every epoch.
+    Two data sets of one run are shuffled independently by two names of `stream`.
     Raises ValueError for a batch size below 1 or above the size of the data set.
     """
 
-    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int, stream: str = "order") -> None:
         if batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {batch_size}")
         if batch_size > len(dataset):
             raise ValueError(f"{dataset.name} has {len(dataset)} samples, too few for one batch of {batch_size}")
         self.dataset = dataset
         self.batch_size = batch_size
-        self._streams = Streams(seed)
+        self._streams, self._stream = Streams(seed), stream
         self._cached = 0, self._permutation(0)
 
     @property
@@ -55,4 +56,4 @@ class Batches:
         return order
 
     def _permutation(self, epoch: int) -> np.ndarray:
-        return self._streams.at("order", epoch).permutation(len(self.dataset))
+        return self._streams.at(self._stream, epoch).permutation(len(self.dataset))

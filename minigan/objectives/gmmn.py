@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from minigan.device import Array
@@ -87,20 +87,3 @@ class GMMN(Objective):
 
     def critic(self) -> dict[str, Any]:
         return {"output": self.output} | ({"features": self.features} if self.output == "codes" else {})
-
-    def prepare(self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]) -> Iterator[None]:
-        """Train the autoencoder D on the real batches: D.encoder (N, ...) -> codes, D.decoder codes -> (N, ...)."""
-        for _ in range(self.passes):
-            for x in batches():
-                optimizer.step(reconstruction_grads(D, x))
-                yield
-
-
-def reconstruction_grads(D: Any, x: Array) -> dict[str, Any]:
-    """Gradients of L = mean (decoder(encoder(x)) - x)² over all numbers, as D's parameters are named."""
-    codes, encoded = D.encoder.forward(x)
-    rec, decoded = D.decoder.forward(codes)
-    grads: dict[str, Any] = {"encoder": {}, "decoder": {}}
-    dcodes = D.decoder.backward(2 / x.size * (rec - x), decoded, grads["decoder"])
-    D.encoder.backward(dcodes, encoded, grads["encoder"], need_dx=False)
-    return grads

@@ -1,7 +1,8 @@
 """Checkpoints: all that a run needs to go on, in one file of arrays (minigan/arrays.py), whole or absent.
 
-Version 3, now     the header has "kind", "version" and "config", the shapes and data types of all arrays, and a digest
-Version 2          the header has "version" and the number of arrays; still read
+Version 4, now     arrays are named after their player: "D/0.weight", "D_optimizer/m/0.weight", "G_average/0.weight"
+Version 3          had "d_optimizer/", "average/" and "objective/" in their place; read, and renamed
+Version 2          as 3, but its header has the number of arrays and no digest; read as well
 Version 1          counted the updates of D and not the batches; refused
 """
 
@@ -16,8 +17,8 @@ import numpy as np
 from minigan import arrays as files
 from minigan.device import Array, to_host
 
-VERSION = 3
-READ = (2, 3)
+VERSION = 4
+READ = (2, 3, 4)
 KIND = "checkpoint"
 
 
@@ -42,14 +43,40 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not isinstance(version, int) or header.pop("kind", KIND) != KIND:
         raise ValueError(f"{path}: not a checkpoint of minigan, or a damaged one (its header names none)")
     if version not in READ:
-        known = " and ".join(map(str, READ))
+        known = f"{', '.join(map(str, READ[:-1]))} and {READ[-1]}"
         raise ValueError(f"{path}: checkpoint of version {version}; this minigan reads versions {known}")
     told = header.pop("arrays", None)
     if header.pop("sha256", None) is None and (version > 2 or told != len(arrays)):
         raise ValueError(
             f"{path}: not a checkpoint of minigan, or a damaged one (it has no digest, or has lost arrays)"
         )
-    return arrays, header
+    return _present(arrays, header) if version < 4 else (arrays, header)
+
+
+# Parts of names in versions 2 and 3, and what they are called now.
+OLD = {
+    "d_optimizer": "D_optimizer",
+    "g_optimizer": "G_optimizer",
+    "average": "G_average",
+    "objective": "saved/objective",
+}
+
+
+def _present(arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and numbers of versions 2 and 3 under their present names."""
+    counts = numbers.get("counts")
+    if not isinstance(counts, dict):
+        return arrays, numbers  # whoever needs them refuses
+    # What an objective counted is an array now.
+    counted = {name for name, n in counts.items() if name.startswith("objective/") and type(n) is int}
+    arrays = {**arrays, **{name: np.array(counts[name], np.int64) for name in counted}}
+    counts = {_renamed(name): n for name, n in counts.items() if name not in counted}
+    return {_renamed(name): array for name, array in arrays.items()}, {**numbers, "counts": counts}
+
+
+def _renamed(name: str) -> str:
+    part, slash, rest = name.partition("/")
+    return OLD.get(part, part) + slash + rest
 
 
 def require(path: Path, numbers: Mapping[str, Any], **kinds: type) -> None:

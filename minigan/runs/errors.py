@@ -1,33 +1,15 @@
-"""Faults: what is said when the machine lets a run down, and from where the run can go on."""
+"""Errors of the machine: full disks and missing memory, explained, and from where a run can continue."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import numpy as np
-
-from minigan.data import Batches
-from minigan.runs import memory
-from minigan.training.config import Config
-from minigan.training.observed import Observed
+from minigan.device import Device
 from minigan.runs.folder import Run
-from minigan.training.state import State
-from minigan.training.steps import discriminator_step, generator_step
 
-
-class Playing(Protocol):
-    """What is told of a run, and what a step of it is tried with."""
-
-    run: Run
-    step: int
-    config: Config
-    state: State
-    batches: Batches
-    objective: Observed
+SMALLEST = 2  # samples of a batch: batch norm needs a variance
 
 
 def last_good(run: Run) -> str:
@@ -37,57 +19,72 @@ def last_good(run: Run) -> str:
 
 
 @contextmanager
-def of_the_disk(trainer: Playing) -> Iterator[None]:
-    """Inside, an OSError is told with its step, the last good checkpoint and how to go on."""
+def of_the_disk(run: Run, step: Callable[[], int]) -> Iterator[None]:
+    """Inside, an OSError gets a message with the step, the last good checkpoint and how to continue."""
     try:
         yield
     except OSError as error:
-        run = trainer.run
         raise OSError(
-            f"step {trainer.step}: the run cannot write to {run.folder}: {error}; {last_good(run)}. "
+            f"step {step()}: the run cannot write to {run.folder}: {error}; {last_good(run)}. "
             f"When that is mended, go on with --resume {run.folder}"
         ) from error
 
 
-def of_the_memory(trainer: Playing) -> AbstractContextManager[None]:
-    """Inside, a MemoryError is told with the batch size, and which would fit if one is found."""
-    device = trainer.state.device
-    if device.kind == "cpu":
-        return _of_the_hosts_memory(trainer)
-    return memory.explained(device, trainer.config.batch_size, partial(_try_steps, trainer))
-
-
 @contextmanager
-def _of_the_hosts_memory(trainer: Playing) -> Iterator[None]:
+def of_the_memory(
+    run: Run, device: Device, batch_size: int, step: Callable[[], int], attempt: Callable[[int], object]
+) -> Iterator[None]:
+    """Inside, a MemoryError gets a message with the batch size and which would fit, if one is found.
+
+    What would fit is measured: attempt(n) makes a step of n samples, for smaller and smaller n, until one succeeds.
+    """
     try:
         yield
     except MemoryError as error:
-        traceback.clear_frames(error.__traceback__)  # they hold what the step had made so far
-        run, n = trainer.run, trainer.config.batch_size
-        found = memory.fitting(n // 2, partial(_try_steps, trainer))
-        advice = "a smaller one needs less, and so does a smaller --width or --hidden"
-        if found is not None:
-            advice = f"a new run with --batch-size {found} would fit"
-        raise MemoryError(
-            f"step {trainer.step}: out of memory with batches of {n} ({error or 'no more to be had'}): {advice}; "
-            f"{last_good(run)}. With more memory free, go on with --resume {run.folder}"
-        ) from error
+        traceback.clear_frames(error.__traceback__)  # they hold the arrays of the step that failed
+        if device.kind == "cpu":
+            message = _of_the_host(run, batch_size, step(), attempt, error)
+        else:
+            free, total = device.release()
+            room = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB are free beside what the run keeps"
+            advice = _advice(device, batch_size, attempt)
+            message = f"{device} has too little memory for a step of --batch-size {batch_size}: {room}. {advice}"
+        raise MemoryError(message) from error
 
 
-class Still:
-    """An optimizer that moves nothing."""
+def _of_the_host(run: Run, n: int, step: int, attempt: Callable[[int], object], error: MemoryError) -> str:
+    fits = fitting(n // 2, attempt)
+    advice = "a smaller one needs less, and so does a smaller --width or --hidden"
+    if fits is not None:
+        advice = f"a new run with --batch-size {fits} would fit"
+    return (
+        f"step {step}: out of memory with batches of {n} ({error or 'no more to be had'}): {advice}; "
+        f"{last_good(run)}. With more memory free, go on with --resume {run.folder}"
+    )
 
-    def step(self, grads: Mapping[str, Any]) -> None:
-        """Let the gradients be."""
+
+def _advice(device: Device, batch_size: int, attempt: Callable[[int], object]) -> str:
+    below = 1 << (batch_size - 1).bit_length() >> 1  # the largest power of two
+    n = fitting(below, attempt, device.release)
+    if n is None:
+        return "Not even 2 samples fit: take a smaller --width, or --device cpu"
+    return f"A step of {n} samples fits: --batch-size {n}"
 
 
-def _try_steps(trainer: Playing, n: int) -> None:
-    """A step of D and one of G. Nothing is trained, but running statistics move: not for a run that goes on."""
-    state, objective = trainer.state, trainer.state.objective
-    real = state.device.asarray(trainer.batches.dataset.batch(np.arange(n)))
-    z = state.noise(n * objective.fakes, state.streams.at("probe", 0))
-    if objective.trains_d:
-        discriminator_step(state.D, state.G, objective, Still(), real, z)
-    if objective.compares:
-        trainer.objective.face(state.D, real)
-    generator_step(state.D, state.G, trainer.objective, Still(), z)
+def fitting(most: int, attempt: Callable[[int], object], release: Callable[[], object] = lambda: None) -> int | None:
+    """The largest of `most`, its half, its quarter, ... for which attempt(n) finds enough memory; None if none does.
+
+    release() is called between two attempts.
+    """
+    n = most
+    while n >= SMALLEST:
+        try:
+            attempt(n)
+            return n
+        except MemoryError as error:
+            traceback.clear_frames(error.__traceback__)
+        except (ValueError, ArithmeticError):  # a game that cannot be played with so few samples
+            return None
+        release()
+        n //= 2
+    return None

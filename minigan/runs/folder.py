@@ -15,9 +15,9 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.device import Array
-from minigan.runs import changes, checkpoint, lines
-from minigan.training.config import Config
+from minigan.runs import changes, checkpoint, lines, origin
 from minigan.runs.lock import NAME, Lock
+from minigan.training.config import Config
 
 
 class Run:
@@ -26,9 +26,11 @@ class Run:
     config.json                     the choices
     changes.jsonl                   those that are not what they were at first, and from which step on
     imported.json                   the files that its first weights came from, where they were not drawn
+    command.txt                     the command that began it
+    versions.json                   of Python and of the libraries that it began with
     run.lock                        the process that works on it, while one does
     log.jsonl                       one JSON object per log point; in very long runs they come further apart
-    samples/step-000500.png         what G painted from the fixed noise
+    samples/step-000500.png         samples of always the same noise
     checkpoints/step-000500.npz     all that is needed to go on
     checkpoints/best.npz            the checkpoint with the best score, where scores were asked for
     scores.json                     the closing scores with what they were measured with
@@ -42,10 +44,12 @@ class Run:
     def create(cls, folder: Path | None, config: Config) -> Run:
         """A new run, on disk from `begin` on; ValueError where `folder` holds something already.
 
-        None: runs/<time>-<model>-<objective>.
+        None: runs/<time>-<system>-<model>-<objective>, a GAN without the first.
         """
         if folder is None:
-            folder = _unused(Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.model}-{config.objective}")
+            parts = [config.system if config.system != "gan" else "", config.model, config.objective]
+            name = "-".join([time.strftime("%Y%m%d-%H%M%S"), *filter(None, parts)])
+            folder = _unused(Path("runs") / name)
         if folder.exists() and not (folder.is_dir() and _is_free(folder)):
             raise _taken(folder)
         return cls(folder, config)
@@ -59,6 +63,9 @@ class Run:
             raise _taken(self.folder)
         self._sweep()
         self.write()
+        for name, text in (("command.txt", origin.command()), ("versions.json", origin.versions())):
+            with replacing(self.folder / name) as file:
+                file.write(text.encode())
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -123,9 +130,9 @@ class Run:
         for path in self.folder.rglob(".*.part"):
             path.unlink()
 
-    def picture(self, step: int) -> Path:
-        """Where the picture of the samples at `step` belongs."""
-        return self.folder / "samples" / f"step-{step:06d}.png"
+    def picture(self, step: int, kind: str = "samples") -> Path:
+        """Where a picture of `step` belongs."""
+        return self.folder / kind / f"step-{step:06d}.png"
 
     def pictures(self) -> list[Path]:
         """The pictures of samples, in order."""
@@ -180,7 +187,7 @@ class Run:
         for path in self.ways_back():
             try:
                 arrays, numbers = checkpoint.load(path)
-                checkpoint.require(path, numbers, step=int, counts=dict, sample_shape=list)
+                checkpoint.require(path, numbers, step=int, counts=dict)
                 return path, arrays, numbers
             except ValueError as error:
                 why = f": {error}"

@@ -12,7 +12,7 @@ from minigan.runs.interrupt import Interrupted
 
 
 @contextmanager
-def mended(name: str) -> Iterator[None]:
+def friendly_errors(name: str) -> Iterator[None]:
     """Turn wrong input, missing files and broken runs into a message and an exit code; Ctrl-C exits with 130.
 
     MINIGAN_TRACEBACK=1 shows where the error came from.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -16,46 +17,103 @@ from minigan.training import recipes
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
-NEWER = ("hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep", *MACHINE[2:])
-# Objectives whose penalty any other game with scores can borrow, and what they call its weight.
+NEWER = ("system", "hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep")
+NEWER += MACHINE[2:]
+OWN = "own"  # the system of a run that was started with objects: names cannot build it again
+SYSTEMS = ("gan",)
+# What a choice is where neither the caller nor a recipe names it.
+DEFAULTS: dict[str, Any] = {
+    "system": "gan",
+    "model": "infogan",
+    "objective": "nonsaturating",
+    "data": "mnist-10k",
+    "size": None,
+    "epochs": 20.0,
+    "batch_size": 64,
+    "optimizer": "adam",
+    "d_lr": 2e-4,
+    "g_lr": 2e-4,
+    "betas": (0.5, 0.999),
+    "decay": 0.0,
+    "n_critic": 1,
+    "same_noise": False,
+    "real_label": None,
+    "hyper": {},
+    "penalty": None,
+    "penalty_weight": None,
+    "spectral_norm": False,
+    "z_dim": None,
+    "width": None,
+    "hidden": None,
+    "average": 0.0,
+    "score_every": None,
+    "keep": 3,
+    "seed": 0,
+    "device": "cpu",
+    "threads": 1,
+    "graph": True,
+    "precision": "float32",
+}
+# Objectives whose penalty any other objective with scores can borrow, and the name of its weight.
 PENALTIES = {"wgan-gp": "weight", "dragan": "weight", "r1": "gamma"}
 
 
-@dataclass(frozen=True)
+def _to_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+@dataclass(frozen=True, init=False)
 class Config:
-    """A run's choices, as its config.json keeps them. None: the model's own default, or not applicable."""
+    """A run's choices, as its config.json keeps them. None: the model's own default, or not applicable.
 
-    model: str = "infogan"
-    objective: str = "nonsaturating"
-    data: str = "mnist-10k"
-    size: int | None = None  # pixels along a side; for folders of images only
-    epochs: float = 20.0  # passes over the data
-    batch_size: int = 64
-    optimizer: str = "adam"
-    d_lr: float = 2e-4
-    g_lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
-    decay: float = 0.0  # share of the run, at its end, in which the learning rates fall to zero
-    n_critic: int = 1  # D steps per G step
-    same_noise: bool = False  # does G's update look at the samples of D's last one? Faster, and less random
-    real_label: float | None = None  # label smoothing, for the objectives that have it
-    hyper: dict[str, Any] = field(default_factory=dict)  # hyper-parameters of the objective, in place of its own
-    penalty: str | None = None  # objective whose penalty on D's gradient comes on top, such as r1
-    penalty_weight: float | None = None
-    spectral_norm: bool = False  # every weight matrix of D over its largest singular value
-    z_dim: int | None = None
-    width: float | None = None
-    hidden: int | None = None
-    average: float = 0.0  # decay of the moving average of G's weights that paints the samples; 0: none
-    score_every: int | None = None  # steps between scores; None: the run is scored at its end only
-    keep: int = 3  # checkpoints, beside the best one
-    seed: int = 0
-    device: str = "cpu"
-    threads: int = 1  # of the CPU; another number adds up in another order, so it is part of the run
-    graph: bool = True  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
-    precision: str = "float32"  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits behind the point
+    Config(objective="lsgan") is the recipe that works for this objective within minutes on a CPU (recipes.py), with
+    the given choices in its place; Config(paper=True, ...) has the numbers of the objective's paper.
+    """
 
-    def __post_init__(self) -> None:
+    system: str
+    model: str
+    objective: str
+    data: str
+    size: int | None  # pixels along a side; for folders of images only
+    epochs: float  # passes over the data
+    batch_size: int
+    optimizer: str
+    d_lr: float
+    g_lr: float
+    betas: tuple[float, float]
+    decay: float  # share of the run, at its end, in which the learning rates fall to zero
+    n_critic: int  # D steps per G step
+    same_noise: bool  # does G's update use the noise of D's last one? Faster, and less random
+    real_label: float | None  # label smoothing, for the objectives that have it
+    hyper: dict[str, Any]  # hyper-parameters of the objective, in place of its own
+    penalty: str | None  # objective whose penalty on D's gradient comes on top, such as r1
+    penalty_weight: float | None
+    spectral_norm: bool  # every weight matrix of D over its largest singular value
+    z_dim: int | None
+    width: float | None
+    hidden: int | None
+    average: float  # decay of the moving average of G's weights that draws the samples; 0: none
+    score_every: int | None  # steps between scores; None: the run is scored at its end only
+    keep: int  # checkpoints, beside the best one
+    seed: int
+    device: str
+    threads: int  # of the CPU; another number adds up in another order, so it is part of the run
+    graph: bool  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
+    precision: str  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits behind the point
+
+    def __init__(self, *, paper: bool = False, **choices: Any) -> None:
+        unknown = choices.keys() - DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"Config has no {', '.join(sorted(unknown))}; it has {', '.join(DEFAULTS)}")
+        start: dict[str, Any] = {}
+        if choices.get("system") != OWN and choices.keys() != DEFAULTS.keys():  # a whole config is taken as it is
+            start = _papers(choices) if paper else _recipe(choices)
+            choices["hyper"] = {**start.get("hyper", {}), **choices.get("hyper", {})}
+        for name, value in (DEFAULTS | start | choices).items():
+            object.__setattr__(self, name, dict(value) if isinstance(value, dict) else value)
+        self._check()
+
+    def _check(self) -> None:
         if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
             raise ValueError(
                 "epochs, batch size, D steps per G step and threads must be positive and finite, "
@@ -64,10 +122,16 @@ class Config:
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
         if self.score_every is not None and self.score_every < 1:
-            raise ValueError(f"scores come every so many steps, at least 1, got {self.score_every}")
+            raise ValueError(f"score_every is a number of steps, at least 1, got {self.score_every}")
         if self.keep < 1:
             raise ValueError(f"a run keeps at least 1 checkpoint, got {self.keep}")
         precision.check(self.precision)
+        if self.system != OWN:
+            self._check_names()
+
+    def _check_names(self) -> None:
+        if self.system not in SYSTEMS:
+            raise ValueError(f"unknown system {self.system!r}; known are {', '.join(SYSTEMS)}")
         objectives.find(self.objective)
         models.options(self.model)
         if self.penalty is not None and self.penalty not in PENALTIES:
@@ -77,44 +141,25 @@ class Config:
         if self.real_label is not None and "real_label" in self.hyper:
             raise ValueError("real_label is given twice, by itself and among the hyper-parameters")
 
-    @classmethod
-    def paper(cls, **choices: Any) -> Config:
-        """The defaults of the objective's paper, with `choices` in their place."""
-        own = objectives.find(choices.get("objective", cls.objective)).defaults
-        numbers: dict[str, Any] = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
-        return cls(**numbers | {"n_critic": own.n_critic, "batch_size": own.batch_size} | choices)
-
-    @classmethod
-    def tuned(cls, **choices: Any) -> Config:
-        """Our recipe for the objective (training/recipes.py), with `choices` in its place: minutes on a CPU."""
-        own = objectives.find(choices.get("objective", cls.objective)).defaults
-        points = _in_the_plane(choices)
-        recipe = recipes.choices(choices.get("objective", cls.objective), points)
-        if "model" in choices and choices["model"] != recipe["model"]:  # what only the recipe's own model knows
-            known = models.options(choices["model"])
-            recipe = {name: value for name, value in recipe.items() if name not in SIZES or name in known}
-        base: dict[str, Any] = {"n_critic": own.n_critic, "data": "ring" if points else cls.data}
-        hyper = {"hyper": {**recipe.get("hyper", {}), **choices.get("hyper", {})}}
-        return cls(**base | recipe | choices | hyper)
-
-    def but(self, **choices: Any) -> Config:
-        """This recipe with `choices` in place. Its training numbers hold for its own model, objective and kind of data
-        only: others start from their own recipe. A model that is not the recipe's stays."""
+    def but(self, *, say: Callable[[str], object] = _to_stderr, **choices: Any) -> Config:
+        """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data
+        (images or points): where one of them changes, the new one's own recipe is the start, and `say` is called with
+        a sentence about that. A model that is not the recipe's own stays."""
         same = ("objective", "size", "score_every", "keep", "seed", *MACHINE)
         kept = {name: getattr(self, name) for name in same}
         here = {"model": self.model, "data": self.data}
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):
-            return Config.tuned(**kept | choices)
+            return _announced(Config(**kept | choices), say)
         if all(choices.get(name, getattr(self, name)) == getattr(self, name) for name in ("model", "objective")):
             return replace(self, **choices | {"hyper": {**self.hyper, **choices.get("hyper", {})}})
         kept["data"] = self.data
         if self.model != recipes.choices(self.objective, points)["model"]:
             kept["model"] = self.model
-        return Config.tuned(**kept | choices)
+        return _announced(Config(**kept | choices), say)
 
     def model_choices(self) -> dict[str, Any]:
-        """What `models.get` is told: the chosen options; D's normalisation suits objective and penalty."""
+        """The options for `models.get`: the chosen ones; D's normalisation suits objective and penalty."""
         chosen = {name: getattr(self, name) for name in SIZES}
         known = models.options(self.model)
         suited = objectives.find(self.objective).critic_norm
@@ -138,9 +183,36 @@ class Config:
                 raise ValueError(f"its keys differ from the known ones in {sorted(values.keys() ^ known)}")
             for name, value in values.items():
                 _check_type(name, value)
-            return cls(**values)
+            return cls(**DEFAULTS | values)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error
+
+
+def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe for the chosen objective, model and kind of data."""
+    objective = choices.get("objective", DEFAULTS["objective"])
+    points = _in_the_plane(choices)
+    recipe = recipes.choices(objective, points)
+    if "model" in choices and choices["model"] != recipe["model"]:  # sizes are of the recipe's own model
+        known = models.options(choices["model"])
+        recipe = {name: value for name, value in recipe.items() if name not in SIZES or name in known}
+    data_set = {"data": "ring"} if points else {}
+    return {"n_critic": objectives.find(objective).defaults.n_critic, **data_set, **recipe}
+
+
+def _papers(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of the objective's paper."""
+    own = objectives.find(choices.get("objective", DEFAULTS["objective"])).defaults
+    numbers: dict[str, Any] = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
+    return numbers | {"n_critic": own.n_critic, "batch_size": own.batch_size}
+
+
+def _announced(config: Config, say: Callable[[str], object]) -> Config:
+    kind = "points" if _in_the_plane({"model": config.model, "data": config.data}) else "images"
+    say(
+        f"The numbers of this run start from the recipe for {config.objective} on {kind} (minigan/training/recipes.py)."
+    )
+    return config
 
 
 def _in_the_plane(choices: Mapping[str, Any]) -> bool:
@@ -160,7 +232,3 @@ def _check_type(name: str, value: Any) -> None:
         right = right and (type(value) is not int or abs(value) < 2**64)  # JSON has integers of any length
     if not right:
         raise TypeError(f"{name} is {value!r}, expected {getattr(kind, '__name__', kind)}")
-
-
-# The recipe of examples/mnist_gan.py: the best of examples/compare_recipes.py, at equal time.
-RECIPE = Config.tuned(real_label=0.9)

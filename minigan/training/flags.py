@@ -5,33 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from minigan import data, device, models, objectives, parallel
 from minigan.kernels.cuda import precision
-from minigan.training.config import PENALTIES, Config
+from minigan.training.config import DEFAULTS, PENALTIES, Config
 
 REST = argparse.SUPPRESS  # what is not given stays out of the namespace: the recipe decides
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of a training run, in groups for the help."""
-    _add_game(parser.add_argument_group("the game"))
-    _add_training(parser.add_argument_group("the training"))
-    _add_machine(parser.add_argument_group("the machine"))
-    _add_run(parser.add_argument_group("the run"))
+    _add_system(parser.add_argument_group("networks, objective and data"))
+    _add_training(parser.add_argument_group("training"))
+    _add_machine(parser.add_argument_group("machine"))
+    _add_run(parser.add_argument_group("run"))
 
 
-def _add_game(group: argparse._ArgumentGroup) -> None:
+def _add_system(group: argparse._ArgumentGroup) -> None:
     known = f"{', '.join(data.NAMES)} or a folder of images"
     group.add_argument("--model", default=REST, choices=models.names(), help="the two networks")
     group.add_argument("--width", type=float, default=REST, help="factor on the models' channels")
     group.add_argument("--hidden", type=int, default=REST, help="units of the hidden layers, where a model has them")
     group.add_argument("--z-dim", type=int, default=REST, help="numbers that the generator starts from")
     group.add_argument("--spectral-norm", action="store_true", default=REST, help="keep D's layers 1-Lipschitz")
-    group.add_argument("--objective", default=REST, choices=objectives.names(), help="what they play for")
+    group.add_argument("--objective", default=REST, choices=objectives.names(), help="what D and G minimise")
     what = "a hyper-parameter of the objective; repeatable"
     group.add_argument("--hyper", action=_Pair, default=REST, metavar="NAME=VALUE", help=what)
     group.add_argument("--real-label", type=float, default=REST, help="smoothed target of real samples, such as 0.9")
@@ -44,14 +43,16 @@ def _add_game(group: argparse._ArgumentGroup) -> None:
 def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--epochs", type=float, default=REST, help="passes over the data")
     group.add_argument("--batch-size", type=int, default=REST, help="samples per step")
-    group.add_argument("--lr", type=float, default=REST, help="learning rate of both players")
+    group.add_argument("--lr", type=float, default=REST, help="learning rate of D and of G")
     group.add_argument("--decay", type=float, default=REST, help="share of the run in which the rates fall to zero")
     group.add_argument("--n-critic", type=int, default=REST, help="D steps per G step")
-    what = "G's update looks at the samples of D's: faster"
+    what = "G's update uses the samples of D's: faster"
     group.add_argument("--same-noise", action="store_true", default=REST, help=what)
-    group.add_argument("--average", type=float, default=REST, help="decay of the average of G that paints; 0: none")
+    group.add_argument(
+        "--average", type=float, default=REST, help="decay of the average of G that draws samples; 0: none"
+    )
     group.add_argument("--seed", type=int, default=REST, help="one seed, one result")
-    group.add_argument("--paper", action="store_true", help="the paper's numbers: made for hours on a GPU")
+    group.add_argument("--paper", action="store_true", help="the numbers of the objective's paper: for hours on a GPU")
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
@@ -90,7 +91,7 @@ class _Pair(argparse.Action):
 
 def chosen(flags: argparse.Namespace) -> dict[str, Any]:
     """The choices that were given on the command line."""
-    known = {field.name for field in fields(Config)} | {"lr"}
+    known = {*DEFAULTS, "lr"}
     choices = {name: value for name, value in vars(flags).items() if name in known}
     if "real_label" in choices.get("hyper", {}):
         choices["hyper"] = dict(choices["hyper"])
@@ -110,10 +111,10 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     choices["device"] = str(device.choose(choices.get("device")))
     choices.setdefault("threads", parallel.cores())
     if choices["device"] == "cpu" and choices.get("precision", "float32") != "float32":
-        raise ValueError(f"--precision {choices['precision']} is for a GPU: the CPU knows float32 only")
+        raise ValueError(f"--precision {choices['precision']} is for a GPU: products on the CPU are float32")
     if flags.paper:
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
-        return Config.paper(**base | choices)
+        return Config(paper=True, **base | choices)
     return recipe.but(**choices)
 
 

@@ -1,7 +1,6 @@
 """Recipes: numbers with which each objective works within minutes on two CPU cores.
 
-The papers' numbers (`Config.paper`) are made for hours on a GPU. These are the ones that a run takes unless it is told
-otherwise: one table for points in the plane (examples/compare_objectives.py measures them on the ring of Gaussians),
+The papers' numbers (`Config(paper=True)`) are for hours on a GPU. These are the ones that a run takes by default: one table for points in the plane (examples/compare_objectives.py measures them on the ring of Gaussians),
 one for small images. What an objective does not name is the base's.
 """
 
@@ -65,7 +64,7 @@ _IMAGES_BASE: Choices = {
 }
 _RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 14.0}
 _IMAGES: dict[str, Choices] = {
-    "nonsaturating": {"epochs": 14.0},
+    "nonsaturating": {"epochs": 14.0, "real_label": 0.9},
     "hinge": {"n_critic": 1},
     "ragan": {"epochs": 16.0},
     "r1": {"hyper": {"gamma": 1.0}},

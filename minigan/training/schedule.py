@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from minigan.objectives import Objective
-from minigan.training.config import Config
+from minigan.training.system import System
 
 LONGEST = 10**8  # batches: weeks; what is more is a slip of the keyboard, and could not even be counted
 
@@ -23,37 +22,36 @@ def notable(n: int) -> bool:
 
 
 class Schedule:
-    """Counts a run in steps (updates of G), in D updates, and in epochs (passes over the data).
+    """Counts a run in steps and in epochs (passes over the first data set), and makes learning rates fall.
 
-    A step sees one real batch for each D update, and one for G where its loss compares with real samples; `per_epoch`
-    batches are one pass over the data.
+    `per_epoch` batches are one pass; how many a step draws is what the system says (`System.batches`).
     """
 
-    def __init__(self, config: Config, objective: Objective, per_epoch: float) -> None:
-        self.config, self.objective, self.per_epoch = config, objective, per_epoch
-        self.total = self._count_steps()
-
-    def critic_steps(self, step: int) -> int:
-        """D updates of this step."""
-        return self.objective.critic_steps(step, self.config.n_critic)
-
-    def _count_steps(self) -> int:
-        """Steps until the data have been seen `epochs` times."""
-        steps, seen, needed = 0, 0, self.config.epochs * self.per_epoch
-        if max(needed, self.critic_steps(0)) > LONGEST:
-            most = f"more than {LONGEST:,} batches, the most that a run may have"
-            raise ValueError(f"{self.config.epochs:g} epochs of {self.config.n_critic} D steps a step are {most}")
-        while seen < needed:
-            seen += self.critic_steps(steps) + int(self.objective.compares)
-            steps += 1
-        return steps
+    def __init__(self, system: System, per_epoch: float, epochs: float, decay: float) -> None:
+        self.per_epoch, self.decay = per_epoch, decay
+        self.total = _count_steps(system, epochs * per_epoch)
+        self._rates = {name: player.optimizer.lr for name, player in system.players.items()}
 
     def epochs(self, seen: int) -> float:
         """How often the data have been seen after so many batches."""
         return seen / self.per_epoch
 
-    def learning_rates(self, step: int) -> tuple[float, float]:
-        """Of D and of G: the config's, falling linearly to zero over the last `decay` of the run."""
+    def learning_rates(self, step: int) -> dict[str, float]:
+        """Of every player: its optimizer's own at the start, falling linearly to zero over the last `decay` of the run."""
         left = (self.total - step) / self.total
-        factor = min(1.0, left / self.config.decay) if self.config.decay > 0 else 1.0
-        return self.config.d_lr * factor, self.config.g_lr * factor
+        factor = min(1.0, left / self.decay) if self.decay > 0 else 1.0
+        return {name: lr * factor for name, lr in self._rates.items()}
+
+
+def _count_steps(system: System, needed: float) -> int:
+    """Steps until so many batches have been drawn; ValueError for more than anybody could wait for."""
+    if max(needed, system.batches(0)) > LONGEST:
+        raise ValueError(f"this run would draw {needed:,.0f} batches; {LONGEST:,} is the most that a run may have")
+    steps, seen = 0, 0
+    while seen < needed:
+        drawn = system.batches(steps)
+        if drawn < 1:
+            raise ValueError(f"{type(system).__name__}.batches must be at least 1 at every step, got {drawn}")
+        seen += drawn
+        steps += 1
+    return steps

@@ -1,90 +1,132 @@
-"""Trainer: how a run begins, goes on after a stop, plays its steps, and ends."""
+"""Trainer: trains a system into a run's folder, from batch to checkpoint."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from minigan.device import Array
-from minigan.engine.recorded import Replays, RunBooks
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from minigan import device
+from minigan.data import Dataset
+from minigan.engine.choose import choose
+from minigan.engine.pair import OneGeneration
+from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
-from minigan.runs import checkpoint
+from minigan.optim import NotFinite
+from minigan.runs import checkpoint, errors
 from minigan.runs.folder import Run
-from minigan.training.config import Config
+from minigan.runs.interrupt import Interrupted, stop_on_signals
+from minigan.training import build
+from minigan.training.config import OWN, Config
+from minigan.training.draw import DeviceDraw, Draw
 from minigan.training.flags import changes, from_flags
-from minigan.training.loop import Loop
-from minigan.training.steps import generator_step
+from minigan.training.schedule import Schedule, notable
+from minigan.training.steps import Outcome
+from minigan.training.system import System, Turn
 from minigan.watch import messages
+from minigan.watch.health import Health
+from minigan.watch.judge import FeatureJudge, Judge, judge_for
+from minigan.watch.log import Log
+from minigan.watch.pictures import Pictures
+from minigan.watch.scores import Scoring
 from minigan.watch.verdict import Verdict, verdict
 
+# Steps between log points, until they are thinned out (schedule.notable); a GPU has to wait at each of them.
+LOG_EVERY = {"cpu": 10, "cuda": 100}
 
-class Trainer(Loop):
-    """Runs a config into a folder: batches, noise, progress bar, log, pictures, checkpoints, Ctrl-C.
 
-    The loop itself is two lines of `training.steps` and may be written outside (examples/mnist_gan.py):
+class Trainer:
+    """Trains a system on data into a folder: progress bar, log, pictures, checkpoints, health, exact resume, Ctrl-C.
 
-        for _ in trainer.steps():
-            d_loss = None
-            for real, z in trainer.critic_batches():
-                d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
-            g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
-            trainer.record(d_loss, g_loss)
+        trainer = Trainer(system, data, "runs/mine", epochs=5)
+        trainer.train()
+        print(trainer.finish())
 
-    with the objective and the optimizers of the trainer, which are those of its state, watched.
+    `train` is this loop, which may also be written outside (examples/mnist_gan.py):
+
+        for step in trainer.steps():
+            for turn, draw in trainer.turns(step):
+                trainer.record(turn, turn.play(draw))
+
+    system    its networks and turns
+    data      a data set, or one for each name of `system.data`
+    out       the folder of the run; None: one is named after the time
+    hooks     called with the trainer after every step
+    judge     gives what the samples of a data set are recognised by
+    options   fields of Config: epochs, batch_size, decay, seed, threads, device, score_every, keep, ...
     """
 
-    @classmethod
-    def start(cls, config: Config, out: Path | None = None, **options: Any) -> Trainer:
-        """A new run in the folder `out` (None: one is named after the time)."""
-        run = Run.create(out, config)
-        trainer = cls(run, **options)  # what is wrong with the choices shows here, before there is a folder
+    def __init__(
+        self,
+        system: System,
+        data: Dataset | Mapping[str, Dataset],
+        out: Path | str | None = None,
+        *,
+        config: Config | None = None,
+        hooks: Sequence[Callable[[Trainer], None]] = (),
+        quiet: bool = False,
+        judge: Callable[[str], Judge] = judge_for,
+        **options: Any,
+    ) -> None:
+        datasets = _datasets(system, data)
+        if config is None:
+            config = Config(**_described(system, datasets) | options)
+        run = Run.create(None if out is None else Path(out), config)
+        self._set_up(run, system, datasets, hooks, quiet, judge)  # what is wrong shows here, before there is a folder
         run.begin()
-        trainer.album.add(0)
-        return trainer
+        self.pictures.add(0)
+
+    @classmethod
+    def start(cls, config: Config, out: Path | str | None = None, **options: Any) -> Trainer:
+        """A new run of the system that `config` names."""
+        dataset = build.dataset(config)
+        return cls(build.system(config, dataset.shape), dataset, out, config=config, **options)
 
     @classmethod
     def resume(
-        cls, folder: Path, choices: Mapping[str, Any] | None = None, *, allow_changes: bool = False, **options: Any
+        cls,
+        folder: Path | str,
+        choices: Mapping[str, Any] | None = None,
+        *,
+        system: System | None = None,
+        data: Dataset | Mapping[str, Dataset] | None = None,
+        allow_changes: bool = False,
+        hooks: Sequence[Callable[[Trainer], None]] = (),
+        quiet: bool = False,
+        judge: Callable[[str], Judge] = judge_for,
     ) -> Trainer:
         """The run in `folder`, at its newest checkpoint, as if it had never stopped.
 
-        `choices` may name another number of epochs, to go further than first intended, another device, other steps
-        between scores, or another number of checkpoints to keep; the rest is what the run is, and ValueError refuses
-        to change it without `allow_changes`, which are recorded. Busy: another process works on the run. From here to
-        the end of `steps`, this one does.
+        choices   may name another number of epochs, another device, other steps between scores, or another number of
+                  checkpoints to keep; ValueError refuses other changes without `allow_changes`, which are recorded
+        system    for a run that was started with objects: the same networks and optimizers, made anew, and its `data`
+
+        Busy: another process works on the run. From here to the end of `steps`, this one does.
         """
-        run = Run.open(folder)
+        run = Run.open(Path(folder))
         run.lock.take()
         try:
             before = run.config
             run.change(choices or {}, allowed=allow_changes)
-            trainer = cls(run, **options)
+            datasets = build.dataset(run.config) if data is None else data
+            if system is None:
+                system = build.system(run.config, datasets.shape)
+            trainer = cls.__new__(cls)
+            trainer._set_up(run, system, _datasets(system, datasets), hooks, quiet, judge)
             trainer._go_back(before, allow_changes)
         except BaseException:
             run.lock.release()
             raise
         return trainer
-
-    def _go_back(self, before: Config, allow_changes: bool) -> None:
-        """To the newest checkpoint; `before`: the run's choices until now."""
-        if not self.run.ways_back():  # stopped before the first one: the beginning is the newest state
-            self.run.settle(0, before, allowed=allow_changes)
-            self.run.forget_after(-1)
-            self.album.add(0)
-            return
-        path, arrays, numbers = self.run.latest()
-        checkpoint.require(path, numbers, seen=int, seconds=float)
-        if "config" in numbers:
-            before = Config.load(json.dumps(numbers["config"]), path)
-        checkpoint.restore(path, arrays, self.state.arrays(), (numbers["counts"], self.state.counts()))
-        self.state.set_counts(numbers["counts"])
-        self.step, self.seen, self.seconds = numbers["step"], numbers["seen"], numbers["seconds"]
-        self.run.settle(self.step, before, allowed=allow_changes)
-        self.run.forget_after(self.step)
-        self.journal.recall(self.step, path)
 
     @classmethod
     def from_flags(cls, flags: argparse.Namespace, recipe: Config, **options: Any) -> Trainer:
@@ -93,51 +135,274 @@ class Trainer(Loop):
             return cls.start(from_flags(flags, recipe), flags.out, **options)
         return cls.resume(flags.resume, changes(flags), allow_changes=flags.allow_changes, **options)
 
+    def _set_up(
+        self,
+        run: Run,
+        system: System,
+        datasets: dict[str, Dataset],
+        hooks: Sequence[Callable[[Trainer], None]],
+        quiet: bool,
+        judge: Callable[[str], Judge],
+    ) -> None:
+        config = run.config
+        self.run, self.config, self.system, self.hooks, self.quiet = run, config, system, list(hooks), quiet
+        self.device = device.choose(config.device)
+        self.device.use()
+        on_cpu = self.device.kind == "cpu"
+        self.precision = "float32" if on_cpu else config.precision
+        self.draw: Draw = (Draw if on_cpu else DeviceDraw)(datasets, config.batch_size, config.seed, self.device)
+        system.connect(self.draw)
+        self.networks = {name: player.network for name, player in system.players.items()}
+        first = next(iter(datasets.values()))
+        self.judge = judge(first.name if config.system == OWN else config.data)
+        if isinstance(self.judge, FeatureJudge):
+            self.judge.extractor.to_device(self.device).threads = config.threads
+        self.health = Health(system, self.networks, self.draw, self.judge, self._give_up, quiet=quiet)
+        self._choose_forms(on_cpu)
+        self.log = Log(run, system, Scoring(system, self.draw, self.judge, config.score_every), self.health)
+        self.pictures = Pictures(run, system, self.draw)
+        self.schedule = Schedule(system, self.draw.per_epoch(next(iter(datasets))), config.epochs, config.decay)
+        self.step, self.turns_made, self.seconds = 0, 0, 0.0
+        self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
+        self.losses: dict[str, float] = {}  # as far as the host knows them
+        self._recorded = None if on_cpu or not config.graph else self._recording()
+
+    def _choose_forms(self, on_cpu: bool) -> None:
+        """Replace the networks by their fast forms, with the same arrays."""
+        config, players = self.config, self.system.players
+        chosen = choose(
+            self.networks, threads=min(config.threads, config.batch_size), batch_size=config.batch_size, on_cpu=on_cpu
+        )
+        for name, player in players.items():
+            form = chosen.networks[name]
+            player.network = OneGeneration(form) if name in self.system.reuses else form
+            if chosen.team is not None:
+                player.optimizer.workers = chosen.team
+        self.notes = chosen.notes
+
+    def _recording(self) -> Recorded:
+        return Recorded(self.system, self.draw, self.device.cuda(), self.health.say)
+
+    def _go_back(self, before: Config, allow_changes: bool) -> None:
+        """To the newest checkpoint; `before`: the run's choices until now."""
+        if not self.run.ways_back():  # stopped before the first one: the beginning is the newest state
+            self.run.settle(0, before, allowed=allow_changes)
+            self.run.forget_after(-1)
+            self.pictures.add(0)
+            return
+        path, arrays, numbers = self.run.latest()
+        checkpoint.require(path, numbers, seconds=float)
+        seen = numbers.get("seen")
+        if type(seen) is int:  # until version 0.1 there was one data set
+            seen = {next(iter(self.draw.seen)): seen}
+        if not isinstance(seen, dict) or seen.keys() != self.draw.seen.keys():
+            raise ValueError(f"{path}: not a checkpoint of this run: seen is {numbers.get('seen')!r}")
+        if "config" in numbers:
+            before = Config.load(json.dumps(numbers["config"]), path)
+        self.system.restore(path, arrays, numbers["counts"])
+        self.step, self.seconds = numbers["step"], numbers["seconds"]
+        self.draw.seen.update(seen)
+        self.turns_made = numbers.get("turns", sum(self.system.counts().values()))
+        self.run.settle(self.step, before, allowed=allow_changes)
+        self.run.forget_after(self.step)
+        self.log.restore(self.step, path)
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.schedule.total
+
+    @property
+    def epochs(self) -> float:
+        """How often the first data set has been seen."""
+        return self.schedule.epochs(next(iter(self.draw.seen.values())))
+
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
-        plan = messages.plan(self.config, self.batches.dataset, self.step, self.total, self.run.folder)
-        print(f"{self.state.model.table()}\n\n{plan}")
+        first = next(iter(self.draw.datasets.values()))
+        plan = messages.plan(self.config, first, self.step, self.total, self.run.folder, self.notes)
+        table = "" if self.config.system == OWN else build.table(self.config, first.shape) + "\n\n"
+        print(f"{table}{plan}")
 
     def train(self) -> None:
-        """The whole run, with the objective's steps; MemoryError says what batch would fit."""
+        """The whole run; MemoryError says what batch would fit."""
         with self.memory_explained():
-            self._play()
+            for step in self.steps():
+                if self._recorded is not None and not self._is_log_point(step + 1):  # to look, it would have to stop
+                    self._play_recorded(self._recorded, step)
+                    continue
+                for turn, draw in self.turns(step):
+                    self.record(turn, self.play(turn, draw))
 
-    def _play(self) -> None:
-        replays = self._replays()
-        for step in self.steps():
-            if replays is not None and not self._is_log_point(step + 1):  # looking, it would stop between its parts
-                self.record(*replays.step(self.schedule.critic_steps(step)))
-                continue
-            d_loss = None  # there are games without a discriminator
-            for real, z in self.critic_batches():
-                d_loss = self.players.d_step(self.D, self.G, self.objective, self.d_optimizer, real, z)
-            g_loss = generator_step(self.D, self.G, self.objective, self.g_optimizer, self.noise())
-            self.record(d_loss, g_loss)
+    def steps(self) -> Iterator[int]:
+        """The numbers of the steps still to do; around each, everything that is not mathematics."""
+        tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
+        bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
+        # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
+        calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
+        at_once = f"stopped at once; --resume {self.run.folder} goes on from its last checkpoint"
+        signals, disk = stop_on_signals(at_once), errors.of_the_disk(self.run, lambda: self.step)
+        with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk:
+            if self.step == 0:
+                self._prepare(lambda: stop.requested)
+            self.draw.seek(self.turns_made)
+            while self.step < self.total:
+                started, epoch = time.perf_counter(), int(self.epochs)
+                self._begin_step()
+                yield self.step
+                self.step += 1
+                self.seconds += time.perf_counter() - started
+                self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
+                if stop.requested and self.step < self.total:
+                    self.save()
+                    raise Interrupted(f"stopped after step {self.step}; go on with --resume {self.run.folder}")
 
-    def _replays(self) -> Replays | None:
-        """The steps as launches of recorded ones, where the device can do that and the config wants it."""
-        if self.state.device.kind == "cpu" or not self.config.graph:
-            return None
+    def turns(self, step: int) -> Iterator[tuple[Turn, Draw]]:
+        """The turns of a step, each with what it draws from."""
+        for turn, part in self._parts(step):
+            self.draw.begin(step, part)
+            self.health.before(turn)
+            yield turn, self.draw
 
-        def d_turn() -> Array:
-            real, z = self._critic_batch(0)
-            return self.players.d_step(self.D, self.G, self.objective, self.d_optimizer, real, z)
+    def play(self, turn: Turn, draw: Draw) -> Outcome:
+        """One turn; FloatingPointError explains where a gradient that is not finite came from."""
+        try:
+            return turn.play(draw)
+        except NotFinite as error:
+            self.health.stop(turn, error)
+            raise
 
-        def g_turn() -> Array:
-            return generator_step(self.D, self.G, self.objective, self.g_optimizer, self.noise())
+    def record(self, turn: Turn, outcome: Outcome) -> None:
+        """Take what a turn found; FloatingPointError where its loss is not finite.
 
-        return Replays(
-            d_turn, g_turn, self.objective, RunBooks(self.state, self.source), self.state.device.cuda(), self.health.say
-        )
+        On a GPU losses are looked at when a log point comes, and stay in `losses` until the next one.
+        """
+        self.outcomes[turn.name] = outcome
+        self.turns_made += 1
+        self.health.after(turn, outcome)
+        if self.device.kind == "cpu":
+            self._look_at_losses([turn.name])
+
+    def memory_explained(self) -> AbstractContextManager[None]:
+        """Inside, a MemoryError says the batch size, what is free if known, and what would fit."""
+        return errors.of_the_memory(self.run, self.device, self.config.batch_size, lambda: self.step, self._try_step)
+
+    def save(self) -> Path:
+        """Write a checkpoint of the state after the last step."""
+        shape = self.system.sample_shape
+        numbers = {"seen": self.draw.seen, "turns": self.turns_made, "seconds": self.seconds}
+        numbers |= {"counts": self.system.counts(), "sample_shape": None if shape is None else list(shape)}
+        return self.run.save(self.step, self.system.arrays(), numbers)
 
     def finish(self) -> str:
-        """Draw the closing pictures; returns the closing words, with what is wrong with the run if anything is."""
-        files, images = self.album.finish(), self.album.is_image
-        said = messages.outcome(self.step, self.epochs, self.seconds, self.run.folder, files, images=images)
-        return f"{said}\n{self.health.monitor.verdict()}"
+        """Draw the closing pictures; returns the closing message, with what is wrong with the run if anything is."""
+        files = self.pictures.finish(messages.title(self.config))
+        shape = self.system.sample_shape
+        done = messages.outcome(
+            self.step, self.epochs, self.seconds, self.run.folder, files, images=shape is not None and len(shape) == 3
+        )
+        return f"{done}\n{self.health.verdict()}"
 
     def verdict(self) -> Verdict:
-        """Score 10,000 samples, note the scores in scores.json, and say in a sentence what they mean."""
-        with using(self.state.precision):
-            return verdict(self.state, self.sight, self.batches.dataset, self.run, quiet=self.quiet)
+        """Score 10,000 samples, write the scores into scores.json, and say in a sentence what they mean."""
+        with using(self.precision):
+            return verdict(self.system, self.draw, self.judge, self.run, precision=self.precision, quiet=self.quiet)
+
+    def _parts(self, step: int) -> Iterator[tuple[Turn, int]]:
+        """The turns of a step with the part of its random numbers: the last turn has part 0, the others 1, 2, ..."""
+        turns = self.system.turns(step, self.total)
+        for i, turn in enumerate(turns):
+            yield turn, 0 if i == len(turns) - 1 else i + 1
+
+    def _play_recorded(self, recorded: Recorded, step: int) -> None:
+        for turn, part in self._parts(step):
+            self.record(turn, recorded.play(turn, step, part))
+
+    def _prepare(self, asked_to_stop: Callable[[], bool]) -> None:
+        """What the system does before its first step, with a progress bar."""
+        started, pieces = time.perf_counter(), self.system.preparation(self.draw)
+        work: Iterator[None] = self.system.before(self.draw)
+        if pieces:
+            off = self.quiet
+            work = tqdm(work, total=pieces, unit="batch", desc="preparing", leave=False, disable=off)  # type: ignore[assignment]
+        for _ in work:
+            if asked_to_stop():
+                raise Interrupted(f"stopped while preparing; --resume {self.run.folder} begins again")
+        self.seconds += time.perf_counter() - started
+
+    def _begin_step(self) -> None:
+        for name, lr in self.schedule.learning_rates(self.step).items():
+            self.system.players[name].optimizer.lr = lr
+        self.draw.begin_step()
+        self.health.look(self.step, self._is_log_point(self.step + 1))
+
+    def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
+        closing, scored = epoch_ended or self.step == self.total, self.log.scoring.due(self.step)
+        kept = closing and (self.step == self.total or notable(int(self.epochs)))
+        logs = kept or scored or self._is_log_point(self.step)
+        if logs and self.device.kind != "cpu":
+            self._look_at_losses(self.outcomes)
+        if closing or scored:
+            self.health.check_arrays()
+        if logs:
+            point = self.log.note(self.step, self.epochs, self.outcomes, self.seconds, probe=closing)
+            bar.set_postfix_str(point, refresh=False)
+        if epoch_ended:
+            self.system.after_epoch()
+        if kept:
+            self.pictures.add(self.step)
+        if closing or (scored and self.log.best_at(self.step)):
+            self.log.keep_best(self.step, self.save())
+        for hook in self.hooks:
+            hook(self)
+        bar.update()
+
+    def _look_at_losses(self, turns: Sequence[str] | Mapping[str, Outcome]) -> None:
+        losses = {f"{name.lower()}_loss": float(self.outcomes[name].loss) for name in turns}
+        self.losses |= losses
+        self.health.check_losses(losses)
+
+    def _is_log_point(self, step: int) -> bool:
+        every = LOG_EVERY[self.device.kind]
+        return step == self.total or (step % every == 0 and notable(step // every))
+
+    def _try_step(self, batch_size: int) -> None:
+        """One step with so many samples that moves no weight. Running statistics move: not for a run that goes on."""
+        draw = type(self.draw)(self.draw.datasets, batch_size, self.config.seed, self.device)
+        optimizers = {name: player.optimizer for name, player in self.system.players.items()}
+        try:
+            for player in self.system.players.values():
+                player.optimizer = Still()  # type: ignore[assignment]
+            for turn in dict.fromkeys(self.system.turns(self.step, self.total)):
+                turn.play(draw)
+        finally:
+            for name, optimizer in optimizers.items():
+                self.system.players[name].optimizer = optimizer
+
+    def _give_up(self, reason: str) -> NoReturn:
+        rest = f"{errors.last_good(self.run)}. A smaller learning rate is the usual remedy."
+        raise FloatingPointError(f"step {self.step}: {reason}; {rest}")
+
+
+class Still:
+    """An optimizer that moves nothing, to try how much memory a step takes."""
+
+    def step(self, grads: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
+    """The data sets by the names that the system draws from; ValueError where some are missing."""
+    datasets = {system.data[0]: data} if isinstance(data, Dataset) else dict(data)
+    if set(datasets) != set(system.data):
+        raise ValueError(
+            f"{type(system).__name__} draws from the data sets {', '.join(system.data)}; got {', '.join(datasets)}"
+        )
+    return {name: datasets[name] for name in system.data}
+
+
+def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
+    """What config.json says of a system that was given as an object."""
+    objective = getattr(getattr(system, "objective", None), "name", "")
+    data = ", ".join(dataset.name for dataset in datasets.values())
+    return {"system": OWN, "model": type(system).__name__.lower(), "objective": objective, "data": data}

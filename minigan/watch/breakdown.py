@@ -1,47 +1,53 @@
-"""Breakdown: where in two networks a NaN or an infinity came from."""
+"""Breakdown: where in the networks of a system a NaN or an infinity came from."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from minigan.device import Array
 from minigan.layers import Layer
-from minigan.training.state import State
+from minigan.training.draw import Draw
+from minigan.training.system import System
 from minigan.watch.vitals import PROBES, trace
-from minigan.watch.watched import Watched
 
 
-def culprit(state: State, real: np.ndarray, step: int, d: Watched, g: Watched) -> str:
-    """In words, the first thing that is not finite: a weight, a layer's output for noise or for `real` samples
-    (N, ...), or a gradient, of those the one nearest to the output, where backprop began."""
-    for player, network in (("D", state.D), ("G", state.G)):
+def culprit(
+    system: System,
+    networks: Mapping[str, Layer],
+    draw: Draw,
+    real: Mapping[str, Array],
+    step: int,
+    grads: Mapping[str, Mapping[str, Array]],
+) -> str:
+    """In words, the first thing that is not finite: a weight, a layer's output for generated or for `real` samples, or
+    a gradient of the last updates (`grads`, flat, by player), of those the one nearest to the output, where backprop
+    began."""
+    for player, network in networks.items():
         broken = [name for name, a in network.named_params() if not np.isfinite(a).all()]
         if broken:
             more = f" (and {len(broken) - 1} more of its arrays)" if len(broken) > 1 else ""
             return f"{player}'s {broken[0]} in {_owner(network, broken[0])} holds NaN or infinite values{more}"
-    with state.G.keeping_buffers(), state.D.keeping_buffers():
-        z = state.noise(PROBES, state.streams.at("health", step))
-        for network, name, x, what in ((state.G, "G", z, "noise"), (state.D, "D", state.device.asarray(real), "real")):
-            found = _overflow(network, x, name, what)
-            if found:
-                return found
-        found = _overflow(state.D, state.G.forward(z)[0], "D", "generated")
-        if found:
-            return found
-    for player, optimizer in (("D", d), ("G", g)):
-        bad = [name for name, grad in optimizer.grads.items() if not np.isfinite(grad).all()]
+    for player, (what, x) in system.probes(draw.at("health", step), real, PROBES).items():
+        if player not in networks:
+            continue
+        with networks[player].keeping_buffers():
+            overflow = _overflow(networks[player], x, player, what)
+        if overflow:
+            return overflow
+    for player, flat in grads.items():
+        bad = [name for name, grad in flat.items() if not np.isfinite(grad).all()]
         if bad:
-            network = state.D if player == "D" else state.G
-            return f"the gradient of {player}'s {bad[0]} in {_owner(network, bad[0])} is not finite"
+            return f"the gradient of {player}'s {bad[0]} in {_owner(networks[player], bad[0])} is not finite"
     return "the losses alone: all weights, outputs and gradients are finite"
 
 
-def _overflow(network: Layer, x: Array, name: str, what: str) -> str | None:
-    for place, layer, y in trace(network, x, name):
+def _overflow(network: Layer, x: Array, player: str, what: str) -> str | None:
+    for place, layer, y in trace(network, x, player):
         if not np.isfinite(y).all():
-            player, _, number = place.partition(" ")
-            samples = "noise" if what == "noise" else f"{what} samples"
-            return f"{player}'s layer {number}, {layer}, gives NaN or infinite values for {samples}"
+            number = place.partition(" ")[2]
+            return f"{player}'s layer {number}, {layer}, gives NaN or infinite values for {what}"
     return None
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from minigan.watch import signs
-from minigan.watch.facts import Game
+from minigan.watch.facts import Facts
 
-Judge = Callable[[signs.Point, signs.Levels, Game], str | None]
+Judge = Callable[[signs.Point, signs.Levels, Facts], str | None]
 
 
 @dataclass(frozen=True)

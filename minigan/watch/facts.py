@@ -1,4 +1,4 @@
-"""Game: what the signs must know of a run beside its log."""
+"""Facts: what the signs must know of a run besides its log."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.data import Mixture
-from minigan.objectives import Objective
-from minigan.watch.judge import Sight, kinds
+from minigan.training.system import Rivals
+from minigan.watch.judge import Judge, kinds
 from minigan.watch.vitals import bounds
 
 
 @dataclass(frozen=True)
-class Game:
-    """What of a run the conditions must know beside its log.
+class Facts:
+    """What the signs must know of a discriminator and a generator besides the log.
 
+    D, G     their names
     classes  the names of what samples are counted by; () where they are not counted
     kind     what these are called: "classes", "Gaussians"
     logit    is D's output a logit?
@@ -30,13 +31,24 @@ class Game:
     logit: bool = False
     clip: tuple[float, float] | None = None
     reach: float = 1.0
+    D: str = "D"
+    G: str = "G"
 
     @classmethod
-    def of(cls, objective: Objective, sight: Sight, real: np.ndarray) -> Game:
-        """The game that is played for `objective`, its samples seen by `sight`; `real` (N, ...) some of the data."""
+    def of(cls, rivals: Rivals, judge: Judge, real: np.ndarray) -> Facts:
+        """The facts about `rivals`, whose samples `judge` recognises; `real` (N, ...) some of the data."""
         rows = real.reshape(len(real), -1).astype(np.float64)
         squares = (rows * rows).sum(axis=1)
         farthest = (squares[:, np.newaxis] + squares - 2 * rows @ rows.T).max()
-        kind = "Gaussians" if isinstance(sight, Mixture) else "classes"
-        reach = math.inf if objective.output == "covariance" else math.sqrt(max(farthest, 0.0))
-        return cls(kinds(sight), kind, objective.logit, bounds(objective), reach)
+        kind = "Gaussians" if isinstance(judge, Mixture) else "classes"
+        objective = rivals.objective
+        covariance = objective is not None and objective.output == "covariance"
+        return cls(
+            classes=kinds(judge),
+            kind=kind,
+            logit=objective is not None and objective.logit,
+            clip=None if objective is None else bounds(objective),
+            reach=math.inf if covariance else math.sqrt(max(farthest, 0.0)),
+            D=rivals.D or "D",
+            G=rivals.G,
+        )

@@ -1,8 +1,8 @@
-"""What a run says to people."""
+"""The messages of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minigan.data import Dataset
@@ -11,16 +11,16 @@ from minigan.training.config import Config
 NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID"}
 
 
-def game(config: Config) -> str:
+def objective(config: Config) -> str:
     """The objective, with what was chosen about it."""
     chosen = {**config.hyper, **({} if config.real_label is None else {"real_label": config.real_label})}
-    words = [config.objective, *(f"{name} {value}" for name, value in chosen.items())]
+    parts = [config.objective, *(f"{name} {value}" for name, value in chosen.items())]
     if config.penalty is not None:
         weight = "" if config.penalty_weight is None else f" {config.penalty_weight:g}"
-        words.append(f"with the penalty of {config.penalty}{weight}")
+        parts.append(f"with the penalty of {config.penalty}{weight}")
     if config.spectral_norm:
-        words.append("D spectrally normalised")
-    return ", ".join(words)
+        parts.append("D spectrally normalised")
+    return ", ".join(parts)
 
 
 def machine(config: Config) -> str:
@@ -31,10 +31,18 @@ def machine(config: Config) -> str:
     return f"{config.device}, {config.precision}, {steps}"
 
 
-def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path) -> str:
-    """What is about to happen."""
-    lines = [f"objective: {game(config)}", f"data: {dataset.name}, {dataset.source}"]
+def title(config: Config) -> str:
+    """A run in a line: its networks, its objective and its data."""
+    return ", ".join(filter(None, [config.model, config.objective, config.data]))
+
+
+def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path, notes: Sequence[str] = ()) -> str:
+    """What is about to happen; `notes`: sentences about how it is computed."""
+    lines = [f"system: {config.system}"] if config.system != "gan" else []
+    lines += [f"objective: {objective(config)}"] if config.objective else []
+    lines += [f"data: {dataset.name}, {dataset.source}"]
     lines += [f"device: {machine(config)}", f"{total:,} steps of {config.batch_size} into {folder}"]
+    lines += notes
     if step >= total:
         lines.append(f"All of them are done; --resume {folder} --epochs N goes further.")
     return "\n".join(lines)

@@ -6,26 +6,26 @@ goes on as if it had never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
 from minigan.watch.conditions import CONDITIONS
-from minigan.watch.facts import Game
+from minigan.watch.facts import Facts
 
 EARLY = 20  # log points whose median is what is usual for a run
 LEVELS = ("d_gradient", "g_gradient", "size")
 
 
 class Monitor:
-    """Feeds log points to all conditions; each is told once when it begins, and once when it ends.
+    """Feeds log points to all conditions; each is reported once when it begins, and once when it ends.
 
     A condition begins (ends) when it holds (does not hold) at `patience` points in a row at which it was measured.
     """
 
-    def __init__(self, game: Game) -> None:
-        self.game = game
-        self.active: dict[str, str] = {}  # by condition: what was told when it began, with the step
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.active: dict[str, str] = {}  # by condition: what was reported when it began, with the step
         self._rows = dict.fromkeys((condition.name for condition in CONDITIONS), 0)
         self._early: dict[str, list[float]] = {name: [] for name in LEVELS}
         self._levels: dict[str, float] = {}
@@ -33,9 +33,9 @@ class Monitor:
     def feed(self, point: Mapping[str, Any]) -> list[dict[str, str]]:
         """What a log point changes: {"condition", "state": "begins" or "ends", "says", "remedy"} for each change."""
         vitals = {**point, **point.get("vitals", {})}
-        told = []
+        entries = []
         for condition in CONDITIONS:
-            says = condition.judge(vitals, self._levels, self.game)
+            says = condition.judge(vitals, self._levels, self.facts)
             if says is None:
                 continue
             ill, before = says != "", condition.name in self.active
@@ -46,24 +46,13 @@ class Monitor:
             state = "ends" if before else "begins"
             entry = {"condition": condition.name, "state": state, "says": condition.over if before else says}
             entry["remedy"] = "" if before else condition.remedy
-            told.append(entry)
+            entries.append(entry)
             if before:
                 del self.active[condition.name]
             else:
                 self.active[condition.name] = f"since step {point['step']}: {entry['says']} {entry['remedy']}"
         self._learn(vitals)
-        return told
-
-    def replay(self, log: Iterable[Mapping[str, Any]]) -> None:
-        """Feed what is in the log already; nothing of it is told again."""
-        for point in log:
-            self.feed(point)
-
-    def verdict(self) -> str:
-        """The last word: what is still wrong, or that nothing is."""
-        if not self.active:
-            return "health: nothing unusual"
-        return "\n".join(["health, still so at the end:", *(f"  {told}" for told in self.active.values())])
+        return entries
 
     def _learn(self, vitals: Mapping[str, Any]) -> None:
         """What is usual: the median of the first log points."""

@@ -1,40 +1,40 @@
-"""The pictures of a run: samples of a fixed noise while it trains, and what is left on the table at its end."""
+"""Pictures: samples of always the same noise while a run trains, and the pictures written at its end."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from minigan import plots
-from minigan.device import Array
 from minigan.plots.files import save_png
 from minigan.runs.folder import Run
-from minigan.training.state import State
+from minigan.training.draw import Draw
+from minigan.training.system import POINTS, System
 
-IMAGES = 64
-POINTS = 2000
 FRAMES = 120  # of an animation, at most: six seconds of twenty pictures each
+SIDE = 56  # pixels of a sample in a picture, at least
 
 
-class Album:
-    """Paints the same noise again and again, so that the pictures show the generator's progress and nothing else."""
+class Pictures:
+    """What a system shows of itself, always from the same draws: the pictures differ by the networks alone.
 
-    def __init__(self, run: Run, state: State, real: np.ndarray) -> None:
-        self.run, self.state, self.real = run, state, real
-        self.is_image = len(state.model.sample_shape) == 3
-        self._fixed: Array = state.noise(IMAGES if self.is_image else POINTS, state.streams.at("sample", 0))
+    The first of a system's pictures goes into samples/, each other into a folder of its own name.
+    """
+
+    def __init__(self, run: Run, system: System, draw: Draw) -> None:
+        self.run, self.system, self.draw = run, system, draw
+        self.real = next(iter(draw.datasets.values())).images
 
     def add(self, step: int) -> None:
-        """Paint the samples of `step` into the run's folder."""
-        samples = self.state.sample(self._fixed)
-        if self.is_image:
-            plots.save_grid(self.run.picture(step), samples, scale=_scale(samples))
-        else:
-            save_png(self.run.picture(step), self._density(samples, step))
+        """Draw the pictures of `step` into the run's folder."""
+        for i, (name, samples) in enumerate(self.system.pictures(self.draw.at("sample", 0)).items()):
+            path = self.run.picture(step, "samples" if i == 0 else name)
+            path.parent.mkdir(exist_ok=True)
+            if samples.ndim == 4:
+                plots.save_grid(path, samples, scale=max(1, SIDE // samples.shape[1]))
+            else:
+                save_png(path, plots.density_frame(samples, real=self.real[:POINTS], title=f"step {step}"))
 
-    def _density(self, points: np.ndarray, step: int) -> np.ndarray:
-        return plots.density_frame(points, real=self.real[:POINTS], title=f"step {step}")
-
-    def finish(self) -> dict[str, str]:
+    def finish(self, title: str) -> dict[str, str]:
         """samples.png, losses.png and training.gif; returns their names with what they show."""
         from PIL import Image
 
@@ -42,19 +42,11 @@ class Album:
         shown = np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), FRAMES)).round().astype(int))
         frames = [np.asarray(Image.open(pictures[i])) for i in shown]
         save_png(folder / "samples.png", frames[-1])
-        plots.save_curves(folder / "losses.png", self.run.log(), title=_title(self.run))
+        plots.save_curves(folder / "losses.png", self.run.log(), title=title)
         plots.save_animation(folder / "training.gif", frames)
-        count = f"{IMAGES} samples" if self.is_image else f"the density of {POINTS:,} samples"
+        points = self.system.sample_shape is not None and len(self.system.sample_shape) == 1
         return {
-            "samples.png": f"{count} of the trained generator",
-            "losses.png": "losses and scores of both players",
+            "samples.png": f"the density of {POINTS:,} samples" if points else "samples of the trained networks",
+            "losses.png": "losses and scores of all players",
             "training.gif": f"the same noise at {len(frames)} moments of training",
         }
-
-
-def _scale(samples: np.ndarray) -> int:
-    return max(1, 56 // samples.shape[1])
-
-
-def _title(run: Run) -> str:
-    return f"{run.config.model}, {run.config.objective}, {run.config.data}"

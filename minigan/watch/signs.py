@@ -1,8 +1,8 @@
 """Signs: how what can be wrong with a run shows at a log point.
 
 A sign is a function of one log point (its numbers and its vitals together), of what is usual for the run, and of the
-game: None where what it needs was not measured or means nothing for this game, "" where all is well, else a sentence
-with the measured numbers. The limits lie well outside of what the ordinary runs of all objectives show.
+facts about the two players: None where what it needs was not measured or means nothing for this objective, "" where
+all is well, else a sentence with the measured numbers. The limits lie well outside of what the ordinary runs of all objectives show.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from minigan.watch.facts import Game
+from minigan.watch.facts import Facts
 
 Point: TypeAlias = Mapping[str, Any]
 Levels: TypeAlias = Mapping[str, float]  # medians of the first log points, by the name of the vital
@@ -20,98 +20,107 @@ ROUNDED = 17.0  # logits beyond which a probability is 0 or 1 in float32: e^-17 
 STILL = 1e-6  # weights that change by less of their size per step take a million steps to become others
 
 
-def collapsed(v: Point, levels: Levels, game: Game) -> str | None:
+def collapsed(v: Point, levels: Levels, facts: Facts) -> str | None:
     """A class is missing below 5 % of its fair share, as `metrics.modes` and `Mixture.coverage` count."""
-    if "counts" not in v or not game.classes:
+    G = facts.G
+    if "counts" not in v or not facts.classes:
         return None
-    K, most = len(game.classes), max(range(len(game.classes)), key=v["counts"].__getitem__)
-    missing = [name for name, n in zip(game.classes, v["counts"], strict=True) if 20 * K * n < v["of"]]
+    K, most = len(facts.classes), max(range(len(facts.classes)), key=v["counts"].__getitem__)
+    missing = [name for name, n in zip(facts.classes, v["counts"], strict=True) if 20 * K * n < v["of"]]
     if len(missing) == K:
-        return f"Mode collapse: G paints none of the {K} {game.kind}."
+        return f"Mode collapse: {G} generates none of the {K} {facts.kind}."
     if missing:
-        share = f"{v['counts'][most] / v['of']:.0%} of its samples are {game.classes[most]}"
-        return f"Mode collapse: G paints {K - len(missing)} of {K} {game.kind}; missing: {_listed(missing)}; {share}."
+        share = f"{v['counts'][most] / v['of']:.0%} of its samples are {facts.classes[most]}"
+        return f"Mode collapse: {G} generates {K - len(missing)} of {K} {facts.kind}; missing: {_listed(missing)}; {share}."
     return ""
 
 
-def saturated(v: Point, levels: Levels, game: Game) -> str | None:
+def saturated(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Ordinary runs stay below 99 % of the pairs for long, and above a pull of 0.2."""
+    D, G = facts.D, facts.G
     if "ranked" not in v:
         return None
     if v["ranked"] < 0.99 or v["pull"] > 0.05:
         return ""
     return (
-        f"D is too sure of itself: it ranks {v['ranked']:.1%} of real above generated samples, and the generated ones "
-        f"move it by only {v['pull']:.1%} of what they would if they fooled it. It hardly learns, and teaches G little."
+        f"{D} is too sure of itself: it ranks {v['ranked']:.1%} of real above generated samples, and the generated ones "
+        f"move it by only {v['pull']:.1%} of what they would if they fooled it. It hardly learns, and teaches {G} little."
     )
 
 
-def vanishing(v: Point, levels: Levels, game: Game) -> str | None:
+def vanishing(v: Point, levels: Levels, facts: Facts) -> str | None:
+    D, G = facts.D, facts.G
     if "g_gradient" not in v or v["g_gradient"] == 0:
         return None
     if v.get("slope", 1.0) < 0.01:
         return (
-            f"G's gradient vanishes: where D puts the generated samples, G's loss is only {v['slope']:.1%} as steep as "
-            f"where the real ones are (G's gradient {v['g_gradient']:.1e})."
+            f"{G}'s gradient vanishes: where {D} puts the generated samples, {G}'s loss is only {v['slope']:.1%} as steep as "
+            f"where the real ones are ({G}'s gradient {v['g_gradient']:.1e})."
         )
     if v["g_gradient"] < TINY:
-        return f"G's gradient vanishes: {v['g_gradient']:.1e} is below the ε of the optimizers, {TINY:g}."
+        return f"{G}'s gradient vanishes: {v['g_gradient']:.1e} is below the ε of the optimizers, {TINY:g}."
     usual = levels.get("g_gradient", 0.0)
     if v["g_gradient"] < 1e-3 * usual:
-        return f"G's gradient vanishes: {v['g_gradient']:.1e}, after {usual:.1e} at the start of the run."
+        return f"{G}'s gradient vanishes: {v['g_gradient']:.1e}, after {usual:.1e} at the start of the run."
     return ""
 
 
-def frozen(v: Point, levels: Levels, game: Game) -> str | None:
+def frozen(v: Point, levels: Levels, facts: Facts) -> str | None:
+    G = facts.G
     if "g_moved" not in v:
         return None
     if v["g_moved"] >= STILL:
         return ""
     why = "its gradient is exactly zero" if v["g_gradient"] == 0 else f"its gradient is {v['g_gradient']:.1e}"
-    return f"G does not move: a step changes its weights by {v['g_moved']:.1e} of their size; {why}."
+    return f"{G} does not move: a step changes its weights by {v['g_moved']:.1e} of their size; {why}."
 
 
-def exploding(v: Point, levels: Levels, game: Game) -> str | None:
+def exploding(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Gradients of ordinary runs grow up to a hundredfold from their start."""
-    for player in ("D", "G"):
-        now, usual = v.get(f"{player.lower()}_gradient"), levels.get(f"{player.lower()}_gradient", 0.0)
+    D = facts.D
+    for player, key in ((facts.D, "d_gradient"), (facts.G, "g_gradient")):
+        now, usual = v.get(key), levels.get(key, 0.0)
         if now is not None and now > 1e3 * usual > 0:
             return f"{player}'s gradients explode: {now:.1e}, after {usual:.1e} at the start of the run."
     if "size" not in v:
         return "" if "d_gradient" in v else None
-    if game.logit and v["size"] > ROUNDED:
-        return f"D's logits explode: they are {v['size']:.3g} in size, and from {ROUNDED:g} on a probability is 0 or 1."
+    if facts.logit and v["size"] > ROUNDED:
+        return (
+            f"{D}'s logits explode: they are {v['size']:.3g} in size, and from {ROUNDED:g} on a probability is 0 or 1."
+        )
     grown = v["size"] > levels.get("size", 0.0)  # a critic may begin with wild scores and calm down
-    if not game.logit and grown and abs(v["estimate"]) > 10 * game.reach:
+    if not facts.logit and grown and abs(v["estimate"]) > 10 * facts.reach:
         return (
             f"The critic's scores explode: real and generated samples are {v['estimate']:.3g} apart by its estimate, "
-            f"where no two samples are farther apart than about {game.reach:.3g}."
+            f"where no two samples are farther apart than about {facts.reach:.3g}."
         )
     return ""
 
 
-def restless(v: Point, levels: Levels, game: Game) -> str | None:
+def restless(v: Point, levels: Levels, facts: Facts) -> str | None:
     if "d_moved" not in v and "g_moved" not in v:
         return None
-    for player in ("D", "G"):
-        moved = v.get(f"{player.lower()}_moved", 0.0)
+    for player, key in ((facts.D, "d_moved"), (facts.G, "g_moved")):
+        moved = v.get(key, 0.0)
         if moved > 0.15:
-            return f"{player} is thrown about: one step changes its weights by {moved:.0%} of their size."
+            return f"{player} moves too far: one step changes its weights by {moved:.0%} of their size."
     return ""
 
 
-def outrun(v: Point, levels: Levels, game: Game) -> str | None:
+def outrun(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Ordinary players differ by a factor of 3; clipped weights are small, and their changes large beside them."""
-    if "d_moved" not in v or "g_moved" not in v or game.clip is not None:
+    D, G = facts.D, facts.G
+    if "d_moved" not in v or "g_moved" not in v or facts.clip is not None:
         return None
     d, g = v["d_moved"], v["g_moved"]
     if g < STILL or d < 10 * g:
         return ""
-    return f"D runs away from G: one step changes D's weights by {d:.1%} of their size, and G's by {g:.2%}."
+    return f"{D} runs away from {G}: one step changes {D}'s weights by {d:.1%} of their size, and {G}'s by {g:.2%}."
 
 
-def dead(v: Point, levels: Levels, game: Game) -> str | None:
+def dead(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Up to 60 % of the units of a narrow ReLU network without normalisation rest in ordinary runs."""
+    G = facts.G
     if "probed" not in v:
         return None
     for name, share in v.get("idle", {}).items():
@@ -119,13 +128,13 @@ def dead(v: Point, levels: Levels, game: Game) -> str | None:
             return f"Layer {_place(name)} is dead: {share:.0%} of its ReLU units fire for no sample."
     if v.get("slope_of_tanh", 1.0) < 1e-3:
         return (
-            f"G's tanh is saturated: nearly all of its outputs are at -1 or 1, with a mean slope of "
+            f"{G}'s tanh is saturated: nearly all of its outputs are at -1 or 1, with a mean slope of "
             f"{v['slope_of_tanh']:.1e}."
         )
     return ""
 
 
-def bent_nowhere(v: Point, levels: Levels, game: Game) -> str | None:
+def bent_nowhere(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Up to 90 % of the units do not bend anything in ordinary critics without batch normalisation."""
     if "probed" not in v:
         return None
@@ -133,33 +142,37 @@ def bent_nowhere(v: Point, levels: Levels, game: Game) -> str | None:
     return f"Layer {_listed(flat)} bends nothing: all of its LeakyReLU units stay on one side." if flat else ""
 
 
-def still(v: Point, levels: Levels, game: Game) -> str | None:
+def still(v: Point, levels: Levels, facts: Facts) -> str | None:
     if "g_gradient" not in v:
         return None
     still = v.get("still", [])
     return f"No gradient reaches {_listed([_place(name) for name in still])}: it is exactly zero." if still else ""
 
 
-def at_bounds(v: Point, levels: Levels, game: Game) -> str | None:
+def at_bounds(v: Point, levels: Levels, facts: Facts) -> str | None:
     """Ordinary clipped critics have 1 to 45 % of their weights there."""
-    if "bounded" not in v or game.clip is None:
+    D = facts.D
+    if "bounded" not in v or facts.clip is None:
         return None
     if v["bounded"] < 0.9:
         return ""
-    return f"{v['bounded']:.0%} of D's weights lie at the bounds {_range(game)}: clipping leaves D hardly a choice."
+    return (
+        f"{v['bounded']:.0%} of {D}'s weights lie at the bounds {_range(facts)}: clipping leaves {D} hardly a choice."
+    )
 
 
-def unbounded(v: Point, levels: Levels, game: Game) -> str | None:
-    if "bounded" not in v or game.clip is None:
+def unbounded(v: Point, levels: Levels, facts: Facts) -> str | None:
+    D = facts.D
+    if "bounded" not in v or facts.clip is None:
         return None
     if v["bounded"] > 0:
         return ""
     scores = f" Its scores are {v['size']:.3g} in size." if "size" in v else ""
-    return f"Clipping does nothing: none of D's weights reaches the bounds {_range(game)}.{scores}"
+    return f"Clipping does nothing: none of {D}'s weights reaches the bounds {_range(facts)}.{scores}"
 
 
-def _range(game: Game) -> str:
-    low, high = game.clip or (0.0, 0.0)
+def _range(facts: Facts) -> str:
+    low, high = facts.clip or (0.0, 0.0)
     return f"{low:g} and {high:g}"
 
 

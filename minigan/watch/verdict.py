@@ -13,9 +13,10 @@ from minigan.metrics.features import Seen
 from minigan.metrics.score import write_scores
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
-from minigan.training.state import State
+from minigan.training.draw import Draw
+from minigan.training.system import System
 from minigan.version import __version__
-from minigan.watch.judge import Eyes, Sight
+from minigan.watch.judge import FeatureJudge, Judge
 from minigan.watch.scores import judged
 
 SAMPLES = 10_000
@@ -23,7 +24,7 @@ SAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """The scores of a run, and what they mean; `str` tells the first of them with its protocol, and the meaning."""
+    """The scores of a run, and what they mean; `str` is the first of them with its protocol, and the meaning."""
 
     scores: Sequence[Score]
     meaning: str
@@ -32,18 +33,24 @@ class Verdict:
         return "\n".join([*map(str, self.scores[:1]), self.meaning])
 
 
-def verdict(state: State, sight: Sight, dataset: Dataset, run: Run, *, quiet: bool = False) -> Verdict:
-    """Score `SAMPLES` samples of the painter and write them into scores.json of the run; without a sight, neither."""
-    if sight is None:
+def verdict(
+    system: System, draw: Draw, judge: Judge, run: Run, *, precision: str = "float32", quiet: bool = False
+) -> Verdict:
+    """Score `SAMPLES` samples of a system and write them into scores.json of the run; without a judge, neither."""
+    dataset = next(iter(draw.datasets.values()))
+    if judge is None:
         return Verdict([], f"No score: there is no feature network for {dataset.name}. Look at samples.png.")
     try:
-        samples = state.sample(state.noise(SAMPLES, state.streams.at("verdict", 0)))
-        found = _of_points(samples, sight) if isinstance(sight, Mixture) else _of_images(samples, sight, dataset, quiet)
+        samples = system.generate(draw.at("verdict", 0), SAMPLES)
+        if isinstance(judge, Mixture):
+            result = _of_points(samples, judge)
+        else:
+            result = _of_images(samples, judge, dataset, quiet)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped while scoring; the run itself is complete, in {run.folder}") from None
-    found = replace(found, scores=[_stated(score, state.precision) for score in found.scores])
-    write_scores(run.folder / "scores.json", found.scores)
-    return found
+    result = replace(result, scores=[_stated(score, precision) for score in result.scores])
+    write_scores(run.folder / "scores.json", result.scores)
+    return result
 
 
 def _stated(score: Score, precision: str) -> Score:
@@ -74,25 +81,25 @@ def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
     )
 
 
-def _of_images(samples: np.ndarray, eyes: Eyes, dataset: Dataset, quiet: bool) -> Verdict:
+def _of_images(samples: np.ndarray, judge: FeatureJudge, dataset: Dataset, quiet: bool) -> Verdict:
     progress = None if quiet else "scoring"
-    fid, modes = judged(eyes, eyes.extractor(samples, progress=progress))
-    ruler = _ruler(eyes, eyes.extractor(dataset.images[:SAMPLES], progress=progress))
+    fid, modes = judged(judge, judge.extractor(samples, progress=progress))
+    ruler = _ruler(judge, judge.extractor(dataset.images[:SAMPLES], progress=progress))
     fid = replace(fid, details={**fid.details, **ruler})
-    names = eyes.extractor.classes
+    names = judge.extractor.classes
     missing = [name for name, n in zip(names, modes.counts, strict=True) if 20 * len(names) * n < len(samples)]
     covered = f"missing of the {len(names)} classes: {', '.join(missing)}" if missing else f"all {len(names)} classes"
-    return Verdict([fid, modes.captured, modes.entropy], f"{fid_sentence(fid.value, ruler)} Painted: {covered}.")
+    return Verdict([fid, modes.captured, modes.entropy], f"{fid_sentence(fid.value, ruler)} Generated: {covered}.")
 
 
-def _ruler(eyes: Eyes, real: Seen) -> dict[str, float]:
+def _ruler(judge: FeatureJudge, real: Seen) -> dict[str, float]:
     """What real training images score: as they are, without one of the classes, with half of the classes (means over
     all classes, and over both halves). Distances that anybody can picture, measured as the samples are."""
-    seen, K = real.logits.argmax(axis=1), len(eyes.extractor.classes)
+    seen, K = real.logits.argmax(axis=1), len(judge.extractor.classes)
 
     def score(kept: np.ndarray) -> float:
-        origin = Origin(eyes.extractor.id, eyes.extractor.variant, quantised=True)
-        return frechet_distance(eyes.reference, Statistics.of(real.features[kept], origin)).value
+        origin = Origin(judge.extractor.id, judge.extractor.variant, quantised=True)
+        return frechet_distance(judge.reference, Statistics.of(real.features[kept], origin)).value
 
     return {
         "real": score(seen >= 0),

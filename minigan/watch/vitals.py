@@ -1,13 +1,15 @@
 """Vitals: the numbers that a run's health is read from.
 
-At log points they are what the step has produced anyway, looked at; at the end of an epoch a few samples are drawn,
-sent through the networks layer by layer, and shown to the feature network. Where a number means nothing for a game, it
-is left out. All of them are plain numbers and lists, kept in the log under "vitals".
+At log points they are what the step has produced anyway; at the end of an epoch a few samples are generated, sent
+through the networks layer by layer, and shown to the judge. Where a number means nothing for an objective, it is left
+out. All of them are plain numbers and lists, kept in the log under "vitals".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,39 +17,77 @@ import numpy as np
 from minigan.device import Array, to_host
 from minigan.layers import Autoencoder, Layer, LeakyReLU, Network, ReLU, Tanh
 from minigan.objectives import Objective
-from minigan.training.observed import Observed
-from minigan.training.state import State
-from minigan.watch.judge import Sight, counts
-from minigan.watch.watched import Watched
+from minigan.optim import Optimizer, flatten
+from minigan.training.draw import Draw
+from minigan.training.steps import Outcome
+from minigan.training.system import Rivals, System
+from minigan.watch.judge import Judge, counts
 
 Vitals = dict[str, Any]
 SCORES = ("score", "mean", "covariance")  # outputs of D that are one number per sample, high for real
 PROBES = 64  # samples sent through the networks
-SEEN = 300  # samples shown to the feature network: a tenth of them is 30, give or take 5
+SEEN = 300  # samples shown to the judge: a tenth of them is 30, give or take 5
 STRIDE = 16  # every so many of D's weights are compared with the bounds
+SAMPLED = 1000  # numbers of each parameter that are compared before and after an update
 
 
-def at_step(state: State, objective: Observed, d: Watched, g: Watched) -> Vitals:
-    """What the last step left to look at.
+@dataclass
+class Update:
+    """What an update did to a player's parameters.
+
+    norms   of the gradients by name
+    rms     root mean square of all gradients
+    moved   by how much the parameters changed, as a share of their own size
+    """
+
+    norms: dict[str, float]
+    rms: float
+    moved: float
+
+
+def sampled(optimizer: Optimizer) -> np.ndarray:
+    """Some numbers of each parameter, to compare before and after an update."""
+    parts = [p.reshape(-1)[:: 1 + p.size // SAMPLED] for p in optimizer.params.values()]
+    return to_host(np.concatenate(parts)).astype(np.float64)
+
+
+def update(optimizer: Optimizer, before: np.ndarray, grads: Mapping[str, Any]) -> Update:
+    """What an update did that was made with `grads`; `before`: `sampled` before it."""
+    flat = flatten(grads)
+    squares = to_host(np.stack([g.reshape(-1) @ g.reshape(-1) for g in flat.values()])) if flat else np.zeros(0)
+    norms = dict(zip(flat, np.sqrt(squares).tolist(), strict=True))
+    count = sum(g.size for g in flat.values())
+    size = np.sqrt(np.mean(before**2))
+    moved = float(np.sqrt(np.mean((sampled(optimizer) - before) ** 2)) / max(size, 1e-30))
+    return Update(norms, math.sqrt(sum(norm**2 for norm in norms.values()) / max(count, 1)), moved)
+
+
+def at_step(system: System, rivals: Rivals, updates: Mapping[str, Update], outcomes: Mapping[str, Outcome]) -> Vitals:
+    """What the last step left to look at, for a discriminator and a generator.
 
     d_gradient, g_gradient  root mean square over all parameters' gradients
     d_moved, g_moved        by how much this step changed the parameters, as a share of their own size
-    still                   weights (biases left out: in some games one cancels) whose gradient is exactly zero
+    still                   weights (biases left out: with some objectives one cancels) whose gradient is exactly zero
     ranked, pull, slope, estimate, size: `verdicts`; bounded: `bounded`
     """
-    found: Vitals = {"still": []}
-    for player, optimizer in (("D", d), ("G", g)):
-        found |= {f"{player.lower()}_gradient": optimizer.rms(), f"{player.lower()}_moved": optimizer.moved}
-        zero = [name for name, p in optimizer.inner.params.items() if optimizer.norms.get(name) == 0 and p.ndim > 1]
-        found["still"] += [f"{player} {name}" for name in zero]
-    if objective.inner.output in SCORES and objective.a is not None:
-        found |= verdicts(objective.inner, objective.a, objective.b)
-    found["bounded"] = bounded(state.objective, state.D)
-    return {name: value for name, value in found.items() if value is not None and value != []}
+    vitals: Vitals = {"still": []}
+    for role, name in (("d", rivals.D), ("g", rivals.G)):
+        if name is None or name not in updates:
+            continue
+        made, params = updates[name], system.players[name].optimizer.params
+        vitals |= {f"{role}_gradient": made.rms, f"{role}_moved": made.moved}
+        zero = [param for param, p in params.items() if made.norms.get(param) == 0 and p.ndim > 1]
+        vitals["still"] += [f"{name} {param}" for param in zero]
+    objective, turn = rivals.objective, outcomes.get(rivals.D or "")
+    if objective is not None and objective.output in SCORES and turn is not None and "real" in turn.scores:
+        vitals |= verdicts(objective, turn.scores["real"], turn.scores["fake"])
+    if objective is not None and rivals.D is not None:
+        vitals["bounded"] = bounded(objective, system.players[rivals.D].network)
+    return {name: value for name, value in vitals.items() if value is not None and value != []}
 
 
 def verdicts(objective: Objective, a: Array, b: Array) -> Vitals:
-    """What D's scores a (m, 1) of real and b (n, 1) of generated samples say.
+    """What D's scores a (m, 1) of real and b (n, 1) of generated samples show.
 
     ranked    share of the pairs of a real and a generated sample that D puts in the right order; 1/2 by chance
     pull      how much the generated samples move D, as a share of how much they would if D took them for real
@@ -56,12 +96,12 @@ def verdicts(objective: Objective, a: Array, b: Array) -> Vitals:
     size      root mean square of all scores
     """
     above, equal = (a > b.T).mean(), (a == b.T).mean()
-    found = {"ranked": above + equal / 2, "estimate": a.mean() - b.mean()}
-    found["size"] = np.sqrt(((a * a).mean() + (b * b).mean()) / 2)
-    found["pull"] = _ratio(objective.d_loss(a, b)[2], objective.d_loss(a, a)[2])
+    vitals = {"ranked": above + equal / 2, "estimate": a.mean() - b.mean()}
+    vitals["size"] = np.sqrt(((a * a).mean() + (b * b).mean()) / 2)
+    vitals["pull"] = _ratio(objective.d_loss(a, b)[2], objective.d_loss(a, a)[2])
     if not objective.compares:
-        found["slope"] = _ratio(objective.g_loss(b)[1], objective.g_loss(a)[1])
-    return {name: float(value) for name, value in found.items()}
+        vitals["slope"] = _ratio(objective.g_loss(b)[1], objective.g_loss(a)[1])
+    return {name: float(value) for name, value in vitals.items()}
 
 
 def _ratio(dy: Array, dx: Array) -> Array:
@@ -86,32 +126,33 @@ def bounded(objective: Objective, D: Layer) -> float | None:
     return float(((flat <= low) | (flat >= high)).mean())
 
 
-def at_epoch(state: State, real: np.ndarray, step: int, sight: Sight) -> Vitals:
-    """What some samples show at the end of an epoch, `real` (N, ...) being some of the data.
+def at_epoch(
+    system: System, networks: Mapping[str, Layer], draw: Draw, real: Mapping[str, Array], step: int, judge: Judge
+) -> Vitals:
+    """What some samples show at the end of an epoch, `real` being some of each data set.
 
     probed         how many samples went through the networks
     idle           share of each ReLU layer's units that fire for none of them, for layers with such units
     linear         share of each LeakyReLU layer's units that stay on one side for all of them, likewise
-    slope_of_tanh  the mean slope of G's tanh: 0 where all of its outputs are at -1 or 1
+    slope_of_tanh  the mean slope of a generator's tanh: 0 where all of its outputs are at -1 or 1
     counts         how many samples, out of `of`, are of each class, or near each of a mixture's Gaussians
     """
-    rng = state.streams.at("health", step)
-    found: Vitals = {"probed": PROBES, "idle": {}, "linear": {}}
-    with state.G.keeping_buffers(), state.D.keeping_buffers():
-        z = state.noise(PROBES, rng)
-        fake = z
-        for name, layer, fake in trace(state.G, z, "G"):
-            _watch(found, name, layer, fake)
-        both = np.concatenate([fake, state.device.asarray(real[:PROBES])]) if fake.shape[1:] == real.shape[1:] else fake
-        for name, layer, y in trace(state.D, both, "D"):
-            _watch(found, name, layer, y)
-    if sight is not None:
-        found["of"] = SEEN
-        found["counts"] = counts(state.sample(state.noise(SEEN, rng)), sight)
-    return {name: value for name, value in found.items() if value != {}}
+    fixed = draw.at("health", step)
+    vitals: Vitals = {"probed": PROBES, "idle": {}, "linear": {}}
+    generators = {rivals.G for rivals in system.rivals()}
+    for player, (_, x) in system.probes(fixed, real, PROBES).items():
+        if player not in networks:
+            continue
+        with networks[player].keeping_buffers():
+            for name, layer, y in trace(networks[player], x, player):
+                _watch(vitals, name, layer, y, in_generator=player in generators)
+    if judge is not None:
+        vitals["of"] = SEEN
+        vitals["counts"] = counts(system.generate(fixed, SEEN), judge)
+    return {name: value for name, value in vitals.items() if value != {}}
 
 
-def _watch(found: Vitals, name: str, layer: Layer, y: Array) -> None:
+def _watch(vitals: Vitals, name: str, layer: Layer, y: Array, *, in_generator: bool) -> None:
     if isinstance(layer, LeakyReLU):
         axes = tuple(range(y.ndim - 1))
         fires, rests = to_host((y > 0).any(axis=axes)), to_host((y <= 0).any(axis=axes))
@@ -120,9 +161,9 @@ def _watch(found: Vitals, name: str, layer: Layer, y: Array) -> None:
         else:
             kind, share = "linear", float((~(fires & rests)).mean())
         if share > 0:
-            found[kind][name] = share
-    elif isinstance(layer, Tanh) and name.startswith("G"):
-        found["slope_of_tanh"] = float((1 - y * y).mean())
+            vitals[kind][name] = share
+    elif isinstance(layer, Tanh) and in_generator:
+        vitals["slope_of_tanh"] = float((1 - y * y).mean())
 
 
 def trace(layer: Layer, x: Array, name: str) -> Iterator[tuple[str, Layer, Array]]:
@@ -135,6 +176,6 @@ def trace(layer: Layer, x: Array, name: str) -> Iterator[tuple[str, Layer, Array
     if not parts:
         yield name, layer, layer.forward(x)[0]
     for place, part in parts:
-        for found in trace(part, x, place):
-            x = found[2]  # where the next part begins
-            yield found
+        for traced in trace(part, x, place):
+            x = traced[2]  # where the next part begins
+            yield traced

@@ -1,0 +1,6 @@
+"""The systems: each a page with its networks, its turns, its pictures and its scores."""
+
+from minigan.systems.gan import GAN
+from minigan.systems.gmmn import CodeGMMN
+
+__all__ = ["GAN", "CodeGMMN"]
