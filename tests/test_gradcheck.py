@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from minigan import checks, gradcheck, layers, objectives
 from minigan.gradcheck import TOLERANCE, derivative_error
-from minigan.layers import BatchNorm, Layer, Linear, Network, Tanh
+from minigan.layers import BatchNorm, Join, Layer, Linear, Network, Tanh
 from minigan.objectives import GMMN, LSGAN, NonSaturating, RaGAN
 
 OFF = 1.001
@@ -123,7 +123,7 @@ def test_a_gradient_that_is_zero_up_to_rounding_counts_as_right() -> None:
 
 def test_the_same_random_numbers_are_drawn_again_where_a_layer_draws() -> None:
     case = next(case for case in checks.layer_cases() if str(case) == "Dropout(0.3)")
-    assert max(gradcheck.layer_errors(case.layer, case.input(), rng(), rewind=case.rewind).values()) < TOLERANCE
+    assert max(case.errors().values()) < TOLERANCE
     assert gradcheck.layer_errors(case.layer, case.input(), rng())["dx"] > 1e-2
 
 
@@ -145,7 +145,7 @@ def test_an_objective_with_a_wrong_gradient_is_caught(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["none", "real", "fake"])
-def test_a_game_that_compares_is_checked_facing_the_real_samples(wrong: str) -> None:
+def test_a_game_that_compares_is_checked_with_real_samples(wrong: str) -> None:
     class Wrong(RaGAN):
         """Relativistic, but G's gradient is off, or its loss is taken at other samples."""
 
@@ -178,6 +178,60 @@ def test_a_step_whose_penalty_forgets_its_gradient_is_caught(monkeypatch: pytest
     assert found["G step"] < TOLERANCE
 
 
+def spoilt_join(question: str, spoil: Callable[[Answer], Answer]) -> set[str]:
+    """The derivatives that are wrong where an answer of a Join inside a network is spoilt."""
+
+    class Wrong(Join):
+        """Join, but for one answer."""
+
+    setattr(Wrong, question, lambda self, *asked: spoil(getattr(Join, question)(self, *asked)))
+    network = Network(Tanh(), Wrong(), Linear(6, 2, rng=rng(), dtype=np.float64), Tanh())
+    c, towards = rng(4).normal(size=(2, 5, 2))
+    found = gradcheck.layer_errors(network, rng(2).normal(size=(5, 4)), rng(3), condition=c, towards=towards)
+    return {name for name, error in found.items() if error > 100 * TOLERANCE}
+
+
+def test_a_condition_is_checked_like_a_parameter() -> None:
+    assert spoilt_join("forward", lambda answer: answer) == set()
+    assert "dcondition" in spoilt_join("param_grads", lambda grads: {"condition": OFF * grads["condition"]})
+    assert "dcondition" in spoilt_join("param_grads", lambda grads: {"condition": one_entry(grads["condition"])})
+
+
+def test_a_tangent_of_the_condition_that_is_forgotten_is_caught() -> None:
+    def without(answer: Answer) -> Answer:
+        ddy, dx, grads = answer
+        ddy = ddy.copy()
+        ddy[:, 4:] = 0
+        return ddy, dx, grads
+
+    assert spoilt_join("double_backward", without) >= {"ddy", "dx twice", "dcondition twice"}
+
+
+def test_at_labels_there_is_no_derivative_of_the_condition() -> None:
+    network = Network(Join(3), Linear(7, 2, rng=rng(), dtype=np.float64), Tanh())
+    labels = np.array([0, 2, 1, 1, 0])
+    found = gradcheck.layer_errors(network, rng(2).normal(size=(5, 4)), rng(3), condition=labels)
+    assert not any("condition" in name for name in found)
+    assert max(found.values()) < TOLERANCE
+
+
+def test_a_step_may_return_its_loss_or_an_outcome_that_has_one() -> None:
+    w = np.array([2.0])
+
+    class Found(NamedTuple):
+        """What a step found."""
+
+        loss: float
+
+    def step(optimizer: gradcheck.Recorder, wrap: Callable[[float], Any]) -> Any:
+        optimizer.step({"w": 3 * w**2})
+        return wrap(float(w[0] ** 3))
+
+    for wrap in (float, Found):
+        (error,) = gradcheck.step_errors(lambda o, wrap=wrap: step(o, wrap), {"w": w}, rng()).values()
+        assert error < TOLERANCE
+
+
 def test_the_recorder_keeps_the_gradients_under_flat_names() -> None:
     recorder = gradcheck.Recorder()
     recorder.step({"0": {"weight": np.ones(2)}})
@@ -198,7 +252,7 @@ def test_the_table_has_a_row_of_its_own_for_everything(table: list[tuple[str, st
 
 def test_every_layer_and_every_objective_is_in_the_table(table: list[tuple[str, str, dict[str, float]]]) -> None:
     of = {kind: [name for k, name, _ in table if k == kind] for kind in ("layer", "objective", "step")}
-    for page in set(layers.__all__) - {"Layer", "accumulate"}:
+    for page in set(layers.__all__) - {"Conditional", "Layer", "accumulate", "taken"}:
         assert any(name.startswith(page) for name in of["layer"]), page
     for name in objectives.names():
         assert name in of["objective"]

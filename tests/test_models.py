@@ -11,7 +11,6 @@ from minigan import models, objectives
 from minigan.layers import (
     Autoencoder,
     BatchNorm,
-    CodeSpace,
     Conv2d,
     ConvTranspose2d,
     Covariance,
@@ -75,11 +74,11 @@ CRITICS: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
     ("points", {}, {"output": "covariance", "features": 5, "rank": 2}, POINTS_TRUNK + 128 * 5 + 5 + 2 * 5 * 2),
     ("points", {}, {"output": "autoencoder", "features": 5}, POINTS_TRUNK + 128 * 5 + 5 + POINTS_G + 3 * 128),
     ("points", {}, {"output": "samples"}, 0),
-    ("points", {}, {"output": "codes", "features": 5}, POINTS_TRUNK + 128 * 5 + 5 + POINTS_G + 3 * 128),
+    ("points", {}, {"output": "codes", "features": 5}, 0),
     ("points", {}, {"spectral_norm": True}, POINTS_D),
     ("mlp", {}, {"output": "features", "features": 5}, MLP_D - 257 + 256 * 5 + 5),
     ("mlp", {}, {"output": "autoencoder", "features": 5}, 2 * 784 * 512 + 512 + 512 * 5 + 5 + 5 * 512 + 512 + 784),
-    ("gmmn", {}, {"output": "codes", "features": 5}, 2 * 784 * 1024 + 1024 + 1024 * 5 + 5 + 5 * 1024 + 1024 + 784),
+    ("gmmn", {}, {"output": "codes", "features": 5}, 0),
     ("dcgan", {}, {"output": "mean", "features": 5}, DCGAN_TRUNK + 6272 * 5 + 5 + 5),
     ("dcgan", {}, {"output": "autoencoder", "features": 5}, DCGAN_TRUNK + 6272 * 5 + 5 + DCGAN_UP),
     (
@@ -106,7 +105,8 @@ SMALL: dict[str, dict[str, Any]] = {  # of every model, quick to compute with
 
 
 def test_models_and_objectives_speak_of_the_same_outputs_and_energies() -> None:
-    assert set(OUTPUTS) == set(critic.OUTPUTS) == set(objectives.OUTPUTS)
+    assert objectives.OUTPUTS is critic.OUTPUTS
+    assert set(OUTPUTS) == set(critic.OUTPUTS)
     assert set(autoencoder.ENERGIES) == set(ebgan.ENERGIES)
 
 
@@ -135,6 +135,20 @@ def test_the_parameters_of_other_critics_are_as_many_as_counted_by_hand(
     assert count(model.G) == (CODES_G + 64 * model.z_dim if codes else count(get(name, **choices).G))
 
 
+AUTOENCODERS: list[tuple[str, int, int]] = [  # of codes of 5 numbers: numbers of the encoder and of the decoder
+    ("points", POINTS_TRUNK + 128 * 5 + 5, POINTS_G + 3 * 128),
+    ("gmmn", 784 * 1024 + 1024 + 1024 * 5 + 5, 5 * 1024 + 1024 + 1024 * 784 + 784),
+]
+
+
+@pytest.mark.parametrize(("name", "in_encoder", "in_decoder"), AUTOENCODERS)
+def test_the_parameters_of_the_autoencoder_of_codes_are_as_many_as_counted_by_hand(
+    name: str, in_encoder: int, in_decoder: int
+) -> None:
+    model = get(name, critic={"output": "codes", "features": 5})
+    assert [count(network) for network in model.autoencoder or ()] == [in_encoder, in_decoder]
+
+
 def small(name: str, output: str, **choices: Any) -> Model:
     return get(name, **SMALL[name], z_dim=7, critic=Critic(output, features=5, rank=2, **choices))
 
@@ -143,14 +157,14 @@ def small(name: str, output: str, **choices: Any) -> Model:
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_d_gives_what_it_is_asked_for(name: str, output: str) -> None:
     model = small(name, output)
-    x = np.random.default_rng(0).standard_normal((4, *model.sample_shape), dtype=np.float32)
+    shape = (5,) if output == "codes" else model.sample_shape
+    x = np.random.default_rng(0).standard_normal((4, *shape), dtype=np.float32)
     y, _ = model.D.forward(x)
     wide = {"features": 5, "codes": 5, "autoencoder": 6, "samples": x[0].size}.get(output, 1)
     assert (y.shape, y.dtype) == ((4, wide), np.float32)
-    if output == "samples":
+    if output in ("samples", "codes"):
         np.testing.assert_array_equal(y, x.reshape(4, -1))
-    if output == "codes":
-        assert ((y > 0) & (y < 1)).all()
+    assert (model.autoencoder is not None) == (output == "codes")
     if output == "mean":
         assert isinstance(model.D, Network) and tuple(model.D.layers[-1].params) == ("weight",)
     if output == "covariance":
@@ -165,16 +179,17 @@ def test_d_gives_what_it_is_asked_for(name: str, output: str) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_in_the_game_of_codes_g_makes_codes_and_paints_through_ds_decoder(name: str) -> None:
+def test_where_codes_are_compared_g_makes_codes_and_the_autoencoder_leads_to_them_and_back(name: str) -> None:
     model = small(name, "codes")
-    z = np.random.default_rng(0).standard_normal((4, 7), dtype=np.float32)
-    codes, _ = model.G.forward(z)
-    assert codes.shape == (4, 5) and ((codes > 0) & (codes < 1)).all()
-    np.testing.assert_array_equal(model.D.forward(codes)[0], codes)
-    assert isinstance(model.D, CodeSpace)
-    painted, _ = model.G.forward(z, train=False)
-    np.testing.assert_array_equal(painted, model.D.decoder.forward(codes, train=False)[0])
-    assert painted.shape == (4, *model.sample_shape)
+    assert model.autoencoder is not None
+    encoder, decoder = model.autoencoder
+    numbers = np.random.default_rng(0)
+    made, _ = model.G.forward(numbers.standard_normal((4, 7), dtype=np.float32))
+    codes, _ = encoder.forward(numbers.standard_normal((4, *model.sample_shape), dtype=np.float32), train=False)
+    for found in (made, codes):
+        assert found.shape == (4, 5) and ((found > 0) & (found < 1)).all()
+        np.testing.assert_array_equal(model.D.forward(found)[0], found)
+        assert decoder.forward(found, train=False)[0].shape == (4, *model.sample_shape)
 
 
 HEAVY = Linear | Conv2d | ConvTranspose2d
@@ -320,12 +335,13 @@ def test_the_summary_is_a_table_of_layers_shapes_and_parameters(capsys: pytest.C
         ("samples", ["generator", "no discriminator, samples are compared as they are"]),
     ],
 )
-def test_the_table_shows_every_side_of_d(output: str, titles: list[str]) -> None:
+def test_the_table_shows_every_network(output: str, titles: list[str]) -> None:
     model = small("points", output)
     tables = [part.splitlines() for part in model.table().split("\n\n")]
     assert [table[0].split("  ")[0] for table in tables] == [f"points: {title}" for title in titles]
     totals = [int(table[-1].split()[-1].replace(",", "")) for table in tables]
-    assert (totals[0], sum(totals[1:])) == (count(model.G), count(model.D))
+    of_d = sum(map(count, model.autoencoder or (model.D,)))
+    assert (totals[0], sum(totals[1:])) == (count(model.G), of_d)
     if output == "samples":
         assert [line.split() for line in tables[1][2:3]] == [["Flatten()", "(2,)", "0"]]
     else:
@@ -333,7 +349,7 @@ def test_the_table_shows_every_side_of_d(output: str, titles: list[str]) -> None
         assert tables[2][2].split()[-2:] == ["(128,)", "768"]
         assert tables[2][-3].split()[-2:] == ["(2,)", "258"]
     if output == "codes":
-        assert tables[0][-3].split() == ["Decode(5", "codes)", "(2,)", "0"]
+        assert tables[0][-3].split() == ["Sigmoid()", "(5,)", "0"]
 
 
 def test_the_options_of_a_model_are_known_by_name() -> None:
@@ -359,7 +375,6 @@ def test_the_options_of_a_model_are_known_by_name() -> None:
         ("points", {"critic": {"output": "logit"}}, "unknown output of D 'logit'; known are score, features, mean"),
         ("points", {"critic": {"features": 0}}, "whole numbers of at least 1, got 0, 16"),
         ("points", {"critic": {"output": "covariance", "features": 5}}, "1 <= rank <= in_features"),
-        ("points", {"critic": {"output": "codes", "features": 2}}, r"samples of shape \(2,\) and codes of 2 .* same"),
         ("points", {"critic": {"output": "samples", "spectral_norm": True}}, "for a D that is trained; here is none"),
         ("points", {"critic": {"output": "autoencoder", "energy": "l3"}}, "unknown energy 'l3'"),
         ("points", {"sample_shape": (28, 28, 1)}, r"points .*\(28, 28, 1\)"),

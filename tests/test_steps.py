@@ -10,11 +10,11 @@ import pytest
 from support import strict
 
 from minigan import gradcheck, objectives
-from minigan.checks import StepCase, small_pair, step_cases
-from minigan.device import Array
+from minigan.checks import StepCase, step_cases
+from minigan.device import Array, to_host
 from minigan.layers import Layer, Linear, Network, SpectralNorm
 from minigan.objectives import Objective
-from minigan.optim import SGD, Adam
+from minigan.optim import SGD, Adam, flatten
 from minigan.penalties import gradient_penalty
 from minigan.random import Streams
 from minigan.training.steps import discriminator_step, generator_step
@@ -37,14 +37,15 @@ class Game:
         self.objective = case.objective(self.streams)
         if projecting:
             del self.objective.after_d_update  # the page's own is under it
-        self.G, self.D = small_pair(self.streams("weights"), case.critic_norm, self.objective, case.spectral_norm)
+        self.G, self.D = case.pair(self.streams, self.objective)
         if isinstance(self.D, Network) and isinstance(self.D.layers[-1], Linear):
             self.D.layers[-1].weight *= 0.1  # outputs of about 1, where no objective is flat
         for network in (self.G, self.D):
             network.convert(change)
         numbers = self.streams.at("batch", 0)
-        self.real = change(numbers.normal(size=(6, 6, 6, 1)))
+        self.real = change(numbers.normal(size=(6, *case.sample_shape)))
         self.z = change(numbers.normal(size=(6 * self.objective.fakes, 3)))
+        self.case, self.labels = case, change(np.array([0.0, 2, 1, 1, 2, 0])).astype(np.int64)
         if isinstance(self.real, strict.StrictArray):
             self.objective.convert(strict.to_device)
 
@@ -53,15 +54,18 @@ class Game:
         for _ in range(300 if any(isinstance(layer, SpectralNorm) for layer in getattr(self.D, "layers", ())) else 0):
             self.D.forward(self.real)
 
+    @property
+    def pair(self) -> tuple[Layer, Layer]:
+        """D and G, at the labels where they take any."""
+        return self.case.given(self.D, self.labels), self.case.given(self.G, self.labels)
+
     def d_step(self, optimizer: Any) -> Array:
-        return discriminator_step(self.D, self.G, self.objective, optimizer, self.real, self.z)
+        """The loss of a step of D."""
+        return discriminator_step(*self.pair, self.objective, optimizer, self.real, self.z).loss
 
     def g_step(self, optimizer: Any) -> Array:
-        game = self.objective
-        if game.compares:
-            with self.D.keeping_buffers():
-                game = game.facing(self.D.forward(self.real)[0])
-        return generator_step(self.D, self.G, game, optimizer, self.z)
+        """The loss of a step of G."""
+        return generator_step(*self.pair, self.objective, optimizer, self.z, self.real).loss
 
     def both_steps(self, optimizer: Callable[..., Any]) -> list[Array]:
         """The losses of those steps that the game has."""
@@ -111,9 +115,9 @@ def idle(case: StepCase, player: str) -> set[str]:
     if player == "G":
         return set()
     critic = case.objective(Streams(0)).critic()
-    encodes = critic["output"] == "autoencoder"
-    first = "encoder.0.bias" if encodes else "0.bias"
-    head = "6.bias" if case.critic_norm else "5.bias"
+    encodes, joined = critic["output"] == "autoencoder", case.classes is not None  # by a layer in front of the others
+    first = "encoder.0.bias" if encodes else f"{int(joined)}.bias"
+    head = f"{(6 if case.critic_norm else 5) + joined}.bias"
     batch_norm_takes_the_bias_in_front_of_it_out = {first} if case.critic_norm == "batch" else set()
     only_differences_count = {"wgan", "wgan-gp", "rwgan", "ragan", "mcgan-mean", "mmd-gan-gp"}
     inside_its_margins_hinge_is_wgan = case.name == "hinge" and case.spectral_norm
@@ -139,20 +143,22 @@ def test_every_parameter_moves_in_a_step_but_those_that_do_not_matter(case: Step
 @every_with_a_d
 def test_the_loss_of_a_d_step_is_that_of_the_objective_and_of_the_networks_before_they_move(case: StepCase) -> None:
     game, copy = Game(case), Game(case)
-    fake = copy.G.forward(copy.z)[0]
-    a, b = copy.D.forward(copy.real)[0], copy.D.forward(fake)[0]
+    D, G = copy.pair
+    fake = G.forward(copy.z)[0]
+    a, b = D.forward(copy.real)[0], D.forward(fake)[0]
     expected = copy.objective.d_loss(a, b)[0]
     if copy.objective.penalty is not None:
-        expected = expected + copy.objective.penalty(copy.D, copy.real, fake, {})
+        expected = expected + copy.objective.penalty(D, copy.real, fake, {})
     assert game.d_step(SGD(game.D.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
 
 
 @every
 def test_the_loss_of_a_g_step_is_that_of_the_objective_and_of_the_networks_before_they_move(case: StepCase) -> None:
     game, copy = Game(case), Game(case)
-    with copy.D.keeping_buffers():
-        a = copy.D.forward(copy.real)[0]
-    b = copy.D.forward(copy.G.forward(copy.z)[0])[0]
+    D, G = copy.pair
+    with D.keeping_buffers():
+        a = D.forward(copy.real)[0]
+    b = D.forward(G.forward(copy.z)[0])[0]
     expected = copy.objective.joint_g_loss(a, b)[0]
     assert game.g_step(SGD(game.G.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
 
@@ -230,7 +236,7 @@ def test_a_gpu_would_take_the_same_steps_without_waiting(case: StepCase, dtype: 
             np.testing.assert_allclose(home, array, rtol=0, atol=tolerance, err_msg=key)
     numbers = dict(away.objective.named_buffers())
     for key, number in here.objective.named_buffers():
-        np.testing.assert_allclose(strict.to_host(numbers[key]), number, rtol=tolerance, atol=tolerance, err_msg=key)
+        np.testing.assert_allclose(to_host(numbers[key]), number, rtol=tolerance, atol=tolerance, err_msg=key)
 
 
 @pytest.mark.parametrize("train", [True, False], ids=["training", "frozen"])
@@ -245,7 +251,10 @@ def test_gradients_reach_g_through_the_batch_norm_of_d(train: bool) -> None:
 PAIRING = {"wgan-gp", "mmd-gan-gp", "cramer"}  # every real sample has its own fakes
 
 
-@pytest.mark.parametrize("case", [case for case in TRAINING_D if case.name not in PAIRING], ids=str)
+FREE = [case for case in TRAINING_D if case.name not in PAIRING and case.classes is None]
+
+
+@pytest.mark.parametrize("case", FREE, ids=str)
 def test_real_and_fake_batches_may_differ_in_size(case: StepCase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcheck, "STEP", 1e-6)  # too short to meet a kink of an l1 energy
     game = Game(case)
@@ -261,12 +270,47 @@ def test_real_and_fake_batches_may_differ_in_size(case: StepCase, monkeypatch: p
     assert max(errors.values()) < gradcheck.TOLERANCE
 
 
-@pytest.mark.parametrize("case", [case for case in TRAINING_D if case.name in PAIRING], ids=str)
+@pytest.mark.parametrize("case", [case for case in TRAINING_D if case.name in PAIRING and not case.classes], ids=str)
 def test_batches_that_do_not_pair_are_refused_where_they_must(case: StepCase) -> None:
     game = Game(case)
     game.real = game.real[:4]
     with pytest.raises(ValueError, match=r"(pairs real with fake samples|two fakes for every real sample), got shapes"):
         game.d_step(gradcheck.Recorder())
+
+
+def test_a_step_returns_its_loss_the_scores_and_the_gradients() -> None:
+    game = Game("nonsaturating")
+    optimizers = [gradcheck.Recorder(), gradcheck.Recorder()]
+    d = discriminator_step(game.D, game.G, game.objective, optimizers[0], game.real, game.z)
+    g = generator_step(game.D, game.G, game.objective, optimizers[1], game.z)
+    assert {name: scores.shape for name, scores in d.scores.items()} == {"real": (6, 1), "fake": (6, 1)}
+    assert g.scores.keys() == {"fake"}
+    assert d.loss == game.objective.d_loss(d.scores["real"], d.scores["fake"])[0]
+    assert g.loss == game.objective.g_loss(g.scores["fake"])[0]
+    for outcome, optimizer in zip((d, g), optimizers, strict=True):
+        for name, grad in flatten(outcome.grads).items():
+            assert grad is optimizer.grads[name]
+
+
+def test_a_game_that_compares_asks_for_real_samples_in_the_step_of_g() -> None:
+    game = Game("ragan")
+    optimizer = gradcheck.Recorder()
+    with pytest.raises(ValueError, match="ragan compares generated with real samples: pass a batch as `real`"):
+        generator_step(game.D, game.G, game.objective, optimizer, game.z)
+    assert generator_step(game.D, game.G, game.objective, optimizer, game.z, game.real).scores.keys() == {
+        "real",
+        "fake",
+    }
+
+
+def test_labels_change_both_steps_of_a_conditional_game() -> None:
+    case = next(case for case in CASES if case.classes)
+    game, other = Game(case), Game(case)
+    other.labels = (other.labels + 1) % 3
+    for step in ("d_step", "g_step"):
+        here, there = gradcheck.Recorder(), gradcheck.Recorder()
+        assert abs(getattr(game, step)(here) - getattr(other, step)(there)) > 1e-3
+        assert here.grads.keys() == dict((game.D if step == "d_step" else game.G).named_params()).keys()
 
 
 def test_the_order_of_a_discriminator_step_is_losses_update_projection() -> None:

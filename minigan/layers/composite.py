@@ -52,6 +52,9 @@ class Around(Composite):
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
         return self.network.named_buffers()
 
+    def convert(self, change: Callable[[Array], Array]) -> None:
+        self.network.convert(change)
+
     def __repr__(self) -> str:
         return repr(self.network)
 

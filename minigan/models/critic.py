@@ -28,9 +28,9 @@ from minigan.layers.layer import whole
 # What D's outputs can be, and how a table says it.
 OUTPUTS = {
     "score": "a score (N, 1)",
+    "features": "features (N, d)",
     "mean": "a score (N, 1) = features · v, v the last layer's weight",
     "covariance": "a score (N, 1) = <features · u, features · v>, u and v the last layer's weights",
-    "features": "features (N, d)",
     "autoencoder": "energy and code of an autoencoder (N, 1 + d)",
     "samples": "the samples themselves, as rows (N, values per sample): there is no D to train",
     "codes": "codes of a frozen autoencoder (N, d): there is no D to train",
