@@ -1,0 +1,36 @@
+"""Where a run comes from: the command that began it, and the versions of what it was computed with."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from minigan.version import __version__
+
+LIBRARIES = ("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def command() -> str:
+    """The command line of this process, as a shell takes it."""
+    program, *arguments = sys.argv or [""]
+    name = "minigan" if Path(program).name in ("minigan", "__main__.py") else f"python {shlex.quote(program)}"
+    return f"{name} {shlex.join(arguments)}".rstrip() + "\n"
+
+
+def versions() -> str:
+    """JSON: the versions of minigan, Python and the libraries that results depend on, and the kind of machine."""
+    found = {"minigan": __version__, "python": platform.python_version()}
+    found |= {name: version for name in LIBRARIES if (version := _version(name))}
+    found |= {"system": platform.system(), "machine": platform.machine()}
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
