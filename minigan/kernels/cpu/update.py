@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigan.kernels.cpu.pieces import pieces
+from minigan.kernels.cpu.pieces import CHUNK, pieces
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.moves import Moves
 
@@ -89,20 +89,21 @@ def follow(moves: Moves) -> None:
 
 def _walk(moves: Moves, rule: Callable[..., None]) -> None:
     """`rule` for each piece of each row, with scratch of its size; then the average of that piece."""
+    n, weight = len(moves.rows[0]), moves.weight
     work = [
-        (piece[: len(row)], piece[len(row) :])
+        piece
         for row, average in zip(moves, moves.averages, strict=True)
         for piece in pieces(*row, *([] if average is None else [average]))
     ]
 
-    weight = moves.weight
-
     def share(rank: int, size: int) -> None:
-        for row, averages in work[rank::size]:
-            u = scratch("update", row[0].shape, row[0].dtype)
-            rule(*row, u)
-            for average in averages:
-                np.subtract(row[0], average, out=u)
+        buffers = {dtype: scratch(f"update {dtype}", (CHUNK,), dtype) for dtype in {p.dtype for p, *_ in moves}}
+        for arrays in work[rank::size]:
+            p = arrays[0]
+            u = buffers[p.dtype][: p.size]
+            rule(*arrays[:n], u)
+            for average in arrays[n:]:
+                np.subtract(p, average, out=u)
                 np.multiply(u, weight, out=u)
                 np.add(average, u, out=average)
 
