@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from html import escape
 
 from minigan.explain.layout import Line, Section, Story
 from minigan.explain.pages import Page, page, with_inner
 from minigan.explain.style import STYLE
+from minigan.html import Html, document, element, joined, paragraphs
 from minigan.layers import Layer
 
 SMALLEST = 1e-12  # where a bar's scale ends at the latest
@@ -18,27 +18,33 @@ def webpage(story: Story) -> str:
     """The page: headings and tables of the story, its layers to unfold, a bar on a logarithmic scale for every size."""
     scale = _Scale(line.rms for _, section in story.numbered for line in section.lines if section.gradient)
     plain = _Scale(line.rms for _, section in story.numbered for line in section.lines if not section.gradient)
-    words = "".join(f"<dt>{escape(word)}</dt><dd>{escape(meaning)}</dd>" for word, meaning in story.words)
     bars = f"rms on a logarithmic scale: gradients {scale}, other arrays {plain}; a layer unfolds to its formulas"
+    words = [
+        element(tag, text)
+        for pair in (*story.words, ("bars", bars))
+        for tag, text in zip(("dt", "dd"), pair, strict=True)
+    ]
     numbers = iter(range(1, len(story.numbered) + 1))
     parts = []
     for heading, purpose, sections in story.parts:
-        parts.append(f"<h2>{escape(heading)} <small>{escape(purpose)}</small></h2>")
+        parts.append(_heading(heading, purpose))
         parts += [_section(next(numbers), section, scale if section.gradient else plain) for section in sections]
-    return "\n".join(
-        [
-            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(story.title)}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<style>{STYLE}</style>\n</head>\n<body>\n<main>",
-            f"<h1>{escape(story.title)}</h1>\n<p>{escape(story.about)}</p>",
-            f"<dl>{words}<dt>bars</dt><dd>{escape(bars)}</dd></dl>",
-            *_findings(story),
+    return document(
+        story.title,
+        element("header", element("h1", story.title), element("p", story.about), element("dl", *words)),
+        element(
+            "main",
+            _findings(story),
             *parts,
-            "<h2>The layers <small>as their pages state them</small></h2>",
+            _heading("The layers", "as their pages state them"),
             *(_reference(of) for of in story.pages),
-            "</main>\n</body>\n</html>\n",
-        ]
+        ),
+        style=STYLE,
     )
+
+
+def _heading(title: str, purpose: str) -> Html:
+    return element("h2", title, " ", element("small", purpose))
 
 
 class _Scale:
@@ -58,47 +64,49 @@ class _Scale:
             return 100.0 if rms > 0 else 0.0
         return min(max(100 * (math.log10(rms) - self.low) / (self.high - self.low), 1), 100)
 
-    def bar(self, rms: float | None, gradient: bool) -> str:
+    def bar(self, rms: float | None, gradient: bool) -> Html:
         """A picture of one line's height."""
         if rms is None:
-            return ""
-        kind = "bar gradient" if gradient else "bar"
-        return (
-            f'<svg class="{kind}" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" '
-            f'aria-label="rms {rms:.3g}"><rect width="{self.percent(rms):.1f}" height="10"/></svg>'
+            return Html()
+        filled = element("rect", width=f"{self.percent(rms):.1f}", height=10)
+        box = {"viewBox": "0 0 100 10", "preserveAspectRatio": "none", "role": "img", "aria_label": f"rms {rms:.3g}"}
+        return element("svg", filled, class_="bar gradient" if gradient else "bar", **box)
+
+
+def _findings(story: Story) -> Html:
+    items = [
+        element(
+            "li", element("span", mark.sign, class_="said"), " ", element("a", f"in {n}", href=f"#s{n}"), ": ", words
         )
-
-
-def _findings(story: Story) -> Iterator[str]:
-    yield "<h2>What stands out</h2>"
-    if not story.findings:
-        yield "<p>Nothing: no gradient vanishes or explodes.</p>"
-        return
-    items = (
-        f'<li><span class="said">{mark.sign}</span> <a href="#s{n}">in {n}</a>: {escape(words)}</li>'
         for n, mark, words in story.findings
-    )
-    yield f"<ul>{''.join(items)}</ul>"
+    ]
+    found = element("ul", *items) if items else paragraphs("Nothing: no gradient vanishes or explodes.")
+    return joined([element("h2", "What stands out"), found])
 
 
-def _section(n: int, section: Section, scale: _Scale) -> str:
-    code = f'<code class="where">{escape(str(section.code))}</code> <code>{escape(section.code.code)}</code>'
-    parts = [f'<section id="s{n}">\n<h3>{n}. {escape(section.title)}</h3>\n<p class="code">{code}</p>']
-    for name, formula in section.formulas:
-        parts.append(f'<pre><span class="where">{escape(name)}</span>\n{escape(formula)}</pre>')
+def _section(n: int, section: Section, scale: _Scale) -> Html:
+    parts = [element("h3", f"{n}. {section.title}"), _code(str(section.code), section.code.code)]
+    parts += [element("pre", element("span", name, class_="where"), "\n", text) for name, text in section.formulas]
     if section.method is not None:
-        parts.append(f'<p class="code"><code class="where">{escape(str(section.method))}</code></p>')
+        parts.append(_code(str(section.method)))
     if section.network:
-        parts.append(f'<div class="rows">{_sweep(section, scale)}</div>')
+        parts.append(element("div", *_sweep(section, scale), class_="rows"))
     elif section.lines:
-        parts.append(f'<div class="scroll">{_table(section)}</div>')
-    return "\n".join([*parts, "</section>"])
+        parts.append(element("div", _table(section), class_="wide"))
+    return element("section", joined(parts, "\n"), id=f"s{n}")
 
 
-def _table(section: Section) -> str:
-    heads = "".join(f"<th>{escape(head)}</th>" for head in ("", *section.heads))
-    rows = ["".join(f"<td>{escape(cell)}</td>" for cell in _told(line)) for line in section.lines]
-    return f"<table><tr>{heads}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+def _code(place: str, line: str = "") -> Html:
+    """The place of a line of code, and the line."""
+    shown = [element("code", place, class_="where"), *([" ", element("code", line)] if line else [])]
+    return element("p", *shown, class_="code")
+
+
+def _table(section: Section) -> Html:
+    heads = element("tr", *(element("th", head) for head in ("", *section.heads)))
+    return element(
+        "table", heads, *(element("tr", *(element("td", cell) for cell in _told(line))) for line in section.lines)
+    )
 
 
 def _told(line: Line) -> Iterable[str]:
@@ -107,53 +115,51 @@ def _told(line: Line) -> Iterable[str]:
     return (line.mark.sign, *line.cells, line.mark.words)
 
 
-def _sweep(section: Section, scale: _Scale) -> str:
-    head = _cells(Line(section.heads), section, scale)
-    rows = [f'<div class="row flat head">{head}</div>']
+def _sweep(section: Section, scale: _Scale) -> Iterator[Html]:
+    yield element("div", _cells(Line(section.heads), section, scale), class_="row flat head")
     for line in section.lines:
-        cells = _cells(line, section, scale)
-        marked = " marked" if line.mark else ""
+        cells, marked = _cells(line, section, scale), " marked" if line.mark else ""
         if line.layer is None:
-            rows.append(f'<div class="row flat{marked}">{cells}</div>')
+            yield element("div", cells, class_=f"row flat{marked}")
         else:
-            rows.append(
-                f'<details class="row{marked}"><summary>{cells}</summary>{_unfolded(line.layer, line.label)}</details>'
+            yield element(
+                "details", element("summary", cells), _unfolded(line.layer, line.label), class_=f"row{marked}"
             )
-    return "\n".join(rows)
 
 
-def _cells(line: Line, section: Section, scale: _Scale) -> str:
+def _cells(line: Line, section: Section, scale: _Scale) -> Html:
     """Mark, name, shape, rms, gain and bar side by side; what else there is, and what the mark means, below."""
     gain = line.cells[3] if section.gradient else ""
-    more = [cell for cell in line.cells[4:] if cell] if section.gradient else []
+    more = ", ".join(cell for cell in line.cells[4:] if cell) if section.gradient else ""
     cells = [
-        f'<span class="sign">{line.mark.sign if line.mark else ""}</span>',
-        f'<span class="name">{escape(line.cells[0].strip())}</span>',
-        f'<span class="shape">{escape(line.cells[1])}</span>',
-        f"<span>{escape(line.cells[2])}</span>",
-        f"<span>{escape(gain)}</span>",
-        f'<span class="bar-cell">{scale.bar(line.rms, section.gradient)}</span>',
-        *([f'<span class="more">{escape(", ".join(more))}</span>'] if more else []),
-        *([f'<span class="said">{escape(line.mark.words)}</span>'] if line.mark else []),
+        ("sign", line.mark.sign if line.mark else ""),
+        ("name", line.cells[0].strip()),
+        ("shape", line.cells[1]),
+        (None, line.cells[2]),
+        (None, gain),
+        ("bar-cell", scale.bar(line.rms, section.gradient)),
+        *([("more", more)] if more else []),
+        *([("said", line.mark.words)] if line.mark else []),
     ]
-    return "".join(cells)
+    return joined(element("span", text, class_=kind) for kind, text in cells)
 
 
-def _unfolded(layer: Layer, label: str) -> str:
+def _unfolded(layer: Layer, label: str) -> Html:
     parts = []
     for part in with_inner(layer):
         of = page(part)
-        parts += [f"<p><code>{escape(repr(part))}</code><br>{escape(of.idea)}</p>", _formula(of, label)]
-    return f'<div class="body">{"".join(parts)}</div>'
+        about = element("p", element("code", repr(part)), element("br"), of.idea)
+        parts += [about, _formula(of, label)]
+    return element("div", *parts, class_="body")
 
 
-def _reference(of: Page) -> str:
-    formulas = "".join(f"<h4>{escape(label)}</h4>{_formula(of, label)}" for label in of.formulas)
-    return f"<section><h3>{escape(of.name)}</h3><p>{escape(of.idea)}</p>{formulas}</section>"
+def _reference(of: Page) -> Html:
+    formulas = [part for label in of.formulas for part in (element("h4", label), _formula(of, label))]
+    return element("section", element("h3", of.name), element("p", of.idea), *formulas)
 
 
-def _formula(of: Page, label: str) -> str:
+def _formula(of: Page, label: str) -> Html:
     if label not in of.formulas:
-        return ""
-    places = " &middot; ".join(f"{escape(method)} {escape(str(at))}" for method, at in of.methods[label])
-    return f'<pre>{escape(of.formulas[label])}</pre><p class="code"><code class="where">{places}</code></p>'
+        return Html()
+    places = " · ".join(f"{method} {at}" for method, at in of.methods[label])
+    return joined([element("pre", of.formulas[label]), _code(places)])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigan.html import Html, element
 from minigan.plots.curves import smooth, tame
-from minigan.report.markup import Html, element
 
 WIDTH, HEIGHT = 380, 236  # units; the page scales them
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 46, 38

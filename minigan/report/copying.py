@@ -9,10 +9,10 @@ import numpy as np
 
 from minigan import data
 from minigan.data import Dataset
+from minigan.html import Html, element, joined, paragraphs, picture_uri
 from minigan.metrics.neighbours import squared_distances
 from minigan.report.chart import Line, histogram
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element, joined, paragraphs, picture_uri
 from minigan.watch.judge import Eyes
 
 SAMPLES = 250  # of the generator, and as many real images that it has not seen

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.plots.curves import KEYS, NOT_DRAWN, SCORES
 from minigan.report.chart import Line, line_chart
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element, joined, paragraphs, rows
 
 READINGS = 8  # charts for what else a log holds
 TOLD = 12  # log points in the table

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import time
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from string import Template
 
 import numpy as np
 
 from minigan.atomic import replacing
+from minigan.html import Html, document, element, joined, paragraphs
 from minigan.report import copying, curves, repeat, samples, summary, timeline
 from minigan.report.loaded import DAMAGED, Evidence
-from minigan.report.markup import Html, element, joined, paragraphs
 
 PAINTED = {True: copying.SAMPLES, False: samples.POINTS}  # samples, of images and of points
 
@@ -49,17 +46,16 @@ def html(evidence: Evidence) -> str:
     for title, write in sections.items():
         heading = element("h2", title, id=ids[title])
         body.append(element("section", heading, _safely(evidence, title, write), aria_labelledby=ids[title]))
-    script, files = _file("slider.js"), {"style": _file("style.css")}
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return Template(_file("page.html")).substitute(
-        files,
-        script=script,
-        digest=digest,
-        name=joined([evidence.name]),
-        summary=_safely(evidence, "summary", lambda: summary.summary(evidence)),
-        links=joined(links),
-        body=joined(body),
-        written=time.strftime("%Y-%m-%d %H:%M"),
+    facts = _safely(evidence, "summary", lambda: summary.summary(evidence))
+    nav = element("nav", element("ul", *links), aria_label="Parts of this page")
+    written = f"Written {time.strftime('%Y-%m-%d %H:%M')} by minigan, from the run's own files."
+    return document(
+        evidence.name,
+        element("header", element("h1", evidence.name), facts, nav),
+        element("main", joined(body, "\n")),
+        element("footer", element("p", written)),
+        style=_file("style.css"),
+        script=_file("slider.js"),
     )
 
 

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 
+from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element, joined, paragraphs, rows
 from minigan.training.config import RECIPE, Config
 from minigan.training.flags import add_flags, from_flags
 from minigan.version import __version__

@@ -7,9 +7,9 @@ import numpy as np
 from minigan import plots
 from minigan.data import Mixture
 from minigan.device import to_host
+from minigan.html import Html, element, figure, joined, paragraphs, photograph_uri, picture_uri
 from minigan.report.chart import Axes
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element, figure, joined, paragraphs, photograph_uri, picture_uri
 
 SHOWN = 64
 POINTS = 2000

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from minigan.data import Mixture
+from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.metrics.score import Protocol, Score
 from minigan.report.curves import number
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element, joined, paragraphs, rows
 from minigan.scoring.report import TITLES, remark
 from minigan.watch import messages
 from minigan.watch.verdict import fid_sentence

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minigan.html import Html, data_uri, element, figure, joined, paragraphs, photograph_uri
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, data_uri, element, figure, joined, paragraphs, photograph_uri
 
 MOMENTS = 16
 LARGE = 60_000  # bytes from which a colour picture is kept as a JPEG

@@ -13,20 +13,13 @@ import numpy as np
 import pytest
 
 from minigan import data
+from minigan.html import Html
 from minigan.report import copying, repeat, summary
 from minigan.report.chart import Line, histogram, line_chart, ticks
 from minigan.report.curves import column
 from minigan.report.loaded import Evidence
-from minigan.report.markup import Html, element
 from minigan.report.samples import slerp
 from minigan.training.config import RECIPE, Config
-
-
-def test_text_is_escaped_and_markup_is_not() -> None:
-    inside = element("i", "a < b")
-    assert element("p", inside, " & <b>", title='"x"', hidden=True, id=None, tabindex=0) == (
-        '<p title="&quot;x&quot;" hidden tabindex="0"><i>a &lt; b</i> &amp; &lt;b&gt;</p>'
-    )
 
 
 def test_slerp_turns_by_equal_angles_and_grows_by_equal_lengths() -> None:
