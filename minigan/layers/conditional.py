@@ -42,10 +42,8 @@ class Conditional(Layer):
         if self.condition is None:
             raise ValueError(f"{self} needs a condition: network.given({self.asks_for()})")
         if not hasattr(self.condition, "__len__") or len(self.condition) != len(x):
-            raise ValueError(
-                f"{self}: expected one condition for each of the {len(x)} samples, "
-                f"got {_seen(self.condition)}"
-            )
+            expected = f"expected one condition for each of the {len(x)} samples"
+            raise ValueError(f"{self}: {expected}, got {_seen(self.condition)}")
         return self.condition
 
     def asks_for(self) -> str:
@@ -72,16 +70,14 @@ class Join(Conditional):
     def __init__(self, classes: int | None = None, vectors: int | None = None) -> None:
         sizes = [size for size in (classes, vectors) if size is not None]
         if len(sizes) > 1 or not whole(*sizes):
-            raise ValueError(
-                "Join takes labels of `classes` classes or vectors of `vectors` numbers, one of "
-                f"the two, at least 1, got {classes} and {vectors}"
-            )
+            expected = "labels of `classes` classes or vectors of `vectors` numbers, at least 1"
+            raise ValueError(f"Join takes {expected}, one of the two, got {classes} and {vectors}")
         self.classes, self.vectors = classes, vectors
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, lambda shape: len(shape) >= 2, "(N, ..., C)")
         c = self.condition_of(x)
-        rows = self._vectors(c, x) if self.classes is None else self._one_hot(c, x)
+        rows = self._vectors(c, x) if self.classes is None else self._one_hot(c, self.classes, x)
         return np.concatenate([x, _spread(rows, x)], axis=-1), x.shape[-1]
 
     def input_grad(self, dy: Array, C: Cache) -> Array:
@@ -99,21 +95,19 @@ class Join(Conditional):
             ddc = _spread(self.towards, dy)
         return np.concatenate([ddx, ddc], axis=-1), None, {}
 
-    def _one_hot(self, labels: Any, x: Array) -> Array:
+    def _one_hot(self, labels: Any, classes: int, x: Array) -> Array:
         """The labels as rows (N, classes), in the data type of x."""
         kind = getattr(getattr(labels, "dtype", None), "kind", None)
         if kind not in ("i", "u") or labels.ndim != 1:
             raise ValueError(f"{self}: labels must be an array of N integers, got {_seen(labels)}")
-        numbers = np.ones_like(labels, shape=(self.classes,)).cumsum() - 1  # 0, 1, ..., K - 1
+        numbers = np.ones_like(labels, np.int64, shape=(classes,)).cumsum() - 1  # 0, 1, ..., K - 1
         return (labels[:, np.newaxis] == numbers).astype(x.dtype)
 
     def _vectors(self, c: Any, x: Array) -> Array:
         fits = getattr(c, "dtype", None) == x.dtype and c.ndim == 2
         if not fits or self.vectors not in (None, c.shape[1]):
-            raise ValueError(
-                f"{self}: the condition must be vectors (N, {self.vectors or 'd'}) of type "
-                f"{x.dtype}, got {_seen(c)}"
-            )
+            expected = f"vectors (N, {self.vectors or 'd'}) of type {x.dtype}"
+            raise ValueError(f"{self}: the condition must be {expected}, got {_seen(c)}")
         rows: Array = c
         return rows
 
@@ -134,11 +128,11 @@ class Conditioned(Named, Conditional):
 
     Forward     e = embed(c)        y = network(x | e)
     Backward    dx = the network's        de = its gradient with respect to e
-                dc = embed's input gradient of de; only de's parameter gradients if c is integers.
-                Without parameter gradients, as in G's step through D, embed is not asked.
-    Twice       ddy, dx = the network's        its gradient with respect to e goes back through embed
-                With ddc: de again as in Backward; dde, the first part of dc and of embed's gradients
-                = embed's second-order pass of ddc and de; then the network's, with dde.
+                dc = embed's input gradient of de; integers have none
+                embed is asked only for parameter gradients or dc, so not in G's step through D
+    Twice       ddy, dx = the network's; its gradient with respect to e goes back through embed
+                With ddc: de as in Backward. embed's second-order pass of ddc and de returns dde
+                and a first part of dc. The network's second-order pass is then given dde.
 
     Names       "embed.weight", "network.3.weight"; grads {"embed": {...}, "network": {...}}.
     Cache       e, because every pass binds it to the network; the caches of both parts.
@@ -160,7 +154,11 @@ class Conditioned(Named, Conditional):
         return y, (e, embedded, inner)
 
     def backward(
-        self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True
+        self,
+        dy: Array,
+        cache: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
     ) -> Array | None:
         e, embedded, inner = cache
         network = self.network.given(e, wanted=grads is not None)
@@ -178,12 +176,16 @@ class Conditioned(Named, Conditional):
         return dx, [dy, seen]
 
     def double_backward(
-        self, ddx: Array, dy: Any, cache: Cache
+        self,
+        ddx: Array,
+        dy: Any,
+        cache: Cache,
     ) -> tuple[Array, Array | None, Grads]:
         """As in Layer; `dy` is the trace of a traced backward, or dy itself."""
         dy, seen = dy if isinstance(dy, list) else self.traced_backward(dy, cache)[1]
         e, embedded, inner = cache
-        dde, dc, of_embed = None, None, {}
+        dde, dc = None, None
+        of_embed: Grads = {}
         if self.towards is not None:
             de = taken(self.network.given(e, wanted=True).param_grads(dy, inner))
             dde, dc, of_embed = self.embed.double_backward(self.towards, de, embedded)

@@ -518,9 +518,12 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         "Join(vectors=2): the condition must be vectors (N, 2) of type float64, got float64 of shape (5, 3)",
     ),
     (lambda: Join(3).given(LABELS).forward(X[0]), "Join(3): x has shape (4,), expected (N, ..., C)"),
-    (lambda: Join(3, 4), "labels of `classes` classes or vectors of `vectors` numbers, one of the two"),
-    (lambda: Join(0), "at least 1, got 0 and None"),
-    (lambda: Join(vectors=2.5), "at least 1, got None and 2.5"),  # type: ignore[arg-type]
+    (
+        lambda: Join(3, 4),
+        "labels of `classes` classes or vectors of `vectors` numbers, at least 1, one of the two, got 3",
+    ),
+    (lambda: Join(0), "one of the two, got 0 and None"),
+    (lambda: Join(vectors=2.5), "one of the two, got None and 2.5"),  # type: ignore[arg-type]
     (lambda: Conditioned(Tanh, Join()), "embed and network of Conditioned must be layers, got <class"),  # type: ignore[arg-type]
     (lambda: Conditioned(Tanh(), Network(Tanh())), "Network(Tanh()) takes no condition, nothing would read embed"),
 ]
