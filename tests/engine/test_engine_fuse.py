@@ -1,4 +1,4 @@
-"""A batch norm and the ReLU behind it: a Network takes them as one, and nobody can tell from the numbers."""
+"""A batch norm and the activation after it, computed together: the same numbers to the last bit."""
 
 from __future__ import annotations
 
@@ -6,68 +6,49 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_answers import assert_same
+from engine_networks import Shelf, assert_same_arrays, rng
 from support import strict
 
 from minigan import gradcheck, kernels
 from minigan.checks import randomise
-from minigan.layers import BatchNorm, Conv2d, Layer, LeakyReLU, Linear, Network, ReLU, Reshape, Tanh
+from minigan.engine.fuse import BatchNormReLU, Identity, fused
+from minigan.layers import (
+    Autoencoder,
+    BatchNorm,
+    Branches,
+    Conv2d,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Network,
+    ReLU,
+    Reshape,
+    Tanh,
+)
 from minigan.optim import flatten
 
 
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-@pytest.mark.parametrize("train", [True, False])
-@pytest.mark.parametrize("slope", [0, 0.2, 1])
-def test_with_a_slope_the_output_is_that_of_a_leaky_relu_behind_and_the_cache_the_same(
-    slope: float, train: bool
-) -> None:
-    layer = BatchNorm(3)
-    randomise(layer, rng())
-    x = rng(1).normal(size=(5, 4, 3)).astype(np.float32)
-    with layer.keeping_buffers():
-        plain, cache = layer.forward(x, train)
-    y, same = layer.forward(x, train, slope=slope)
-    np.testing.assert_array_equal(y, LeakyReLU(slope).forward(plain)[0])
-    for one, other in zip(cache, same, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize("train", [True, False])
-def test_dx_is_written_over_dy_only_where_that_is_asked_for(train: bool) -> None:
-    layer = BatchNorm(3)
-    randomise(layer, rng())
-    x, dy = rng(1).normal(size=(2, 5, 4, 3)).astype(np.float32)
-    _, cache = layer.forward(x, train)
-    before, grads, more = dy.copy(), {}, {}
-    expected = layer.backward(dy, cache, grads)
-    np.testing.assert_array_equal(dy, before)
-    assert layer.backward(dy, cache, more, out=dy) is dy
-    np.testing.assert_array_equal(dy, expected)
-    assert_same(more, grads, 0)
-
-
 def paired(after: Layer, dtype: type = np.float64) -> Network:
-    """Two batch norms with `after` behind them, one in 2-D and one in 4-D, between layers with parameters."""
+    """Two batch norms with `after` after them, one in 2-D and one in 4-D, between layers with parameters."""
     stairs = (Linear(5, 12, bias=False, rng=rng()), BatchNorm(12), after, Reshape(2, 3, 2))
-    found = Network(*stairs, Conv2d(2, 3, 2, rng=rng()), BatchNorm(3), after)
-    found.convert(lambda array: array.astype(dtype))
-    randomise(found, rng(1))
-    return found
+    network = Network(*stairs, Conv2d(2, 3, 2, rng=rng()), BatchNorm(3), after)
+    network.convert(lambda array: array.astype(dtype))
+    randomise(network, rng(1))
+    return network
 
 
-def one_by_one(network: Network, x: Any, dy: Any, train: bool, need_dx: bool) -> dict[str, Any]:
-    """What a network answers, asked layer by layer."""
-    caches, grads = [], {}
-    for layer in network.layers:
-        x, cache = layer.forward(x, train)
-        caches.append(cache)
-    y = x
-    for i in reversed(range(len(caches))):
-        dy = network.layers[i].backward(dy, caches[i], grads.setdefault(str(i), {}), need_dx or i > 0)
-    return flatten(grads) | dict(network.named_buffers()) | {"y": y} | ({"dx": dy} if need_dx else {})
+def answers(network: Layer, page: Layer, x: Any, dy: Any, ddx: Any, train: bool, need_dx: bool) -> dict[str, Any]:
+    """All that a network computes, and the buffers of its page afterwards."""
+    grads: dict[str, Any] = {}
+    y, cache = network.forward(x, train)
+    results = {"y": y, "grads": grads, "dx": network.backward(dy, cache, grads, need_dx)}
+    results["traced"], trace = network.traced_backward(dy, cache)
+    for name, seen in (("from dy", dy), ("from the trace", trace)):
+        ddy, dx, more = network.double_backward(ddx, seen, cache)
+        results[name] = {"ddy": ddy, "grads": more} | ({} if dx is None else {"dx": dx})
+    if not need_dx:
+        assert results.pop("dx") is None
+    return flatten(results) | dict(page.named_buffers())
 
 
 ACTIVATIONS = pytest.mark.parametrize("after", [ReLU(), LeakyReLU(), LeakyReLU(1)], ids=["relu", "leaky", "straight"])
@@ -82,37 +63,35 @@ ACTIVATIONS = pytest.mark.parametrize("after", [ReLU(), LeakyReLU(), LeakyReLU(1
     [(np.asarray, np.asarray), (np.asfortranarray, np.asarray), (strict.to_device, strict.to_host)],
     ids=["host", "transposed", "device"],
 )
-def test_a_pair_answers_as_its_layers_do_one_by_one_to_the_last_bit(
+def test_a_pair_computes_what_its_layers_compute_one_by_one_to_the_last_bit(
     after: Layer, train: bool, need_dx: bool, dtype: type, move: Any, home: Any
 ) -> None:
-    found, apart = paired(after, dtype), paired(after, dtype)
-    for network in (found, apart):
-        network.convert(move)
-    x, dy = move(rng(2).normal(size=(6, 5)).astype(dtype)), move(rng(3).normal(size=(6, 1, 2, 3)).astype(dtype))
+    pages = paired(after, dtype), paired(after, dtype)
+    for page in pages:
+        page.convert(move)
+    networks = fused(pages[0]), pages[1]
+    x, ddx = (move(rng(seed).normal(size=(6, 5)).astype(dtype)) for seed in (2, 4))
+    dy = move(rng(3).normal(size=(6, 1, 2, 3)).astype(dtype))
     with strict.no_sync():
-        y, caches = found.forward(x, train)
-        grads: dict[str, Any] = {}
-        dx = found.backward(dy, caches, grads, need_dx)
-        expected = one_by_one(apart, x, dy, train, need_dx)
-    answers = flatten(grads) | dict(found.named_buffers()) | {"y": y} | ({"dx": dx} if need_dx else {})
-    assert (dx is None) == (not need_dx)
-    assert len(caches) == len(found.layers)
-    assert {array.dtype for array in answers.values()} == {np.dtype(dtype)}
-    assert_same({k: home(v) for k, v in answers.items()}, {k: home(v) for k, v in expected.items()}, 0)
+        found, expected = (
+            answers(network, page, x, dy, ddx, train, need_dx) for network, page in zip(networks, pages, strict=True)
+        )
+    assert {array.dtype for array in found.values()} == {np.dtype(dtype)}
+    assert_same_arrays({k: home(v) for k, v in found.items()}, {k: home(v) for k, v in expected.items()})
 
 
 @ACTIVATIONS
 @pytest.mark.parametrize("train", [True, False])
-def test_every_derivative_of_a_network_with_pairs_is_right(after: Layer, train: bool) -> None:
+def test_every_derivative_of_a_fused_network_is_right(after: Layer, train: bool) -> None:
     first = Network(BatchNorm(5, dtype=np.float64), after, Linear(5, 2, rng=rng(), dtype=np.float64))
     for network in (paired(after), first):
-        errors = gradcheck.layer_errors(network, rng(2).normal(size=(6, 5)), rng(3), train)
+        errors = gradcheck.layer_errors(fused(network), rng(2).normal(size=(6, 5)), rng(3), train)
         assert max(errors.values()) < gradcheck.TOLERANCE, errors
 
 
 @ACTIVATIONS
-def test_caches_of_a_pair_serve_two_passes_and_every_question_twice(after: Layer) -> None:
-    network, dy = paired(after), rng(3).normal(size=(6, 1, 2, 3))
+def test_caches_of_a_pair_serve_two_passes_and_every_derivative_twice(after: Layer) -> None:
+    network, dy = fused(paired(after)), rng(3).normal(size=(6, 1, 2, 3))
     xs = rng(2).normal(size=(2, 6, 5))
     separate = [network.input_grad(dy, network.forward(x)[1]) for x in xs]
     caches = [network.forward(x)[1] for x in xs]
@@ -122,7 +101,18 @@ def test_caches_of_a_pair_serve_two_passes_and_every_question_twice(after: Layer
         np.testing.assert_array_equal(network.traced_backward(dy, cache)[0], dx)
 
 
-def test_a_relu_behind_a_batch_norm_is_no_pass_of_its_own_and_the_next_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fused_layer_answers_each_question_alone() -> None:
+    layer = BatchNormReLU(BatchNorm(3, dtype=np.float64), LeakyReLU(0.2))
+    x, dy = rng(2).normal(size=(2, 6, 3))
+    _, cache = layer.forward(x)
+    grads: dict[str, Any] = {}
+    np.testing.assert_array_equal(layer.input_grad(dy, cache), layer.backward(dy, cache, grads))
+    assert_same_arrays(layer.param_grads(dy, cache), grads)
+
+
+def test_an_activation_after_a_batch_norm_is_no_pass_of_its_own_and_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls, inner = [], kernels.leaky_relu
     monkeypatch.setattr(kernels, "leaky_relu", lambda x, slope: calls.append(slope) or inner(x, slope))
     relu, leaky, x = ReLU(), LeakyReLU(0.3), np.ones((4, 3), np.float32)
@@ -135,23 +125,53 @@ def test_a_relu_behind_a_batch_norm_is_no_pass_of_its_own_and_the_next_one_is(mo
         ([Network(BatchNorm(3)), leaky], [0.3]),
     ):
         calls.clear()
-        _, caches = Network(*layers).forward(x)
+        _, caches = fused(Network(*layers)).forward(x)
         assert (calls, len(caches)) == (expected, len(layers))
 
 
-def test_subclasses_with_their_own_ways_are_asked_themselves() -> None:
+def row() -> Network:
+    return Network(BatchNorm(4), ReLU(), Linear(4, 4, rng=rng()))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Network(row(), row()),
+        Branches(row(), Linear(4, 2, rng=rng())),
+        Autoencoder(row(), row()),
+        Shelf(first=row(), second=Network(row(), Tanh())),
+    ],
+    ids=lambda page: type(page).__name__,
+)
+def test_pairs_are_fused_at_every_depth_and_nothing_else_is_copied(page: Layer) -> None:
+    network = fused(page)
+    kinds = [type(layer) for layer in network.walk()]
+    rows = sum(type(layer) is BatchNorm for layer in page.walk())
+    assert rows > 0
+    assert (kinds.count(BatchNormReLU), kinds.count(Identity), kinds.count(BatchNorm)) == (rows, rows, 0)
+    assert type(network) is type(page)
+    for named in ("named_params", "named_buffers"):
+        ours, theirs = dict(getattr(network, named)()), dict(getattr(page, named)())
+        assert list(ours) == list(theirs)
+        assert all(ours[name] is theirs[name] for name in theirs)
+    linear = [[layer for layer in walked if type(layer) is Linear] for walked in (network.walk(), page.walk())]
+    assert all(a is b for a, b in zip(*linear, strict=True))
+
+
+def test_what_has_no_pair_stays_the_same_object() -> None:
+    plain = Network(Linear(4, 4, rng=rng()), ReLU(), Network(BatchNorm(4), Tanh()))
+    assert fused(plain) is plain
+    page = Network(row(), plain)
+    assert fused(page).layers[1] is plain
+
+
+def test_subclasses_that_compute_something_else_are_left_alone() -> None:
     class Lower(BatchNorm):
         """By one."""
 
-        def forward(self, x: Any, train: bool = True) -> Any:  # type: ignore[override]
+        def forward(self, x: Any, train: bool = True) -> Any:
             y, cache = super().forward(x, train)
             return y - 1, cache
-
-    class Steeper(BatchNorm):
-        """For those above."""
-
-        def backward(self, dy: Any, cache: Any, grads: Any = None, need_dx: bool = True) -> Any:  # type: ignore[override]
-            return super().backward(10 * dy, cache, grads, need_dx)
 
     class Negative(ReLU):
         """The other half."""
@@ -160,10 +180,17 @@ def test_subclasses_with_their_own_ways_are_asked_themselves() -> None:
             y, cache = super().forward(-x, train)
             return -y, cache
 
+    class Backwards(Network):
+        """From the last layer to the first."""
+
+        def forward(self, x: Any, train: bool = True) -> Any:
+            for layer in reversed(self.layers):
+                x, _ = layer.forward(x, train)
+            return x, None
+
     x = rng().normal(size=(4, 3)).astype(np.float32)
     plain, _ = BatchNorm(3).forward(x)
-    np.testing.assert_array_equal(Network(Lower(3), ReLU()).forward(x)[0], np.maximum(plain - 1, 0))
-    np.testing.assert_array_equal(Network(BatchNorm(3), Negative()).forward(x)[0], np.minimum(plain, 0))
-    steep, flat = (Network(layer, ReLU()) for layer in (Steeper(3), BatchNorm(3)))
-    found, expected = (network.input_grad(plain, network.forward(x)[1]) for network in (steep, flat))
-    np.testing.assert_allclose(found, 10 * expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(fused(Network(Lower(3), ReLU())).forward(x)[0], np.maximum(plain - 1, 0))
+    np.testing.assert_array_equal(fused(Network(BatchNorm(3), Negative())).forward(x)[0], np.minimum(plain, 0))
+    positive, _ = BatchNorm(3).forward(np.maximum(x, 0))
+    np.testing.assert_array_equal(fused(Backwards(BatchNorm(3), ReLU())).forward(x)[0], positive)

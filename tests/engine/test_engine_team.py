@@ -1,35 +1,25 @@
-"""Threads that share a batch: as one thread would have done it, but for rounding."""
+"""Threads that share a batch: they compute what one thread computes, up to rounding."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import assert_same_arrays, tiny, trained
+from engine_networks import MinibatchStd, Shelf, assert_same_arrays, close, critic, images, rng
 
 from minigan import models, objectives
-from minigan.engine.choose import Players
-
-from minigan.engine.pair import OnePainting, SideBySide, discriminator_step_in_one_batch, sees_each_alone
 from minigan.engine.sharded import Sharded
 from minigan.engine.split import SplitLinear, split
 from minigan.engine.team import Team
-from minigan.layers import BatchNorm, Conv2d, Dropout, Flatten, Layer, LeakyReLU, Linear, Network, SpectralNorm, Tanh
+from minigan.layers import BatchNorm, Dropout, Layer, LeakyReLU, Linear, Network, SpectralNorm, Tanh
 from minigan.optim import SGD, Adam, Average, flatten
 from minigan.random import Streams
-from minigan.training.config import Config
 from minigan.training.steps import discriminator_step, generator_step
-from minigan.training.trainer import Trainer
 
 SIZES = (1, 2, 4, 8)
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 @pytest.fixture(params=SIZES)
@@ -46,46 +36,15 @@ def pair() -> Iterator[Team]:
     team.close()
 
 
-def critic(dtype: Any = np.float64) -> Network:
-    """Convolution, batch norm and curvature, with random weights everywhere."""
-    network = Network(
-        Conv2d(2, 5, 4, 2, 1, rng=rng(1), dtype=dtype),
-        LeakyReLU(0.2),
-        Conv2d(5, 6, 3, 1, 1, bias=False, rng=rng(2), dtype=dtype),
-        BatchNorm(6, dtype=dtype),
-        Tanh(),
-        Flatten(),
-        Linear(54, 1, rng=rng(3), dtype=dtype),
-    )
-    for name, p in network.named_params():
-        if name.startswith("3."):
-            p[...] = rng(4).normal(1, 0.3, p.shape)
-    return network
-
-
-def images(n: int = 19, dtype: Any = np.float64) -> np.ndarray:
-    return rng(5).normal(size=(n, 6, 6, 2)).astype(dtype)
-
-
-def close(a: Any, b: Any, rtol: float = 1e-11) -> None:
-    if isinstance(a, dict):
-        a, b = flatten(a), flatten(b)
-        assert a.keys() == b.keys()
-        for name in a:
-            close(a[name], b[name], rtol)
-    else:
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * max(1e-4, np.abs(b).max()))
-
-
 def test_every_thread_does_its_part_and_results_come_by_rank(team: Team) -> None:
-    found = team.run(lambda rank: (team.circle.gather(rank, rank)[rank], threading.get_ident()))
+    found = team.run(lambda rank: (team.exchange.gather(rank, rank)[rank], threading.get_ident()))
     assert [rank for rank, _ in found] == list(range(team.size))
     assert len({thread for _, thread in found}) == team.size
     assert found[0][1] == threading.get_ident()
 
 
 def test_values_are_exchanged_in_the_order_of_the_ranks(team: Team) -> None:
-    found = team.run(lambda rank: [team.circle.gather(rank, (turn, rank)) for turn in range(50)])
+    found = team.run(lambda rank: [team.exchange.gather(rank, (turn, rank)) for turn in range(50)])
     assert found == [[[(turn, rank) for rank in range(team.size)] for turn in range(50)]] * team.size
 
 
@@ -94,21 +53,21 @@ def test_an_exception_in_one_thread_reaches_the_caller_and_the_team_goes_on(brok
     def job(rank: int) -> list[int]:
         if rank == broken:
             raise ArithmeticError(f"thread {rank}")
-        return pair.circle.gather(rank, rank)  # waits for the one that never comes
+        return pair.exchange.gather(rank, rank)  # waits for the one that has failed
 
     for _ in range(3):
         with pytest.raises(ArithmeticError, match=f"thread {broken}"):
             pair.run(job)
-    assert pair.run(lambda rank: pair.circle.gather(rank, rank)) == [[0, 1], [0, 1]]
+    assert pair.run(lambda rank: pair.exchange.gather(rank, rank)) == [[0, 1], [0, 1]]
 
 
-def test_what_the_caller_has_silenced_is_silent_in_every_thread(pair: Team) -> None:
+def test_warnings_that_the_caller_ignores_are_ignored_in_every_thread(pair: Team) -> None:
     with np.errstate(over="ignore"):
         found = pair.run(lambda rank: np.exp(np.full(4, 1000.0)))
     assert np.isinf(found).all()
 
 
-def test_a_team_of_nobody_is_refused() -> None:
+def test_a_team_without_threads_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 thread, got 0"):
         Team(0)
 
@@ -129,7 +88,7 @@ def test_a_shared_network_computes_what_the_network_computes(team: Team, train: 
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_the_third_sweep_is_shared_too(team: Team, train: bool) -> None:
+def test_the_second_order_pass_is_shared_too(team: Team, train: bool) -> None:
     plain, sharded, x = critic(), Sharded(critic(), team), images()
     y, cache = plain.forward(x, train)
     _, shared_cache = sharded.forward(x, train)
@@ -145,7 +104,7 @@ def test_the_third_sweep_is_shared_too(team: Team, train: bool) -> None:
             close(a, b)
 
 
-def test_a_network_without_curvature_owes_its_input_nothing(pair: Team) -> None:
+def test_a_network_without_curvature_contributes_nothing_to_its_input(pair: Team) -> None:
     sharded = Sharded(Network(Linear(3, 2, rng=rng(), dtype=np.float64)), pair)
     x = rng().normal(size=(4, 3))
     _, cache = sharded.forward(x)
@@ -230,45 +189,13 @@ def test_whole_steps_of_a_team_are_those_of_one_thread(name: str, spectral_norm:
         n = 16 * objective.fakes
         for step in range(3):
             real = np.tanh(rng(step).normal(size=(16, 12, 12, 1)))
-            d_loss = discriminator_step(D, G, objective, d_optimizer, real, rng(10 + step).normal(size=(n, 5)))
-            playing = objective.facing(D.forward(real)[0]) if objective.compares else objective
-            g_loss = generator_step(D, G, playing, g_optimizer, rng(20 + step).normal(size=(n, 5)))
+            d_noise, g_noise = (rng(seed + step).normal(size=(n, 5)) for seed in (10, 20))
+            d_loss = discriminator_step(D, G, objective, d_optimizer, real, d_noise).loss
+            g_loss = generator_step(D, G, objective, g_optimizer, g_noise, real).loss
         named = {f"D.{name}": a for name, a in (*D.named_params(), *D.named_buffers())}
         named |= {f"G.{name}": a for name, a in (*G.named_params(), *G.named_buffers())}
         arrays.append({"d_loss": np.asarray(d_loss), "g_loss": np.asarray(g_loss), **named})
     close(arrays[1], arrays[0], rtol=1e-8)
-
-
-@pytest.mark.parametrize("name", ["nonsaturating", "wgan-gp", "lsgan"])
-def test_two_batches_side_by_side_take_the_step_of_algorithm_1(name: str, team: Team) -> None:
-    if team.size == 1:
-        assert not SideBySide.suits(game(name)[0].D, team)
-        return
-    arrays = []
-    for shared in (False, True):
-        model, objective = game(name)
-        D: Layer = Sharded(model.D, team) if shared else model.D
-        take = SideBySide(model.D, team).discriminator_step if shared else discriminator_step
-        optimizer = SGD(D.named_params(), 0.01)
-        optimizer.workers = team if shared else None
-        losses = []
-        for step in range(3):  # running statistics move twice in each
-            real, z = np.tanh(rng(step).normal(size=(17, 12, 12, 1))), rng(10 + step).normal(size=(19, 5))
-            if name == "wgan-gp":
-                z = z[:17]
-            losses.append(take(D, model.G, objective, optimizer, real, z))
-        named = dict([*model.D.named_params(), *model.D.named_buffers(), *model.G.named_buffers()])
-        arrays.append({"losses": np.asarray(losses), **named})
-    close(arrays[1], arrays[0], rtol=1e-9)
-
-
-def test_no_two_batches_side_by_side_where_their_order_counts(pair: Team) -> None:
-    assert SideBySide.suits(game("nonsaturating")[0].D, pair)
-    assert not SideBySide.suits(game("hinge", spectral_norm=True)[0].D, pair)  # iterates once more in every pass
-    assert not SideBySide.suits(models.get("mlp", Streams(0)).D, pair)  # draws its masks one after the other
-    three = Team(3)
-    assert not SideBySide.suits(game("nonsaturating")[0].D, three)
-    three.close()
 
 
 def test_dropout_of_a_team_is_that_of_one_thread(team: Team) -> None:
@@ -324,7 +251,7 @@ def test_a_split_network_computes_what_the_network_computes(team: Team) -> None:
 
 def test_a_split_layer_answers_each_question_alone_and_refuses_what_the_layer_refuses(pair: Team) -> None:
     page = large()
-    layer = next(one for one in walk(split(page, pair)) if isinstance(one, SplitLinear))
+    layer = next(one for one in split(page, pair).walk() if isinstance(one, SplitLinear))
     x, dy = rng(5).normal(size=(4, 259)), rng(6).normal(size=(4, 301))
     y, cache = layer.forward(x)
     close(layer.input_grad(dy, cache), dy @ layer.weight.T)
@@ -336,7 +263,7 @@ def test_a_split_layer_answers_each_question_alone_and_refuses_what_the_layer_re
 
 def test_layers_with_a_normalised_weight_are_not_split(pair: Team) -> None:
     wrapped = SpectralNorm(Linear(256, 256, rng=rng(1)), rng=rng(2))
-    assert not any(isinstance(layer, SplitLinear) for layer in walk(split(Network(wrapped), pair)))
+    assert not any(isinstance(layer, SplitLinear) for layer in split(Network(wrapped), pair).walk())
 
 
 def test_parameters_moved_by_a_team_are_those_of_one_thread_to_the_last_bit(team: Team) -> None:
@@ -352,96 +279,39 @@ def test_parameters_moved_by_a_team_are_those_of_one_thread_to_the_last_bit(team
     assert_same_arrays(after[1], after[0])
 
 
-def test_d_in_one_batch_takes_the_step_of_algorithm_1() -> None:
-    after = []
-    for step in (discriminator_step, discriminator_step_in_one_batch):
-        model = models.get("mlp", Streams(0), dropout=0.0)
-        real = np.tanh(rng().normal(size=(8, 28, 28, 1))).astype(np.float32)
-        z = rng(1).normal(size=(8, model.z_dim)).astype(np.float32)
-        objective = objectives.get("wgan-gp", rng=rng(2))
-        loss = step(model.D, model.G, objective, SGD(model.D.named_params(), 0.1), real, z)
-        after.append({"loss": np.asarray(loss), **dict(model.D.named_params())})
-    close(after[1], after[0], rtol=1e-5)
+def test_two_callers_of_one_team_wait_for_each_other(pair: Team) -> None:
+    sharded = Sharded(critic(), pair)
+    expected, _ = sharded.forward(images(), False)
+    results: list[Any] = []
+    callers = [threading.Thread(target=lambda: results.append(sharded.forward(images(), False)[0])) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+    assert len(results) == 8
+    assert all(np.array_equal(y, expected) for y in results)
 
 
-def test_only_a_d_that_sees_every_sample_alone_gets_all_in_one_batch() -> None:
-    assert sees_each_alone(models.get("mlp", Streams(0)).D)
-    assert not sees_each_alone(game("nonsaturating")[0].D)  # batch norm
-    assert not sees_each_alone(game("hinge", spectral_norm=True)[0].D)  # iterates once in every pass
+def test_a_layer_that_couples_or_draws_and_has_no_form_cannot_be_shared(pair: Team) -> None:
+    class Louder(Dropout):
+        """A dropout that computes something else."""
+
+    for layer in (MinibatchStd(), Louder(0.5, rng=rng())):
+        with pytest.raises(ValueError, match=r"couples the rows of a batch or draws, and has no form for threads"):
+            Sharded(Network(Linear(3, 2, rng=rng()), layer), pair)
 
 
-def test_one_painting_for_both_steps_gives_the_bits_of_two() -> None:
-    after, paintings = [], []
+def test_replicas_share_the_arrays_of_a_composite_that_does_not_name_them(pair: Team) -> None:
+    class Unnamed(Shelf):
+        """A frozen network, whose weights nobody trains."""
 
-    class Counting(OnePainting):
-        def forward(self, x: np.ndarray, train: bool = True) -> Any:
-            found = super().forward(x, train)
-            paintings.append(id(found[0]))
-            return found
+        def named_params(self) -> Any:
+            return iter(())
 
-    for page in (None, Counting):
-        model, objective = game("nonsaturating")
-        G: Layer = model.G if page is None else page(model.G)
-        optimizers = [SGD(network.named_params(), 0.01) for network in (model.D, G)]
-        for step in range(3):
-            real, z = np.tanh(rng(step).normal(size=(8, 12, 12, 1))), rng(10 + step).normal(size=(8, 5))
-            discriminator_step(model.D, G, objective, optimizers[0], real, z)
-            if page is None:  # two paintings move the running statistics twice
-                with G.keeping_buffers():
-                    generator_step(model.D, G, objective, optimizers[1], z)
-            else:
-                generator_step(model.D, G, objective, optimizers[1], z)
-        after.append({**dict(model.D.named_params()), **dict(G.named_params()), **dict(G.named_buffers())})
-    assert_same_arrays(after[1], after[0])
-    assert [a == b for a, b in zip(paintings[::2], paintings[1::2], strict=True)] == [True] * 3
+        named_buffers = named_params
 
-
-def test_what_was_painted_is_forgotten_when_g_is_about_to_move() -> None:
-    G = OnePainting(Network(Linear(3, 2, rng=rng(), dtype=np.float64)))
-    z = rng().normal(size=(4, 3))
-    y, cache = G.forward(z)
-    assert G.forward(z)[0] is y
-    assert G.forward(z.copy())[0] is not y
-    y, cache = G.forward(z)
-    grads: dict[str, Any] = {}
-    G.backward(np.ones_like(y), cache, grads)
-    SGD(G.named_params(), 0.1).step(grads)
-    assert not np.array_equal(G.forward(z)[0], y)
-    assert G.forward(z, train=False)[0] is not G.forward(z, train=False)[0]
-
-
-@pytest.mark.parametrize(
-    ("choices", "kind", "step"),
-    [
-        ({"threads": 2}, Sharded, "SideBySide.discriminator_step"),
-        ({"threads": 3}, Sharded, "discriminator_step"),
-        ({"threads": 1}, Network, "discriminator_step"),
-        ({"threads": 2, "spectral_norm": True}, Sharded, "discriminator_step"),
-        ({"threads": 2, "model": "mlp"}, Network, "discriminator_step_in_one_batch"),
-    ],
-)
-def test_threads_are_used_as_the_networks_ask_for(
-    choices: dict[str, Any], kind: type[Layer], step: str, pictures: Path, tmp_path: Path
-) -> None:
-    trainer = trained(tiny(pictures, **choices), tmp_path / "run")
-    players: Players = trainer.players
-    assert (type(players.D), players.d_step.__qualname__) == (kind, step)
-    assert any(isinstance(layer, SplitLinear) for layer in players.G.walk()) == (choices.get("model") == "mlp")
-    assert (trainer.state.d_optimizer.workers is None) == (choices["threads"] == 1)
-
-
-def test_networks_with_little_to_do_stay_with_one_thread(tmp_path: Path) -> None:
-    config = Config(data="ring", model="points", objective="nonsaturating", threads=2, epochs=1)
-    trainer = Trainer.start(config, tmp_path / "run", quiet=True)
-    assert trainer.state.d_optimizer.workers is None
-    assert trainer.D is trainer.state.D
-
-
-@pytest.mark.parametrize("model", ["dcgan", "mlp"])
-def test_a_run_of_two_threads_is_that_of_one_but_for_rounding(model: str, pictures: Path, tmp_path: Path) -> None:
-    one, two = (trained(tiny(pictures, model=model, threads=n), tmp_path / str(n)) for n in (1, 2))
-    for (name, a), (_, b) in zip(one.state.D.named_params(), two.state.D.named_params(), strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-3, err_msg=name)  # Adam's first steps are signs
-    assert_same_arrays(
-        trained(tiny(pictures, model=model, threads=2), tmp_path / "again").state.arrays(), two.state.arrays()
-    )
+    shelf = Unnamed(first=Linear(3, 2, rng=rng()), norm=BatchNorm(2))
+    sharded, x = Sharded(shelf, pair), rng(1).normal(size=(4, 3)).astype(np.float32)
+    sharded.forward(x)
+    shelf.shelf["first"].weight[...] *= 2  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(sharded.forward(x, False)[0], shelf.forward(x, False)[0])
