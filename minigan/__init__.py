@@ -16,8 +16,10 @@ from minigan.objectives import Objective
 from minigan.optim import SGD, Adam, Average, RMSProp
 from minigan.penalties import gradient_penalty
 from minigan.random import Streams
+from minigan.systems import GAN
 from minigan.training.config import Config
-from minigan.training.steps import discriminator_step, generator_step
+from minigan.training.steps import Outcome, discriminator_step, generator_step
+from minigan.training.system import Player, System, Turn
 from minigan.training.trainer import Trainer
 from minigan.version import __version__
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 LATER = ("exchange", "plots")  # imported on first use: the first needs safetensors, the second draws with matplotlib
 
 __all__ = [
+    "GAN",
     "SGD",
     "Adam",
     "Average",
@@ -36,9 +39,13 @@ __all__ = [
     "Model",
     "Network",
     "Objective",
+    "Outcome",
+    "Player",
     "RMSProp",
     "Streams",
+    "System",
     "Trainer",
+    "Turn",
     "__version__",
     "data",
     "discriminator_step",

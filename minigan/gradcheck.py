@@ -91,10 +91,10 @@ def layer_errors(
     ddy, dx_twice, grads_twice = layer.double_backward(ddx, dy, cache)
     first, second = _flat(layer.param_grads(dy, cache)), _flat(grads_twice)
     errors = {"dx": derivative_error(once, x, layer.input_grad(dy, cache), rng)}
-    errors |= _param_errors(once, params, first, rng, "")
+    errors |= param_errors(once, params, first, rng, "")
     errors["ddy"] = derivative_error(twice, dy, ddy, rng)
     errors["dx twice"] = derivative_error(twice, x, np.zeros_like(x) if dx_twice is None else dx_twice, rng)
-    return errors | _param_errors(twice, params, second, rng, " twice")
+    return errors | param_errors(twice, params, second, rng, " twice")
 
 
 def _flat(grads: Grads) -> dict[str, np.ndarray]:
@@ -103,13 +103,14 @@ def _flat(grads: Grads) -> dict[str, np.ndarray]:
     return flatten(grads) | ({} if of_condition is None else {"condition": of_condition})
 
 
-def _param_errors(
+def param_errors(
     f: Callable[[], Any],
     params: Mapping[str, np.ndarray],
     grads: Mapping[str, np.ndarray],
     rng: np.random.Generator,
-    suffix: str,
+    suffix: str = "",
 ) -> dict[str, float]:
+    """Relative errors of gradients by name with respect to `params`, which f reads; one that is missing is a zero."""
     unknown = set(grads) - set(params)
     if unknown:
         raise ValueError(f"gradients for unknown parameters {sorted(unknown)}; there are {sorted(params)}")
@@ -155,7 +156,7 @@ def step_errors(
 
     recorder = Recorder()
     loss(recorder)
-    return _param_errors(lambda: loss(Recorder()), params, recorder.grads, rng, "")
+    return param_errors(lambda: loss(Recorder()), params, recorder.grads, rng, "")
 
 
 def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[str, bool]]:

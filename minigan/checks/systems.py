@@ -1,0 +1,84 @@
+"""Turns of systems against finite differences: all weights that move, through everything that the turn computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+
+from minigan import device, gradcheck
+from minigan.data import Dataset
+from minigan.device import Array
+from minigan.training.draw import Draw
+from minigan.training.steps import Outcome
+from minigan.training.system import System, Turn
+
+
+class ExactDraw(Draw):
+    """Draws in float64, for gradient checks."""
+
+    def _next(self, name: str) -> tuple[Array, Array]:
+        x, labels = super()._next(name)
+        return x.astype(np.float64), labels
+
+    def _draw_noise(self, n: int, size: int) -> Array:
+        return super()._draw_noise(n, size).astype(np.float64)
+
+
+def system_errors(
+    system: System, datasets: Mapping[str, Dataset], batch_size: int, *, step: int = 0, total: int = 100
+) -> dict[str, float]:
+    """The worst relative error of each turn of a step, by the turn's name, over all parameters that it moves.
+
+    The system's networks must be in float64; their parameters are restored. What follows an update (clipping weights)
+    is the turn's last act and has no gradient: a system that does it is checked with an objective that does not.
+    """
+    errors: dict[str, float] = {}
+    for turn in system.turns(step, total):
+        if turn.name not in errors:
+            errors[turn.name] = max(_turn_errors(system, turn, datasets, batch_size, step).values())
+    return errors
+
+
+def _turn_errors(
+    system: System, turn: Turn, datasets: Mapping[str, Dataset], batch_size: int, step: int
+) -> dict[str, float]:
+    def play() -> Outcome:
+        draw = ExactDraw(datasets, batch_size, 0, device.choose("cpu"))
+        draw.begin(step, 1)
+        system.connect(draw)
+        with _unchanged(system):
+            return turn.play(draw)
+
+    rng = np.random.default_rng(0)
+    optimizers = {name: system.players[name].optimizer for name in turn.moves}
+    recorders = {name: gradcheck.Recorder() for name in turn.moves}
+    errors: dict[str, float] = {}
+    try:
+        for name, recorder in recorders.items():
+            system.players[name].optimizer = recorder  # type: ignore[assignment]
+        play()
+        stated = {name: recorder.grads for name, recorder in recorders.items()}
+        for name in turn.moves:
+            params = dict(system.players[name].network.named_params())
+            worst = gradcheck.param_errors(lambda: play().loss, params, stated[name], rng)
+            errors |= {f"{name}/{param}": error for param, error in worst.items()}
+    finally:
+        for name, optimizer in optimizers.items():
+            system.players[name].optimizer = optimizer
+    return errors
+
+
+@contextmanager
+def _unchanged(system: System) -> Iterator[None]:
+    """Inside, buffers and what the system saves may change; afterwards they are as before."""
+    before = [(array, array.copy()) for array in system.saved().values()]
+    with ExitStack() as stack:
+        for network in (*(player.network for player in system.players.values()), *system.frozen.values()):
+            stack.enter_context(network.keeping_buffers())
+        try:
+            yield
+        finally:
+            for array, copy in before:
+                array[...] = copy
