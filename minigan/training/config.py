@@ -109,6 +109,8 @@ class Config:
         if choices.get("system") != OWN and choices.keys() != DEFAULTS.keys():  # a whole config is taken as it is
             start = _papers(choices) if paper else _recipe(choices)
             choices["hyper"] = {**start.get("hyper", {}), **choices.get("hyper", {})}
+            if "real_label" in choices["hyper"]:
+                start.pop("real_label", None)
         for name, value in (DEFAULTS | start | choices).items():
             object.__setattr__(self, name, dict(value) if isinstance(value, dict) else value)
         self._check()

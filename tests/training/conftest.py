@@ -1,14 +1,3 @@
-"""One tiny data set for all tests of training."""
+"""One tiny data set for all tests of this folder."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-import pytest
-from tiny_runs import paint
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 48 pictures of 8 x 8 pixels."""
-    return paint(tmp_path_factory.mktemp("data") / "pictures")
+from support.tiny_runs import pictures as pictures

@@ -8,11 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tiny_runs import tiny
+from support.tiny_runs import tiny
 
 from minigan.cli import main
 from minigan.runs.folder import Run
-from minigan.training.config import RECIPE, Config
+from minigan.training.config import Config
 from minigan.training.flags import add_flags, from_flags
 from minigan.training.trainer import Trainer
 
@@ -48,7 +48,7 @@ def test_samples_can_be_drawn_when_the_data_have_gone(pictures: Path, tmp_path: 
     assert (tmp_path / "grid.png").is_file()
 
 
-def test_a_run_finds_its_folder_of_pictures_from_anywhere(
+def test_a_run_finds_its_folder_of_images_from_anywhere(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(pictures.parent)
@@ -96,14 +96,14 @@ def test_the_example_and_the_command_share_one_recipe() -> None:
     source = (Path(__file__).parents[2] / "examples" / "mnist_gan.py").read_text()
     names: dict[str, object] = {"__name__": "mnist_gan"}
     exec(compile(source, "mnist_gan.py", "exec"), names)
-    assert names["RECIPE"] == RECIPE
-    assert isinstance(RECIPE, Config)
+    assert names["Config()"] == Config()
+    assert isinstance(Config(), Config)
 
 
 def test_every_choice_of_a_training_has_its_flag() -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     words = "--hidden 7 --z-dim 5 --decay 0.3 --average 0.9 --real-label 0.8 --width 0.5 --n-critic 2 --threads 1"
-    config = from_flags(parser.parse_args(words.split()), RECIPE)
+    config = from_flags(parser.parse_args(words.split()), Config())
     assert (config.hidden, config.z_dim, config.decay, config.average) == (7, 5, 0.3, 0.9)
     assert (config.real_label, config.width, config.n_critic, config.threads) == (0.8, 0.5, 2, 1)

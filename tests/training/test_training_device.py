@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support import gpu_machine, strict
-from tiny_runs import KINDS, assert_same_arrays, last_arrays, tiny, trained
+from support.tiny_runs import KINDS, assert_same_arrays, last_arrays, tiny, trained
 
 from minigan.device import CPU, Device
 from minigan.runs import checkpoint, memory
@@ -32,7 +32,7 @@ def config(pictures: Path, kind: str, **choices: Any) -> Config:
 @pytest.mark.parametrize("kind", ON_A_GPU)
 def test_every_kind_of_run_goes_through_on_a_gpu(kind: str, pictures: Path, tmp_path: Path) -> None:
     run = trained(config(pictures, kind, epochs=1), tmp_path / "run")
-    assert all(isinstance(array, strict.StrictArray) for array in run.state.arrays().values())
+    assert all(isinstance(array, strict.StrictArray) for array in run.system.arrays().values())
     assert run.step == run.total and "samples.png" in run.finish()
     assert run.run.log()[-1]["step"] == run.step
 
@@ -46,9 +46,9 @@ def test_a_checkpoint_moves_to_another_device_to_the_last_bit(
     trained(config(pictures, "average and falling rates", epochs=1, device=here), folder)
     saved = last_arrays(folder)
     moved = Trainer.resume(folder, {"device": there, "epochs": 2}, quiet=True)
-    on_device = {isinstance(array, strict.StrictArray) for array in moved.state.arrays().values()}
+    on_device = {isinstance(array, strict.StrictArray) for array in moved.system.arrays().values()}
     assert on_device == {there != "cpu"}
-    checkpoint.save(tmp_path / "copy.npz", moved.state.arrays(), {})
+    checkpoint.save(tmp_path / "copy.npz", moved.system.arrays(), {})
     assert_same_arrays(checkpoint.load(tmp_path / "copy.npz")[0], saved)
     moved.train()
     assert moved.step == 12 and Run.open(folder).config.device == there
@@ -116,7 +116,7 @@ def test_a_run_that_meets_the_end_of_the_memory_tries_steps_of_its_own(
     kind: str, machine: gpu_machine.Machine, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Trainer.start(config(pictures, kind), tmp_path / "run", quiet=True)
-    forward, limit = run.G.forward, 5 * run.state.objective.fakes
+    forward, limit = run.G.forward, 5 * run.system.objective.fakes
 
     def crowded(z: Any, *train: Any) -> Any:
         if len(z) > limit:

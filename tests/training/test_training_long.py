@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
+from support.tiny_runs import PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.cli import main
 from minigan.runs.folder import Run

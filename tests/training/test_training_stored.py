@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import assert_same_arrays, last_arrays
+from support.tiny_runs import assert_same_arrays, last_arrays
 
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
-from minigan.scoring.saved_generator import Painter
+from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training.trainer import Trainer
 
 STORED = Path(__file__).parent / "stored"
@@ -57,12 +57,12 @@ def test_a_stored_run_goes_on_and_is_saved_in_the_present_version(copy: Path) ->
     stored = checkpoint.load(Run.open(copy).checkpoints()[-1])[0]
     trainer = Trainer.resume(copy, {"epochs": 0.9}, quiet=True)
     assert trainer.step == 8
-    assert_same_arrays({name: np.asarray(array) for name, array in trainer.state.arrays().items()}, stored)
+    assert_same_arrays({name: np.asarray(array) for name, array in trainer.system.arrays().items()}, stored)
     trainer.train()
     assert trainer.step == 10 and np.isfinite(last_arrays(copy)["G/0.weight"]).all()
     with np.load(Run.open(copy).checkpoints()[-1]) as file:
         assert json.loads(str(file["minigan"]))["version"] == checkpoint.VERSION
-    assert Painter(copy)(3).shape == (3, 2)
+    assert SavedGenerator(copy)(3).shape == (3, 2)
 
 
 @pytest.mark.parametrize("copy", ["version-2-scored", "version-3"], indirect=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, timeless_log, tiny, trained
+from support.tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, timeless_log, tiny, trained
 
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
@@ -83,7 +83,7 @@ def test_a_checkpoint_holds_players_optimizers_and_counts(finished: Trainer) -> 
     assert "d_optimizer/m/0.weight" in arrays and "G/2.running_mean" in arrays
     assert (numbers["step"], numbers["seen"]) == (12, 12)
     assert numbers["counts"] == {"d_optimizer": 12, "g_optimizer": 12}
-    assert_same_arrays(arrays, finished.state.arrays())
+    assert_same_arrays(arrays, finished.system.arrays())
 
 
 def test_one_seed_gives_one_result_to_the_last_bit(finished: Trainer, pictures: Path, tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_a_run_of_points_draws_their_density(tmp_path: Path) -> None:
 
 def test_the_discriminator_is_updated_n_critic_times_per_step(pictures: Path, tmp_path: Path) -> None:
     trainer = trained(tiny(pictures, objective="hinge", n_critic=3), tmp_path / "run")
-    assert (trainer.total, trainer.seen) == (2 * PER_EPOCH / 3, 2 * PER_EPOCH)
-    assert trainer.state.counts() == {"d_optimizer": 12, "g_optimizer": 4}
+    assert (trainer.total, trainer.draw.seen["real"]) == (2 * PER_EPOCH / 3, 2 * PER_EPOCH)
+    assert trainer.system.counts() == {"d_optimizer": 12, "g_optimizer": 4}
 
 
 def test_every_update_of_the_discriminator_sees_new_data_and_new_noise(pictures: Path, tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_every_update_of_the_discriminator_sees_new_data_and_new_noise(pictures:
 def test_wgan_trains_its_critic_a_hundred_times_at_first_and_clips_it(pictures: Path, tmp_path: Path) -> None:
     config = tiny(pictures, objective="wgan", optimizer="rmsprop", n_critic=5, epochs=200 / PER_EPOCH)
     trainer = trained(config, tmp_path / "run")
-    assert (trainer.total, trainer.seen) == (2, 200)
-    assert trainer.state.counts() == {"d_optimizer": 200, "g_optimizer": 2}
-    assert max(abs(array).max() for _, array in trainer.state.D.named_params()) <= np.float32(0.01)
+    assert (trainer.total, trainer.draw.seen["real"]) == (2, 200)
+    assert trainer.system.counts() == {"d_optimizer": 200, "g_optimizer": 2}
+    assert max(abs(array).max() for _, array in trainer.networks["D"].named_params()) <= np.float32(0.01)
 
 
 def test_hooks_are_called_in_order_after_every_step(pictures: Path, tmp_path: Path) -> None:
@@ -155,16 +155,16 @@ def test_learning_rates_stay_without_decay(pictures: Path, tmp_path: Path) -> No
 
 def test_the_average_follows_the_generator_and_paints_the_samples(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(pictures, average=0.5, g_lr=0.01), tmp_path / "run", quiet=True)
-    expected = {name: array.astype(np.float64) for name, array in trainer.state.G.named_params()}
+    expected = {name: array.astype(np.float64) for name, array in trainer.networks["G"].named_params()}
 
     def follow(t: Trainer) -> None:
         decay = min(0.5, (1 + t.step) / (10 + t.step))
-        for name, array in t.state.G.named_params():
+        for name, array in t.networks["G"].named_params():
             expected[name] = decay * expected[name] + (1 - decay) * array
 
     trainer.hooks.append(follow)
     trainer.train()
-    painter, weights = dict(trainer.state.painter.named_params()), dict(trainer.state.G.named_params())
+    painter, weights = dict(trainer.state.painter.named_params()), dict(trainer.networks["G"].named_params())
     for name, array in expected.items():
         np.testing.assert_allclose(painter[name], array, rtol=1e-4, atol=1e-6)
         assert not np.array_equal(painter[name], weights[name])
@@ -207,7 +207,7 @@ def test_a_run_with_very_many_pictures_still_ends_with_an_animation(pictures: Pa
         trainer.run.picture(step).write_bytes(first)
     last = trainer.run.picture(1400)
     last.write_bytes(trainer.run.picture(trainer.total).read_bytes())
-    said = trainer.album.finish()
+    said = trainer.pictures.finish()
     assert said["training.gif"] == "the same noise at 120 moments of training"
     with Image.open(tmp_path / "run" / "samples.png") as shown, Image.open(last) as newest:
         assert np.array_equal(np.asarray(shown), np.asarray(newest))

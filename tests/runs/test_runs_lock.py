@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_runs import resumed, spawn, tiny, trained
+from support.tiny_runs import resumed, spawn, tiny, trained
 
 from minigan.cli import main
 from minigan.runs.folder import Run

@@ -1,4 +1,4 @@
-"""A feature network for pictures of 8 x 8 pixels that needs no training: it looks at brightness alone."""
+"""A feature network for images of 8 x 8 pixels that needs no training: it looks at brightness alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from minigan.device import Array
 from minigan.layers import Layer
 from minigan.metrics import Statistics
 from minigan.metrics.features import Extractor
-from minigan.watch.judge import Eyes
+from minigan.watch.judge import FeatureJudge
 
 CLASSES = ("dark", "dim", "bright", "white")
 
@@ -36,7 +36,7 @@ def noise(seed: int, n: int = 200) -> np.ndarray:
     return (rng.random((n, 8, 8, 1)) * 64 + 64 * rng.integers(0, 4, (n, 1, 1, 1))).astype(np.uint8)
 
 
-def brightness(name: str = "") -> Eyes:
-    """What sees the pictures, whatever their data set is called; the reference is noise."""
+def brightness(name: str = "") -> FeatureJudge:
+    """The judge of the images, whatever their data set is called; the reference is noise."""
     extractor = Brightness()
-    return Eyes(extractor, Statistics.of(extractor(noise(0)).features))
+    return FeatureJudge(extractor, Statistics.of(extractor(noise(0)).features))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import assert_same_arrays
+from support.tiny_runs import assert_same_arrays
 
 from minigan import arrays
 from minigan.runs import checkpoint

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import PER_EPOCH, tiny, trained
+from support.tiny_runs import PER_EPOCH, tiny, trained
 
 from minigan.runs.folder import Run
 from minigan.training.trainer import Trainer
@@ -68,7 +68,7 @@ def test_weights_broken_by_the_last_update_of_an_epoch_are_not_kept(pictures: Pa
             trainer.objective.d_loss(np.zeros((8, 1)), np.zeros((8, 1)))
             trainer.record(np.zeros(()), np.zeros(()))
             if step == 11:
-                dict(trainer.state.G.named_params())["0.weight"][0, 0] = np.inf
+                dict(trainer.networks["G"].named_params())["0.weight"][0, 0] = np.inf
 
     with pytest.raises(FloatingPointError, match=r"step 12: .*G/0\.weight.*last good checkpoint is .*step-000006\.npz"):
         loop()

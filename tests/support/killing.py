@@ -3,7 +3,7 @@
 The processes are forks of one that has imported everything. Whatever a run does to files is an event, and so are its
 steps; a process counts them, and at one of them it sends SIGKILL to itself. As a script:
 
-    python killing.py FOLDER CONFIG SEED TRIALS     prints JSON: what was killed where, and what came of it
+    python -m support.killing FOLDER CONFIG SEED TRIALS     prints JSON: what was killed where, and what came of it
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tiny_runs import assert_same_arrays, assert_same_run
+from support.tiny_runs import assert_same_arrays, assert_same_run
 
 import minigan.atomic
 import minigan.runs.folder

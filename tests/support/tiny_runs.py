@@ -1,4 +1,4 @@
-"""Runs small enough for a test: 48 pictures of 8 x 8 pixels in batches of 8 make six steps an epoch."""
+"""Runs small enough for a test: 48 images of 8 x 8 pixels in batches of 8 make six steps an epoch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import minigan
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
-from minigan.training.config import Config
+from minigan.training.config import DEFAULTS, Config
 from minigan.training.trainer import Trainer
 
-PICTURES, SIZE, PER_EPOCH = 48, 8, 6
+IMAGES, SIZE, PER_EPOCH = 48, 8, 6
 HOME = Path(minigan.__file__).parents[1]
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -46,27 +47,38 @@ KINDS: dict[str, dict[str, Any]] = {
     "hinge, penalty of dragan": {"objective": "hinge", "penalty": "dragan", "penalty_weight": 3.0},
     "a team of two": {"threads": 2},
     "a team of two, products split": {"threads": 2, "model": "mlp", "average": 0.9},
-    "a team of two, one painting": {"threads": 2, "same_noise": True, "n_critic": 2, "epochs": 4},
+    "a team of two, same noise": {"threads": 2, "same_noise": True, "n_critic": 2, "epochs": 4},
     "a team of three, wgan-gp": {"threads": 3, "objective": "wgan-gp", "n_critic": 2, "epochs": 4},
     "points": {"model": "points", "data": "ring", "size": None, "hidden": 8, "batch_size": 9000, "epochs": 1},
 }
 
 
-def paint(folder: Path) -> Path:
+def draw_images(folder: Path) -> Path:
     """Write the data set: bright squares on a dark ground, each somewhere else."""
     rng = np.random.default_rng(0)
     folder.mkdir()
-    for i in range(PICTURES):
-        picture = rng.integers(0, 60, (SIZE, SIZE), dtype=np.uint8)
+    for i in range(IMAGES):
+        image = rng.integers(0, 60, (SIZE, SIZE), dtype=np.uint8)
         y, x = rng.integers(0, 5, 2)
-        picture[y : y + 4, x : x + 4] = 220
-        Image.fromarray(picture).save(folder / f"{i:02d}.png")
+        image[y : y + 4, x : x + 4] = 220
+        Image.fromarray(image).save(folder / f"{i:02d}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 48 images of 8 x 8 pixels; a conftest.py imports this fixture."""
+    return draw_images(tmp_path_factory.mktemp("data") / "pictures")
+
+
+def plain(**choices: Any) -> Config:
+    """A config without a recipe: what is not chosen is the default of the field."""
+    return Config(**DEFAULTS | choices)
 
 
 def tiny(data: Path, /, **choices: Any) -> Config:
     """Two epochs, that is twelve steps, of a very thin DCGAN unless `choices` say otherwise."""
-    own: dict[str, Any] = {
+    base: dict[str, Any] = {
         "model": "dcgan",
         "data": str(data),
         "size": SIZE,
@@ -75,8 +87,8 @@ def tiny(data: Path, /, **choices: Any) -> Config:
         "width": 0.05,
     }
     if choices.get("model", "dcgan") in ("mlp", "gmmn", "points"):
-        del own["width"]
-    return Config(**own | choices)
+        del base["width"]
+    return plain(**base | choices)
 
 
 def trained(config: Config, out: Path, **options: Any) -> Trainer:
@@ -124,8 +136,8 @@ def timeless_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def spawn(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Python in a process of its own that finds this minigan, with one BLAS thread."""
-    path = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
+    """Python in a process of its own that finds this minigan and `support`, with one BLAS thread."""
+    path = os.pathsep.join(filter(None, [str(HOME), str(HOME / "tests"), os.environ.get("PYTHONPATH")]))
     surroundings = os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"} | environment
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, *arguments], env=surroundings, stdout=pipe, stderr=pipe, text=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import KINDS, assert_same_run, resumed, spawn, tiny, trained
+from support.tiny_runs import KINDS, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.runs.folder import Run
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support import capture, shim
-from tiny_runs import tiny
+from support.tiny_runs import tiny
 
 from minigan import device, kernels
 from minigan.engine.captured import WARM_UP, Captured
@@ -175,7 +175,7 @@ def run(pictures: Path, out: Path, /, **choices: Any) -> Trainer:
 
 
 def kept(trainer: Trainer) -> dict[str, bytes]:
-    return {name: array.get().tobytes() for name, array in trainer.state.arrays().items()}
+    return {name: array.get().tobytes() for name, array in trainer.system.arrays().items()}
 
 
 def log(trainer: Trainer) -> list[dict[str, Any]]:
@@ -206,7 +206,7 @@ def test_a_run_of_replays_is_the_run_of_single_launches(
     eager = run(pictures, tmp_path / "eager", graph=False, **RUNS[kind])
     assert kept(replayed) == kept(eager)
     assert log(replayed) == log(eager)
-    assert (replayed.seen, replayed.state.counts()) == (eager.seen, eager.state.counts())
+    assert (replayed.seen, replayed.system.counts()) == (eager.seen, eager.system.counts())
     assert launches and min(launches) >= 1 and len(machine.graphs) == len(launches)
 
 
@@ -299,4 +299,4 @@ def test_adam_an_average_and_falling_rates_are_replayed_by_the_kernels_texts(
         assert [graph.launches for graph in gpu.graphs] == [replayed.total - WARM_UP - 1]
         eager = run(tmp_path, tmp_path / "eager", graph=False, **choices)
         assert kept(replayed) == kept(eager) and replayed.total >= 20
-        assert replayed.state.counts() == eager.state.counts()
+        assert replayed.system.counts() == eager.system.counts()

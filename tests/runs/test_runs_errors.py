@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import HOME, PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
+from support.tiny_runs import HOME, PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.cli import main
 from minigan.runs.folder import Run
@@ -153,7 +153,7 @@ def test_data_that_vanish_hurt_no_run_until_it_is_resumed_and_then_are_named(
     assert trained(tiny(gone), tmp_path / "run", hooks=[vanish]).step == 2 * PER_EPOCH
     with pytest.raises(SystemExit):
         main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"])
-    assert f"error: {gone}: no such folder; expected a folder of pictures" in capsys.readouterr().err
+    assert f"error: {gone}: no such folder; expected a folder of images" in capsys.readouterr().err
     assert Run.open(tmp_path / "run").config.epochs == 2
     (tmp_path / "elsewhere").rename(gone)
     assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"]) == 0

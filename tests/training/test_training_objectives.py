@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import PER_EPOCH, last_arrays, tiny, trained
+from support.tiny_runs import PER_EPOCH, last_arrays, tiny, trained
 
 from minigan import data, objectives
 from minigan.checks import objective_cases, outputs
@@ -145,7 +145,7 @@ def test_readings_are_in_the_log_beside_the_losses(pictures: Path, tmp_path: Pat
     names = ["step", "epoch", "d_loss", "g_loss", "d_real", "d_fake", "k", "convergence", "seconds", "vitals"]
     assert [list(entry) for entry in log] == [names] * 3
     for name in ("k", "convergence"):
-        assert log[-1][name] == float(getattr(trainer.state.objective, name)) > 0
+        assert log[-1][name] == float(getattr(trainer.system.objective, name)) > 0
     saved = last_arrays(trainer.run.folder)
     assert {name for name in saved if name.startswith("objective/")} == {"objective/k", "objective/convergence"}
     assert (saved["objective/k"].dtype, float(saved["objective/k"])) == (np.float64, log[-1]["k"])
@@ -169,8 +169,8 @@ def test_a_game_without_a_d_logs_no_loss_of_d_and_trains_g_alone(
     assert [(entry["step"], entry["d_loss"]) for entry in trainer.run.log()] == [(6, None), (10, None), (12, None)]
     assert all(entry[name] > 0 for entry in trainer.run.log() for name in ("g_loss", "d_real", "d_fake"))
     assert '"d_loss": null' in (trainer.run.folder / "log.jsonl").read_text()
-    assert (trainer.total, trainer.seen) == (12, 12)
-    assert trainer.state.counts() == {"d_optimizer": 0, "g_optimizer": 12}
+    assert (trainer.total, trainer.draw.seen["real"]) == (12, 12)
+    assert trainer.system.counts() == {"d_optimizer": 0, "g_optimizer": 12}
     assert {name.split("/")[0] for name in last_arrays(trainer.run.folder)} == {"G", "g_optimizer"}
     assert "losses.png" in trainer.finish()
 
@@ -190,7 +190,7 @@ def test_a_game_that_compares_shows_g_new_data_at_every_step(
             trainer.objective.d_loss(np.zeros((8, 4)), np.zeros((16, 4)))
         assert len(trainer.noise()) == 16
         trainer.record(np.zeros(()), np.zeros(()))
-    assert (trainer.total, trainer.seen, len(seen), len(faced)) == (2, 6, 4, 2)
+    assert (trainer.total, trainer.draw.seen["real"], len(seen), len(faced)) == (2, 6, 4, 2)
     assert len({array.tobytes() for array in (*seen, *faced)}) == 6
     shown = np.concatenate([array.reshape(8, -1) for array in (*seen, *faced)])
     assert len({row.tobytes() for row in shown}) == 48  # one epoch: every picture once
@@ -200,34 +200,34 @@ def test_the_look_at_real_samples_for_g_leaves_running_statistics_to_the_steps_o
     pictures: Path, tmp_path: Path
 ) -> None:
     trainer = Trainer.start(tiny(pictures, objective="ragan", epochs=1), tmp_path / "run", quiet=True)
-    before = {name: array.copy() for name, array in trainer.state.D.named_buffers()}
+    before = {name: array.copy() for name, array in trainer.networks["D"].named_buffers()}
     trainer.noise()
     assert before.keys() == {"3.running_mean", "3.running_var"}
-    for name, array in trainer.state.D.named_buffers():
+    for name, array in trainer.networks["D"].named_buffers():
         np.testing.assert_array_equal(array, before[name])
 
 
 def test_magan_prepares_d_before_the_first_step_and_measures_its_margin(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(pictures, objective="magan", optimizer="adamax"), tmp_path / "run", quiet=True)
-    start = {name: array.copy() for name, array in trainer.state.D.named_params()}
-    g_start = {name: array.copy() for name, array in trainer.state.G.named_params()}
+    start = {name: array.copy() for name, array in trainer.networks["D"].named_params()}
+    g_start = {name: array.copy() for name, array in trainer.networks["G"].named_params()}
     next(trainer.steps())
-    assert (trainer.step, trainer.seen) == (0, 0)
+    assert (trainer.step, trainer.draw.seen["real"]) == (0, 0)
     assert trainer.seconds > 0  # preparing is work as well
-    assert trainer.state.counts() == {"d_optimizer": 2 * PER_EPOCH, "g_optimizer": 0}
-    assert any(not np.array_equal(param, start[name]) for name, param in trainer.state.D.named_params())
-    for name, param in trainer.state.G.named_params():
+    assert trainer.system.counts() == {"d_optimizer": 2 * PER_EPOCH, "g_optimizer": 0}
+    assert any(not np.array_equal(param, start[name]) for name, param in trainer.networks["D"].named_params())
+    for name, param in trainer.networks["G"].named_params():
         np.testing.assert_array_equal(param, g_start[name])
     energies = []
     for i in range(PER_EPOCH):
-        y, _ = trainer.state.D.forward(trainer.batches(2 * PER_EPOCH + i))
+        y, _ = trainer.networks["D"].forward(trainer.batches(2 * PER_EPOCH + i))
         energies.append(y[:, 0].mean())
-    assert float(dict(trainer.state.objective.named_buffers())["margin"]) == pytest.approx(np.mean(energies), rel=1e-5)
+    assert float(dict(trainer.system.objective.named_buffers())["margin"]) == pytest.approx(np.mean(energies), rel=1e-5)
 
 
 def test_a_margin_of_magan_is_looked_at_after_every_epoch(pictures: Path, tmp_path: Path) -> None:
     counts: list[float] = []
-    hook = lambda t: counts.append(float(t.state.objective.count))  # noqa: E731
+    hook = lambda t: counts.append(float(t.system.objective.count))  # noqa: E731
     trained(tiny(pictures, objective="magan", optimizer="adamax"), tmp_path / "run", hooks=[hook])
     assert counts == [1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0]
 
@@ -238,16 +238,16 @@ def test_the_average_of_a_generator_of_codes_paints_with_the_trained_decoder(pic
     trainer = Trainer.start(tiny(pictures, **choices, hyper=hyper), tmp_path / "run", quiet=True)
     assert "frozen autoencoder, decoder" in trainer.state.model.table()
     next(trainer.steps())
-    prepared = {name: param.copy() for name, param in trainer.state.D.named_params()}
+    prepared = {name: param.copy() for name, param in trainer.networks["D"].named_params()}
     trainer = trained(tiny(pictures, **choices, hyper=hyper), tmp_path / "whole")
-    D, painter = trainer.state.D, trainer.state.painter
-    assert trainer.state.counts() == {"d_optimizer": 2 * PER_EPOCH, "g_optimizer": 6, "average": 6}
+    D, painter = trainer.networks["D"], trainer.state.painter
+    assert trainer.system.counts() == {"d_optimizer": 2 * PER_EPOCH, "g_optimizer": 6, "average": 6}
     for name, param in D.named_params():  # frozen: the steps left it as the preparation did
         np.testing.assert_array_equal(param, prepared[name])
     z = trainer.state.noise(4, np.random.default_rng(0))
     codes, _ = painter.forward(z)
     assert codes.shape == (4, 4)
-    assert not np.array_equal(codes, trainer.state.G.forward(z)[0])
+    assert not np.array_equal(codes, trainer.networks["G"].forward(z)[0])
     painted, _ = D.decoder.forward(codes, train=False)  # type: ignore[attr-defined]
     pixels = np.clip(np.rint((painted + 1) * 127.5), 0, 255)
     np.testing.assert_array_equal(trainer.state.sample(z), pixels)
@@ -274,7 +274,7 @@ def test_a_run_stopped_while_preparing_begins_again_as_if_it_had_not(pictures: P
     trainer.batches = Impatient(trainer.batches)  # type: ignore[assignment]
     with pytest.raises(Interrupted, match=r"stopped while preparing; --resume .*stopped begins again"):
         trainer.train()
-    assert trainer.state.counts()["d_optimizer"] == 3
+    assert trainer.system.counts()["d_optimizer"] == 3
     Trainer.resume(tmp_path / "stopped", quiet=True).train()
     trained(config, tmp_path / "whole")
     whole, stopped = last_arrays(tmp_path / "whole"), last_arrays(tmp_path / "stopped")
@@ -287,12 +287,12 @@ def test_a_lazy_penalty_counts_its_steps_in_the_checkpoint(pictures: Path, tmp_p
     trainer = trained(tiny(pictures, objective="r1", hyper={"every": 3}), tmp_path / "run")
     _, numbers = checkpoint.load(trainer.run.checkpoints()[-1])
     assert numbers["counts"] == {"d_optimizer": 12, "g_optimizer": 12, "objective/d_steps": 12}
-    assert Trainer.resume(tmp_path / "run", quiet=True).state.counts() == numbers["counts"]
+    assert Trainer.resume(tmp_path / "run", quiet=True).system.counts() == numbers["counts"]
 
 
 def test_hyper_parameters_reach_the_objective(pictures: Path, tmp_path: Path) -> None:
     config = tiny(pictures, objective="wgan", hyper={"clip": 0.25, "warmup": False}, epochs=1)
     trainer = trained(config, tmp_path / "run")
     assert trainer.total == PER_EPOCH
-    assert float(max(np.abs(array).max() for _, array in trainer.state.D.named_params())) <= 0.25
+    assert float(max(np.abs(array).max() for _, array in trainer.networks["D"].named_params())) <= 0.25
     assert Run.open(tmp_path / "run").config.hyper == {"clip": 0.25, "warmup": False}

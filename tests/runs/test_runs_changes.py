@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import KINDS, assert_same_run, resumed, tiny, trained
+from support.tiny_runs import KINDS, assert_same_run, resumed, tiny, trained
 
 from minigan import objectives
 from minigan.cli import main
 from minigan.runs import changes
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
-from minigan.training.config import RECIPE, Config
+from minigan.training.config import Config(), Config
 from minigan.training.flags import add_flags, from_flags
 from minigan.training.trainer import Trainer
 
@@ -105,10 +105,10 @@ def test_a_new_run_has_nothing_to_allow_and_keeps_as_many_checkpoints_as_asked()
     parser = argparse.ArgumentParser()
     add_flags(parser)
     with pytest.raises(ValueError, match="goes with --resume"):
-        from_flags(parser.parse_args(["--allow-changes"]), RECIPE)
-    assert from_flags(parser.parse_args(["--keep", "7"]), RECIPE).keep == 7
-    assert from_flags(parser.parse_args(["--keep", "7", "--objective", "wgan"]), RECIPE).keep == 7
-    assert from_flags(parser.parse_args([]), RECIPE).keep == 3
+        from_flags(parser.parse_args(["--allow-changes"]), Config())
+    assert from_flags(parser.parse_args(["--keep", "7"]), Config()).keep == 7
+    assert from_flags(parser.parse_args(["--keep", "7", "--objective", "wgan"]), Config()).keep == 7
+    assert from_flags(parser.parse_args([]), Config()).keep == 3
 
 
 def test_falling_back_behind_a_change_says_that_it_holds_from_there(pictures: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sights import brightness
-from tiny_runs import assert_same_run, tiny, trained
+from support.judges import brightness
+from support.tiny_runs import assert_same_run, tiny, trained
 
 from minigan.layers import ReLU
 from minigan.runs.folder import Run
@@ -23,7 +23,7 @@ Hook = Callable[[Trainer], None]
 
 def ring(**choices: Any) -> Config:
     """A run on the ring of Gaussians by the objective's recipe, 150 steps unless `choices` say otherwise."""
-    return Config.tuned(**{"data": "ring", "hidden": 32, "batch_size": 64, "epochs": 0.096} | choices)
+    return Config(**{"data": "ring", "hidden": 32, "batch_size": 64, "epochs": 0.096} | choices)
 
 
 def told(trainer: Trainer) -> list[tuple[str, str]]:
@@ -109,8 +109,8 @@ def at_start(change: Hook) -> Hook:
 
 def test_a_dead_layer_is_named(tmp_path: Path) -> None:
     def kill(trainer: Trainer) -> None:
-        assert isinstance(trainer.state.G.layers[3], ReLU)
-        trainer.state.G.layers[2].bias[...] = -100
+        assert isinstance(trainer.networks["G"].layers[3], ReLU)
+        trainer.networks["G"].layers[2].bias[...] = -100
 
     trainer = trained(ring(), tmp_path / "run", hooks=[at_start(kill)])
     assert says(trainer, "dead layer") == "Layer 3 of G is dead: 100% of its ReLU units fire for no sample."
@@ -121,7 +121,7 @@ def test_a_dead_layer_is_named(tmp_path: Path) -> None:
 
 def test_a_saturated_tanh_is_told(pictures: Path, tmp_path: Path) -> None:
     def saturate(trainer: Trainer) -> None:
-        trainer.state.G.layers[-2].bias[...] = 100
+        trainer.networks["G"].layers[-2].bias[...] = 100
 
     trainer = trained(tiny(pictures, epochs=1), tmp_path / "run", hooks=[at_start(saturate)])
     assert says(trainer, "dead layer").startswith("G's tanh is saturated")
@@ -129,13 +129,13 @@ def test_a_saturated_tanh_is_told(pictures: Path, tmp_path: Path) -> None:
 
 def bias(trainer: Trainer) -> None:
     """G paints pictures of one brightness from here on."""
-    trainer.state.G.layers[-2].bias[...] = 1.2
-    trainer.state.G.layers[-2].weight[...] *= 0.1
+    trainer.networks["G"].layers[-2].bias[...] = 1.2
+    trainer.networks["G"].layers[-2].weight[...] *= 0.1
 
 
 def test_a_generator_of_one_class_is_told_which_are_missing(pictures: Path, tmp_path: Path) -> None:
     config = tiny(pictures, epochs=2, g_lr=1e-5)
-    trainer = trained(config, tmp_path / "run", hooks=[at_start(bias)], sight=brightness)
+    trainer = trained(config, tmp_path / "run", hooks=[at_start(bias)], judge=brightness)
     assert says(trainer, "mode collapse") == (
         "Mode collapse: G paints 1 of 4 classes; missing: dark, dim and bright; 100% of its samples are white."
     )
@@ -143,8 +143,8 @@ def test_a_generator_of_one_class_is_told_which_are_missing(pictures: Path, tmp_
 
 def test_a_generator_of_one_gaussian_is_told_which_are_missing(tmp_path: Path) -> None:
     def shrink(trainer: Trainer) -> None:
-        trainer.state.G.layers[-1].weight[...] *= 0
-        trainer.state.G.layers[-1].bias[...] = np.array([2, 0])
+        trainer.networks["G"].layers[-1].weight[...] *= 0
+        trainer.networks["G"].layers[-1].bias[...] = np.array([2, 0])
 
     trainer = trained(ring(epochs=2, batch_size=5000, g_lr=1e-5), tmp_path / "run", hooks=[at_start(shrink)])
     words = says(trainer, "mode collapse")
@@ -187,12 +187,12 @@ def test_a_resumed_run_tells_nothing_twice_and_nothing_else(pictures: Path, tmp_
 
 def test_watching_changes_nothing(pictures: Path, tmp_path: Path) -> None:
     """The same run with a loop that is not watched, and with nothing to see its samples with."""
-    from tiny_runs import assert_same_arrays, last_arrays
+    from support.tiny_runs import assert_same_arrays, last_arrays
 
     from minigan import generator_step
 
     config = tiny(pictures, model="mlp")  # with dropout, whose numbers a probe must not use up
-    trained(config, tmp_path / "watched", sight=brightness)
+    trained(config, tmp_path / "watched", judge=brightness)
     trainer = Trainer.start(config, tmp_path / "unwatched", quiet=True)
     state = trainer.state
     for _ in trainer.steps():

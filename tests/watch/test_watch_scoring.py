@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sights import CLASSES, brightness, noise
-from tiny_runs import assert_same_arrays, assert_same_run, tiny, trained
+from support.judges import CLASSES, brightness, noise
+from support.tiny_runs import assert_same_arrays, assert_same_run, tiny, trained
 
 from minigan.data import Dataset
 from minigan.runs import checkpoint
@@ -31,7 +31,7 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def scored(pictures: Path, out: Path, **options: Any) -> Trainer:
     """24 steps, with scores at four of them."""
-    return trained(tiny(pictures, epochs=4, score_every=5), out, sight=brightness, **options)
+    return trained(tiny(pictures, epochs=4, score_every=5), out, judge=brightness, **options)
 
 
 def scores(run: Run) -> dict[int, dict[str, Any]]:
@@ -52,7 +52,7 @@ def test_scores_are_logged_every_so_many_steps(pictures: Path, tmp_path: Path) -
 def test_scores_change_nothing_about_the_training(pictures: Path, tmp_path: Path) -> None:
     trainer = scored(pictures, tmp_path / "scored")
     plain = trained(tiny(pictures, epochs=4), tmp_path / "plain")
-    assert_same_arrays(trainer.state.arrays(), plain.state.arrays())
+    assert_same_arrays(trainer.system.arrays(), plain.system.arrays())
 
 
 def test_the_best_checkpoint_is_that_of_the_smallest_fid_and_outlives_the_others(
@@ -71,7 +71,7 @@ def test_the_best_checkpoint_is_that_of_the_smallest_fid_and_outlives_the_others
 
 def snapshot(trainer: Trainer, step: int) -> None:
     if trainer.step == step:
-        checkpoint.save(trainer.run.folder / "snapshot.npz", trainer.state.arrays(), {})
+        checkpoint.save(trainer.run.folder / "snapshot.npz", trainer.system.arrays(), {})
 
 
 @pytest.mark.parametrize("step", [5, 7, 10, 16])
@@ -84,10 +84,10 @@ def test_a_resumed_run_believes_in_the_same_best(pictures: Path, tmp_path: Path,
     whole = scored(pictures, tmp_path / "whole").run
     with pytest.raises(Interrupted):
         scored(pictures, tmp_path / "halves", hooks=[stop])
-    trainer = Trainer.resume(tmp_path / "halves", quiet=True, sight=brightness)
+    trainer = Trainer.resume(tmp_path / "halves", quiet=True, judge=brightness)
     before = {at: part["fid"] for at, part in scores(whole).items() if at <= step}
-    assert trainer.journal.scoring.best is not None
-    assert trainer.journal.scoring.best["step"] == min(before, key=lambda at: before[at])
+    assert trainer.log.scoring.best is not None
+    assert trainer.log.scoring.best["step"] == min(before, key=lambda at: before[at])
     trainer.train()
     assert_same_run(tmp_path / "whole", tmp_path / "halves")
     assert_same_arrays(trainer.run.best()[1], whole.best()[1])
@@ -103,12 +103,12 @@ def test_a_best_checkpoint_that_was_not_yet_kept_is_kept_on_resuming(pictures: P
         scored(pictures, tmp_path / "run", hooks=[stop])
     best = tmp_path / "run" / "checkpoints" / "best.npz"
     best.unlink()  # as if the run had been killed a moment earlier
-    trainer = Trainer.resume(tmp_path / "run", quiet=True, sight=brightness)
+    trainer = Trainer.resume(tmp_path / "run", quiet=True, judge=brightness)
     assert trainer.run.best()[2]["step"] == 5
 
 
 def test_scores_are_shown_on_the_bar(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    Trainer.start(tiny(pictures, epochs=4, score_every=5), tmp_path / "run", sight=brightness).train()
+    Trainer.start(tiny(pictures, epochs=4, score_every=5), tmp_path / "run", judge=brightness).train()
     assert "FID " in capfd.readouterr().err
 
 
@@ -132,8 +132,8 @@ def test_scores_come_at_least_every_step(every: int) -> None:
 
 
 def test_scores_may_be_asked_for_when_a_run_goes_on(pictures: Path, tmp_path: Path) -> None:
-    trained(tiny(pictures, epochs=2), tmp_path / "run", sight=brightness)
-    trainer = Trainer.resume(tmp_path / "run", {"epochs": 3, "score_every": 6}, quiet=True, sight=brightness)
+    trained(tiny(pictures, epochs=2), tmp_path / "run", judge=brightness)
+    trainer = Trainer.resume(tmp_path / "run", {"epochs": 3, "score_every": 6}, quiet=True, judge=brightness)
     trainer.train()
     assert list(scores(trainer.run)) == [18]
 
@@ -149,7 +149,7 @@ def test_the_closing_pictures_have_the_scores_among_the_curves(pictures: Path, t
 
 
 def test_the_verdict_has_scores_a_sentence_and_a_file(pictures: Path, tmp_path: Path) -> None:
-    trainer = trained(tiny(pictures), tmp_path / "run", sight=brightness)
+    trainer = trained(tiny(pictures), tmp_path / "run", judge=brightness)
     trainer.batches.dataset = Dataset("noise", noise(1), None, "made here")
     found = trainer.verdict()
     assert [score.protocol.metric for score in found.scores] == ["fid", "classes_captured", "classes_entropy"]
@@ -185,7 +185,7 @@ def test_without_a_feature_network_the_verdict_says_so(pictures: Path, tmp_path:
 def test_ctrl_c_during_the_verdict_loses_nothing(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = trained(tiny(pictures), tmp_path / "run", sight=brightness)
+    trainer = trained(tiny(pictures), tmp_path / "run", judge=brightness)
 
     def interrupted(*arguments: Any, **named: Any) -> None:
         raise KeyboardInterrupt
