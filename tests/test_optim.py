@@ -255,7 +255,8 @@ def test_gradients_that_are_not_finite_are_refused_before_anything_moves(make: t
     with pytest.raises(NotFinite, match=words) as refused:
         optimizer.step(grads)
     assert isinstance(refused.value, FloatingPointError)
-    assert refused.value.grads == grads
+    assert refused.value.grads.keys() == grads.keys()
+    assert all(refused.value.grads[name] is grad for name, grad in grads.items())
     assert (optimizer.t, optimizer.average.t) == (0, 0)
     for name, array in params(np.float32).items():
         np.testing.assert_array_equal(moved[name], array)

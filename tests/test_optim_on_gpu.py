@@ -12,7 +12,7 @@ from support import fake_cuda as fake
 from support.shim import Shim
 
 from minigan import kernels
-from minigan.optim import SGD, Adam, AdaMax, Average, Optimizer, RMSProp
+from minigan.optim import SGD, Adam, AdaMax, Average, NotFinite, Optimizer, RMSProp
 
 SHAPES = {"0.weight": (7, 5), "0.bias": (5,), "big": (700, 3), "block": (256,), "one": (), "none": (0, 3)}
 RULES: list[tuple[type[Optimizer], dict[str, Any], str]] = [
@@ -236,6 +236,11 @@ def test_gradients_that_are_not_finite_are_not_looked_at(fake_cuda: Shim) -> Non
     with strict.no_sync():
         optimizer.step({"w": w + np.float32(np.nan)})
     assert optimizer.t == 1 and np.isnan(w.get()).all()
+
+
+def test_who_has_looked_at_gradients_on_a_gpu_can_raise_the_same_error(fake_cuda: Shim) -> None:
+    grads = moved({"a": np.ones(3, np.float32), "b": np.full(3, np.nan, np.float32)})
+    assert str(NotFinite(grads)) == "the gradients of b are not finite; no parameter has moved"
 
 
 def test_a_wrong_gradient_is_refused_before_anything_moves(fake_cuda: Shim) -> None:

@@ -26,11 +26,12 @@ def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
 
 
 class NotFinite(FloatingPointError):
-    """Some gradients are not finite; nothing has moved. `grads` holds all gradients by name."""
+    """The update was not made, for not all gradients are finite; `grads` holds all of them by name."""
 
-    def __init__(self, names: list[str], grads: dict[str, Array]) -> None:
+    def __init__(self, grads: Mapping[str, Array]) -> None:
+        names = _not_finite(grads) or list(grads)
         super().__init__(f"the gradients of {_listed(names)} are not finite; no parameter has moved")
-        self.grads = grads
+        self.grads = dict(grads)
 
 
 class Optimizer:
@@ -149,18 +150,15 @@ class Optimizer:
             if grads[name].shape != p.shape:
                 shape = grads[name].shape
                 raise ValueError(f"{name}: the gradient has shape {shape}, the parameter {p.shape}")
-        with np.errstate(over="ignore", invalid="ignore"):
-            wrong = [name for name in self.params if not math.isfinite(_square(grads[name]))]
-        if wrong:
-            raise NotFinite(wrong, grads)
+        if _not_finite({name: g for name, g in grads.items() if isinstance(g, np.ndarray)}):
+            raise NotFinite(grads)
 
 
-def _square(g: Array) -> float:
-    """The sum of squares: one number says whether all are finite. 0 for an array on a GPU, which is not looked at."""
-    if not isinstance(g, np.ndarray):
-        return 0.0
-    flat = g.reshape(-1)
-    return float(flat @ flat)
+@np.errstate(over="ignore", invalid="ignore")
+def _not_finite(grads: Mapping[str, Array]) -> list[str]:
+    """The names of arrays whose sum of squares is not finite: one number each, not an array of booleans."""
+    flat = {name: g.reshape(-1) for name, g in grads.items()}
+    return [name for name, g in flat.items() if not math.isfinite(g @ g)]
 
 
 def _listed(names: list[str], most: int = 6) -> str:
