@@ -57,7 +57,6 @@ def test_every_card_names_all_that_can_be_chosen_with_values_that_can_be_given(n
     assert [*values] == [key for key in objectives.hyperparameters(name) if key != "rng"]
     chosen, left = objectives.get(name, **values), objectives.get(name)
     assert chosen.critic() == left.critic()
-    assert chosen.readings() == left.readings()
 
 
 @pytest.mark.parametrize("name", objectives.names())
