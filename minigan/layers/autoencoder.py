@@ -1,4 +1,4 @@
-"""Autoencoder: a discriminator whose verdict is how badly it redraws the sample."""
+"""Autoencoder: a discriminator whose output is the error of its reconstruction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def _size(r: Array) -> int:
 
 @dataclass(frozen=True)
 class Energy:
-    """e(r) of each sample's residual r = rec - x (N, ...): a number (N, 1, ...), its gradient and its curvature."""
+    """e(r) of each sample's residual r = rec - x (N, ...): a number (N, 1, ...), its gradient and
+    its curvature."""
 
     value: Callable[[Array], Array]  # e
     slope: Callable[[Array, Array], Array]  # r, e -> g = de/dr
@@ -42,16 +43,20 @@ ENERGIES = {
     "l2": Energy(lambda r: np.sqrt(_total(r * r) + 1e-12), lambda r, e: r / e, _l2_bend),
     "sse": Energy(lambda r: _total(r * r), lambda r, e: 2 * r, lambda tau, r, e: 2 * tau),
     "mse": Energy(
-        lambda r: _total(r * r) / _size(r), lambda r, e: 2 / _size(r) * r, lambda tau, r, e: 2 / _size(r) * tau
+        lambda r: _total(r * r) / _size(r),
+        lambda r, e: 2 / _size(r) * r,
+        lambda tau, r, e: 2 / _size(r) * tau,
     ),
     "l1": Energy(
-        lambda r: _total(np.abs(r)) / _size(r), lambda r, e: np.sign(r) / _size(r), lambda tau, r, e: np.zeros_like(r)
+        lambda r: _total(np.abs(r)) / _size(r),
+        lambda r, e: np.sign(r) / _size(r),
+        lambda tau, r, e: np.zeros_like(r),
     ),
 }
 
 
 class EncoderDecoder(Named):
-    """Two layers, `encoder` and `decoder`, under one name: "encoder.0.weight". It computes nothing itself."""
+    """Two layers, `encoder` and `decoder`, with common names. It computes nothing itself."""
 
     parts = ("encoder", "decoder")
     encoder: Layer
@@ -62,7 +67,7 @@ class EncoderDecoder(Named):
 
 
 class Autoencoder(EncoderDecoder):
-    """Squeeze the sample into a code, draw it again from the code, and report how far off the drawing is.
+    """Encode the sample, decode the code, and return the energy of the difference, and the code.
 
     Shapes      x, rec, r, dx, ddx (N, ...); S (N, d); e, w (N, 1); y, dy, ddy (N, 1 + d)
 
@@ -77,45 +82,56 @@ class Autoencoder(EncoderDecoder):
 
     Backward    dy = [w, dS]          E, D the Jacobians of encoder and decoder
                 u  = w · g
-                dx = Eᵀ (Dᵀ u + dS) - u        the sample enters twice: -u is its way past the network, r = rec - x
+                dx = Eᵀ (Dᵀ u + dS) - u        -u because x enters r = rec - x directly, too
 
-    Twice       <ddx, dx> = <t, dS> + <τ, w · g>     t = E ddx, the code's tangent     τ = D t - ddx, that of r
-                ddy  = [<τ_i, g_i>, t]
-                dr   = w · H τ                       goes home as r came: through both parts, and straight to x
-                dx   = Eᵀ (Dᵀ dr + what the decoder owes S) + what the encoder owes x - dr
+    Twice       <ddx, dx> = <t, dS> + <τ, w · g>     t = E ddx, the tangent of the code
+                ddy  = [<τ_i, g_i>, t]               τ = D t - ddx, the tangent of r
+                dr   = w · H τ                       back through both parts, and directly to x
+                dx   = Eᵀ (Dᵀ dr + dS₂) + dx₂ - dr   dS₂ of the decoder's second-order pass, dx₂ of
+                                                     the encoder's
 
     Names       "encoder.0.weight", "decoder.3.bias"; grads {"encoder": {...}, "decoder": {...}}.
-    Cache       those of both parts, r, and e with the axes of r.
+    Cache       those of both parts; r, and e with the axes of r, because g and H depend on them.
     Source      Zhao, Mathieu & LeCun 2016 (EBGAN), section 2; "Twice" derived here.
     """
 
     def __init__(self, encoder: Layer, decoder: Layer, energy: str = "l2") -> None:
         super().__init__(encoder, decoder)
         if energy not in ENERGIES:
-            raise ValueError(f"unknown energy {energy!r} of an Autoencoder; known are {', '.join(ENERGIES)}")
+            known = ", ".join(ENERGIES)
+            raise ValueError(f"unknown energy {energy!r} of an Autoencoder; known are {known}")
         self.energy = energy
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, lambda shape: len(shape) >= 2, "(N, ...)")
         S, encoded = self.encoder.forward(x, train)
         if S.ndim != 2 or len(S) != len(x):
-            raise ValueError(f"{self}: the code of {len(x)} samples has shape {S.shape}, expected ({len(x)}, d)")
+            shapes = f"has shape {S.shape}, expected ({len(x)}, d)"
+            raise ValueError(f"{self}: the code of {len(x)} samples {shapes}")
         rec, decoded = self.decoder.forward(S, train)
         if rec.shape != x.shape:
-            raise ValueError(f"{self}: the decoder draws {rec.shape} for x of shape {x.shape}; they must be the same")
+            shapes = f"{rec.shape} for x of shape {x.shape}"
+            raise ValueError(f"{self}: the decoder returns {shapes}; they must be the same")
         r = rec - x
         e = ENERGIES[self.energy].value(r)
         return np.concatenate([e.reshape(-1, 1), S], axis=1), (encoded, decoded, r, e)
 
-    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+    def backward(
+        self,
+        dy: Array,
+        cache: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
+    ) -> Array | None:
         encoded, decoded, r, e = cache
         u = _weights(dy, r) * ENERGIES[self.energy].slope(r, e)
         dS: Array = self.decoder.backward(u, decoded, grads_of("decoder", grads))
-        dx: Array = self.encoder.backward(dS + dy[:, 1:], encoded, grads_of("encoder", grads), need_dx)
+        dS = dS + dy[:, 1:]
+        dx: Array = self.encoder.backward(dS, encoded, grads_of("encoder", grads), need_dx)
         return dx - u if need_dx else None
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
-        """dx, and the trace: dy, and what the encoder and the decoder want to see again."""
+        """dx, and the trace: dy, and the traces of the encoder and the decoder."""
         encoded, decoded, r, e = cache
         u = _weights(dy, r) * ENERGIES[self.energy].slope(r, e)
         dS, seen_by_decoder = self.decoder.traced_backward(u, decoded)
@@ -123,18 +139,18 @@ class Autoencoder(EncoderDecoder):
         return dx - u, [dy, seen_by_encoder, seen_by_decoder]
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array, Grads]:
-        """As in Layer; `dy` is the trace of a traced backward, or dy itself, which is then traced here."""
+        """As in Layer; `dy` is the trace of a traced backward, or dy itself, then traced here."""
         dy, *seen = dy if isinstance(dy, list) else self.traced_backward(dy, cache)[1]
         encoded, decoded, r, e = cache
         energy = ENERGIES[self.energy]
-        t, owed_to_x, grads_e = self.encoder.double_backward(ddx, seen[0], encoded)
-        tangent, owed_to_S, grads_d = self.decoder.double_backward(t, seen[1], decoded)
+        t, dx2, grads_e = self.encoder.double_backward(ddx, seen[0], encoded)
+        tangent, dS2, grads_d = self.decoder.double_backward(t, seen[1], decoded)
         tau = tangent - ddx
         dw = _total(tau * energy.slope(r, e)).reshape(-1, 1)
         dr = _weights(dy, r) * energy.bend(tau, r, e)
         dS: Array = self.decoder.backward(dr, decoded, grads_d)
-        dx: Array = self.encoder.backward(dS if owed_to_S is None else dS + owed_to_S, encoded, grads_e)
-        dx = dx - dr if owed_to_x is None else dx - dr + owed_to_x
+        dx: Array = self.encoder.backward(dS if dS2 is None else dS + dS2, encoded, grads_e)
+        dx = dx - dr if dx2 is None else dx - dr + dx2
         return np.concatenate([dw, t], axis=1), dx, {"encoder": grads_e, "decoder": grads_d}
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from minigan.layers.layer import Cache, Grads, Layer
 
 
 class Composite(Layer):
-    """A layer that writes `backward`, once for both questions; each question alone is asked through it."""
+    """A layer that computes both gradients in `backward`, which input_grad and param_grads call."""
 
     def input_grad(self, dy: Array, cache: Cache) -> Array:
         return self.backward(dy, cache)
@@ -22,8 +22,8 @@ class Composite(Layer):
 
 
 class Around(Composite):
-    """A layer around another, `network`: it does what the other does, but where a subclass says otherwise, and its
-    arrays, and whatever else it is asked for, are the other's."""
+    """A layer around another, `network`. A subclass changes what it does; all else, its arrays and
+    other attributes too, is that of `network`."""
 
     def __init__(self, network: Layer) -> None:
         self.network = network
@@ -31,17 +31,28 @@ class Around(Composite):
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         return self.network.forward(x, train)
 
-    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+    def backward(
+        self,
+        dy: Array,
+        cache: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
+    ) -> Array | None:
         return self.network.backward(dy, cache, grads, need_dx)
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
         return self.network.traced_backward(dy, cache)
 
-    def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
+    def double_backward(
+        self,
+        ddx: Array,
+        dy: Any,
+        cache: Cache,
+    ) -> tuple[Array, Array | None, Grads]:
         return self.network.double_backward(ddx, dy, cache)
 
     def __getattr__(self, name: str) -> Any:
-        """What a game asks of its D besides, such as its encoder or its last layer."""
+        """Other attributes that an objective reads of its D, such as its encoder."""
         if "network" not in vars(self):  # while it is being copied
             raise AttributeError(name)
         return getattr(self.network, name)
@@ -60,22 +71,24 @@ class Around(Composite):
 
 
 class Numbered(Composite):
-    """A composite of `layers`, whose parameters are named by a layer's place and their own name: "3.weight"."""
+    """A composite of `layers`. A parameter's name is its layer's place and its own: "3.weight"."""
 
     def __init__(self, *layers: Layer) -> None:
         own = type(self).__name__
         if not layers:
             raise ValueError(f"{own} needs at least one layer")
-        strangers = [layer for layer in layers if not isinstance(layer, Layer)]
-        if strangers:  # often a class that was not called: ReLU for ReLU()
-            raise ValueError(f"{own} is made of layers, got {strangers[0]!r}")
+        others = [layer for layer in layers if not isinstance(layer, Layer)]
+        if others:  # often a class that was not called: ReLU for ReLU()
+            raise ValueError(f"{own} is made of layers, got {others[0]!r}")
         self.layers = layers
 
     def named_params(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_params())
+        for i, layer in enumerate(self.layers):
+            yield from ((f"{i}.{name}", array) for name, array in layer.named_params())
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{i}.{name}", a) for i, layer in enumerate(self.layers) for name, a in layer.named_buffers())
+        for i, layer in enumerate(self.layers):
+            yield from ((f"{i}.{name}", array) for name, array in layer.named_buffers())
 
     def convert(self, change: Callable[[Array], Array]) -> None:
         for layer in self.layers:
@@ -86,8 +99,8 @@ class Numbered(Composite):
 
 
 class Named(Composite):
-    """A composite whose layers are attributes, listed in `parts`: a parameter's name is its layer's and its own,
-    "encoder.0.weight", and `grads` nests in the same way."""
+    """A composite whose layers are the attributes listed in `parts`. A parameter's name is its
+    layer's and its own, "encoder.0.weight"; `grads` nests in the same way."""
 
     parts: tuple[str, ...] = ()
 
@@ -99,10 +112,14 @@ class Named(Composite):
             setattr(self, name, layer)
 
     def named_params(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{part}.{name}", a) for part in self.parts for name, a in getattr(self, part).named_params())
+        for part in self.parts:
+            layer = getattr(self, part)
+            yield from ((f"{part}.{name}", array) for name, array in layer.named_params())
 
     def named_buffers(self) -> Iterator[tuple[str, Array]]:
-        return ((f"{part}.{name}", a) for part in self.parts for name, a in getattr(self, part).named_buffers())
+        for part in self.parts:
+            layer = getattr(self, part)
+            yield from ((f"{part}.{name}", array) for name, array in layer.named_buffers())
 
     def convert(self, change: Callable[[Array], Array]) -> None:
         for part in self.parts:
@@ -110,5 +127,5 @@ class Named(Composite):
 
 
 def grads_of(part: str, grads: Grads | None) -> Grads | None:
-    """The dict in `grads` for a part's gradients; None where nobody asked."""
+    """The dict in `grads` for a part's gradients; None where they are not asked for."""
     return None if grads is None else grads.setdefault(part, {})

@@ -11,33 +11,34 @@ import numpy as np
 
 from minigan.device import Array
 
-Cache: TypeAlias = Any  # whatever forward leaves for the backward pass; only the layer that made it looks inside
-Grads: TypeAlias = dict[str, Any]  # {"weight": array}; a network's nests as its layers nest: {"3": {"weight": array}}
+Cache: TypeAlias = Any  # what forward leaves for the backward pass; read by its layer alone
+Grads: TypeAlias = dict[str, Any]  # {"weight": array}; nests as layers do: {"3": {"weight": array}}
 
 
 class Layer:
     """One differentiable function y = f(x; params), and what backprop asks of it.
 
-    A layer remembers nothing between calls. What the backward pass needs travels in `cache`, which
-    belongs to the caller: two forward passes give two caches that do not disturb each other. A cache is
-    spent by the next update of the parameters. The one thing that forward may change is a buffer
-    (running statistics, when train is true).
+    A layer remembers nothing between calls. What the backward pass needs is in `cache`, which
+    belongs to the caller: two forward passes give two caches that do not disturb each other. A
+    cache is valid until the next update of the parameters. The one thing that forward may change
+    is a buffer (running statistics, when train is true).
 
-    Everywhere, `d` + name is the gradient of the minimised scalar with respect to name, and `dd` + name
-    the gradient, in the second-order pass, with respect to that gradient.
+    Everywhere, `d` + name is the gradient of the minimised scalar with respect to name, and `dd` +
+    name the gradient, in the second-order pass, with respect to that gradient.
 
-    couples   May a batch not be split or joined in training? True where a sample's output depends on the
-              other samples of its batch (BatchNorm), or on how many passes there were (SpectralNorm).
-    draws     Does a forward pass in training mode draw random numbers? Then from the attribute `rng`,
-              which a trainer replaces by a generator of its run.
+    couples   May a batch not be split or joined in training? True where a sample's output depends
+              on the other samples of its batch (BatchNorm), or on the number of passes
+              (SpectralNorm).
+    draws     Does a forward pass in training mode draw random numbers? Then from the attribute
+              `rng`, which a trainer replaces by a generator of its run.
 
-    Both are of the layer itself. Everything that splits or joins batches asks them of all layers that
-    `walk` finds, and asks nothing else.
+    Both are of the layer itself. Everything that splits or joins batches asks them of all layers
+    that `walk` finds, and asks nothing else.
     """
 
-    params: tuple[str, ...] = ()  # names of the trained arrays; changed in place, by optimizers only
+    params: tuple[str, ...] = ()  # names of the trained arrays; optimizers change them in place
     buffers: tuple[str, ...] = ()  # names of arrays that are saved but not trained
-    shown: tuple[str, ...] = ()  # names of the hyper-parameters that tell two layers of a class apart
+    shown: tuple[str, ...] = ()  # names of the hyper-parameters that `repr` shows
     couples: bool = False
     draws: bool = False
     rng: Any  # of layers that draw
@@ -54,53 +55,68 @@ class Layer:
         """dL/dy -> {name: dL/dparam}, in arrays that nobody else holds."""
         return {}
 
-    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:
+    def double_backward(
+        self,
+        ddx: Array,
+        dy: Array,
+        cache: Cache,
+    ) -> tuple[Array, Array | None, Grads]:
         """Backprop through input_grad, which made dx from (dy, x, params).
 
-        Given ddx = dP/d(dx) of some scalar P, return dP/d(dy), dP/dx (None where dx does not depend on x) and
-        {name: dP/dparam} (parameters that dx does not depend on are left out).
+        Given ddx = dP/d(dx) of some scalar P, return dP/d(dy), dP/dx (None where dx does not depend
+        on x) and {name: dP/dparam} (parameters that dx does not depend on are left out).
         """
         raise NotImplementedError(
             f"{self} has no second derivative: it cannot stand in a critic with a gradient penalty"
         )
 
-    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        """Both questions, as a network asks them. Parameter gradients are added to `grads` (a dict the caller
-        owns; None: not asked). need_dx=False: the first layer, whose input gradient nobody wants."""
+    def backward(
+        self,
+        dy: Array,
+        cache: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
+    ) -> Array | None:
+        """Both gradients, as a network asks for them. Those of the parameters are added to `grads`,
+        a dict of the caller (None: not asked for). need_dx=False: nobody needs the input gradient,
+        as in the first layer."""
         if grads is not None:
             accumulate(grads, self.param_grads(dy, cache))
         return self.input_grad(dy, cache) if need_dx else None
 
     def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
-        """Two batches, both in training mode: y1, y2 and the caches. The same as two calls of `forward`, one after the
-        other; a layer may compute both together."""
+        """Two batches, both in training mode: y1, y2 and the caches. The same as two calls of
+        `forward`, one after the other; a layer may compute both together."""
         (y1, cache1), (y2, cache2) = self.forward(x1), self.forward(x2)
         return y1, y2, (cache1, cache2)
 
     def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
-        """The parameter gradients of both batches, added to `grads`: the gradients of a sum add up."""
+        """The parameter gradients of both batches, added to `grads`."""
         self.backward(dy1, caches[0], grads, need_dx=False)
         self.backward(dy2, caches[1], grads, need_dx=False)
 
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Layer:
-        """f(. | condition): this layer with a condition that comes with the batch (N labels or vectors) bound to it.
+        """f(. | condition): this layer with a condition bound to it, N labels or vectors.
 
-        The result shares all arrays with this layer and lives for one batch. wanted: its parameter gradients state
-        the condition's too, under "condition" (see `taken`). towards: the tangent of the condition, for
-        double_backward. A layer without layers inside that takes no condition is returned as it is; ValueError where
-        nothing inside takes one.
+        The result shares all arrays with this layer and is used for one batch. wanted: its
+        parameter gradients contain the condition's too, under "condition" (see `taken`). towards:
+        the tangent of the condition, for double_backward. A layer without layers inside that takes
+        no condition is returned as it is; ValueError where no layer inside takes one.
         """
         if not any(True for _ in self.children()):
             return self
         if not self.takes_condition:
-            raise ValueError(f"this {type(self).__name__} takes no condition: none of its layers is conditional")
+            own = type(self).__name__
+            raise ValueError(f"this {own} takes no condition: none of its layers is conditional")
 
         def bind(layer: Layer) -> Layer:
-            return layer.given(condition, wanted=wanted, towards=towards) if layer.takes_condition else layer
+            if not layer.takes_condition:
+                return layer
+            return layer.given(condition, wanted=wanted, towards=towards)
 
         bound = copy.copy(self)
         for name, value in vars(self).items():
-            if any(layer.takes_condition for layer in _layers_of(value)):  # all else stays the same object
+            if any(layer.takes_condition for layer in _layers_of(value)):  # else the same object
                 setattr(bound, name, _with_layers(value, bind))
         return bound
 
@@ -110,7 +126,7 @@ class Layer:
         return any(layer.takes_condition for layer in self.children())
 
     def children(self) -> Iterator[Layer]:
-        """The layers directly inside this one: in its attributes, and in tuples, lists and dicts there."""
+        """The layers directly inside: in the attributes, and in tuples, lists and dicts there."""
         for value in vars(self).values():
             yield from _layers_of(value)
 
@@ -121,7 +137,7 @@ class Layer:
             yield from layer.walk()
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
-        """dx, and what double_backward wants to see again as its `dy`: for a layer, dy itself."""
+        """dx, and what double_backward takes as its `dy`: for a layer, dy itself."""
         return self.input_grad(dy, cache), dy
 
     def named_params(self) -> Iterator[tuple[str, Array]]:
@@ -133,13 +149,14 @@ class Layer:
         return ((name, getattr(self, name)) for name in self.buffers)
 
     def convert(self, change: Callable[[Array], Array]) -> None:
-        """Replace every parameter and buffer by change(array): to another device or data type. Before training."""
+        """Replace every parameter and buffer by change(array), before training: to another device
+        or data type."""
         for name in (*self.params, *self.buffers):
             setattr(self, name, change(getattr(self, name)))
 
     @contextmanager
     def keeping_buffers(self) -> Iterator[None]:
-        """Forward passes inside leave the buffers as they were: the layer is consulted, not trained."""
+        """Forward passes inside leave the buffers as they were: the layer is used, not trained."""
         saved = [(buffer, buffer.copy()) for _, buffer in self.named_buffers()]
         try:
             yield
@@ -148,23 +165,26 @@ class Layer:
                 buffer[...] = before
 
     def check(self, x: Array, fits: Callable[[tuple[int, ...]], bool], expected: str) -> None:
-        """ValueError unless x is an array of the layer's data type whose shape `fits`; `expected` tells which do."""
+        """ValueError unless x is an array of the layer's data type whose shape `fits`; `expected`
+        describes the shapes that do."""
         came = getattr(x, "dtype", type(x).__name__)
         dtype = getattr(self, self.params[0]).dtype if self.params else None
-        other = dtype is not None and dtype != came  # not `in (None, came)`: NumPy takes None for float64
+        other = dtype is not None and dtype != came  # NumPy's float64 == None: ask for None first
         if getattr(came, "kind", None) != "f" or other:
-            wanted = dtype or "floating point"
-            raise ValueError(f"{self}: x is {came}, expected {wanted}; convert it with numpy.asarray(x, dtype)")
+            wanted, how = dtype or "floating point", "convert it with numpy.asarray(x, dtype)"
+            raise ValueError(f"{self}: x is {came}, expected {wanted}; {how}")
         if not fits(x.shape):
             raise ValueError(f"{self}: x has shape {tuple(x.shape)}, expected {expected}")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(str(getattr(self, name)) for name in self.shown)})"
+        numbers = ", ".join(str(getattr(self, name)) for name in self.shown)
+        return f"{type(self).__name__}({numbers})"
 
 
 def whole(*sizes: Any) -> bool:
     """Are all of these what a size must be: integers of at least 1?"""
-    return all(isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 1 for size in sizes)
+    integers = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    return integers and all(n >= 1 for n in sizes)
 
 
 def any_shape(shape: tuple[int, ...]) -> bool:
@@ -184,7 +204,7 @@ def accumulate(grads: Grads, more: Grads) -> None:
 
 
 def taken(grads: Grads) -> Array | None:
-    """Remove every "condition" from nested gradients; returns their sum, None where there is none."""
+    """Remove every "condition" from nested gradients. Returns their sum, None without any."""
     total = grads.pop("condition", None)
     for inner in grads.values():
         if isinstance(inner, dict):
@@ -214,7 +234,7 @@ def _with_layers(value: Any, change: Callable[[Layer], Layer]) -> Any:
         items = [_with_layers(item, change) for item in value]
         if isinstance(value, list):
             return items
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)  # a named tuple stays one
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)  # named tuples
     if isinstance(value, dict):
         return {name: _with_layers(item, change) for name, item in value.items()}
     return value

@@ -17,38 +17,46 @@ OUT_AXIS: dict[type[Layer], int] = {Linear: 1, Conv2d: 3, ConvTranspose2d: 2}  #
 
 
 class SpectralNorm(Layer):
-    """Divide a layer's weight by its largest singular value, so that the layer stretches no vector too much.
+    """Divide a layer's weight by its largest singular value, so that the layer stretches no vector.
 
-    Shapes      x, y and their gradients as of the layer inside; W = weight as a matrix (out, rest), rest = all its
-                axes but that of the outputs; u (out,) and v (rest,) unit vectors; σ a number
+    Shapes      x, y and their gradients as of the layer inside; W = weight as a matrix (out, rest),
+                rest = all its axes but that of the outputs; u (out,) and v (rest,) unit vectors;
+                σ a number
 
-    Forward     v ← Wᵀ u / (‖Wᵀ u‖ + ε)        u ← W v / (‖W v‖ + ε)        one power iteration, in training
+    Forward     v ← Wᵀ u / (‖Wᵀ u‖ + ε)        u ← W v / (‖W v‖ + ε)        in training: one step of
+                                                                            power iteration
                 σ = uᵀ W v        W̄ = W / σ        y = the layer's, with W̄ in the place of W
 
     Backward    dx = the layer's, with W̄
-                dW = (dW̄ - <dW̄, W̄> · u vᵀ) / σ     u and v taken for constants: where they are W's own singular
-                                                   vectors, dσ = uᵀ dW v is exact, for σ is stationary in them
+                dW = (dW̄ - <dW̄, W̄> · u vᵀ) / σ     u and v count as constants: where they are
+                                                   W's singular vectors, dσ = uᵀ dW v is exact,
+                                                   for σ is stationary in them
 
-    Twice       as of the layer with W̄; what W̄ is owed goes on to W by the same formula.
+    Twice       as of the layer with W̄; the gradient of W̄ gives that of W by the same formula.
 
     Eval mode   u and v as they are stored.
 
-    The bias is left alone. u and v are buffers, changed in place: inside `keeping_buffers` the iteration is undone.
-    A weight that is all zero has no direction, and σ = 0.
+    The bias is not changed. u and v are buffers, changed in place: inside `keeping_buffers` the
+    iteration is undone. A weight that is all zero has no direction, and σ = 0.
 
     Names       the layer's own: "weight", "bias".
-    Cache       the layer with W̄, its cache, u, v and σ.
+    Cache       the layer with W̄, and its cache; u, v and σ, because the next pass changes them.
     Source      Miyato et al. 2018, section 2 and appendix A.
     """
 
-    couples = True  # every training pass moves u and v: two batches in one pass would move them once
+    couples = True  # every training pass changes u and v; two batches in one pass: only once
     buffers = ("u", "v")
 
     def __init__(
-        self, layer: Linear | Conv2d | ConvTranspose2d, eps: float = 1e-12, *, rng: np.random.Generator
+        self,
+        layer: Linear | Conv2d | ConvTranspose2d,
+        eps: float = 1e-12,
+        *,
+        rng: np.random.Generator,
     ) -> None:
         if type(layer) not in OUT_AXIS:
-            raise ValueError(f"SpectralNorm wraps a Linear, Conv2d or ConvTranspose2d, got {layer!r}")
+            expected = "a Linear, Conv2d or ConvTranspose2d"
+            raise ValueError(f"SpectralNorm wraps {expected}, got {layer!r}")
         if not eps > 0:
             raise ValueError(f"SpectralNorm needs eps > 0, got {eps}")
         self.layer, self.eps, self.params = layer, eps, layer.params
@@ -57,7 +65,7 @@ class SpectralNorm(Layer):
         self.v = self._unit(kernels.vector_matrix(self.u, W))
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache outlives the next iteration
+        W, u, v = self._matrix(), self.u.copy(), self.v.copy()  # the cache keeps them
         if train:
             v = self._unit(kernels.vector_matrix(u, W))
         Wv = kernels.matrix_vector(W, v)
@@ -66,7 +74,7 @@ class SpectralNorm(Layer):
         sigma = (u * Wv).sum()
         twin = copy.copy(self.layer)
         twin.weight = self.layer.weight / sigma
-        y, cache = twin.forward(x, train)  # refuses an x that does not fit, before any buffer changes
+        y, cache = twin.forward(x, train)  # ValueError for a wrong x, before any buffer changes
         if train:
             self.u[...], self.v[...] = u, v
         return y, (twin, cache, u, v, sigma)
@@ -79,7 +87,12 @@ class SpectralNorm(Layer):
         twin, inner, *_ = cache
         return self._of_weight(twin.param_grads(dy, inner), cache)
 
-    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array | None, Grads]:
+    def double_backward(
+        self,
+        ddx: Array,
+        dy: Array,
+        cache: Cache,
+    ) -> tuple[Array, Array | None, Grads]:
         twin, inner, *_ = cache
         ddy, dx, grads = twin.double_backward(ddx, dy, inner)
         return ddy, dx, self._of_weight(grads, cache)

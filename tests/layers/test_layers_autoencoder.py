@@ -94,7 +94,7 @@ def test_every_derivative_is_right_where_the_parts_owe_nothing_themselves(energy
 @each
 def test_samples_do_not_meet_where_the_parts_keep_them_apart(energy: str) -> None:
     layer = float64(Autoencoder(Network(Flatten(), Linear(6, 3, rng=rng())), Linear(3, 6, rng=rng()), energy))
-    with pytest.raises(ValueError, match="the decoder draws"):
+    with pytest.raises(ValueError, match="the decoder returns"):
         layer.forward(np.ones((4, 3, 2)))
     x = rng(1).normal(size=(4, 6))
     y, cache = layer.forward(x)
@@ -211,7 +211,7 @@ def test_a_penalty_on_the_energys_slope_reaches_every_parameter(energy: str, alo
         (lambda: autoencoder(encoder=Tanh()).forward(np.ones(IMAGE)), r"the code of 3 samples .* expected \(3, d\)"),
         (
             lambda: Autoencoder(Linear(6, 4, rng=rng()), Linear(4, 5, rng=rng())).forward(np.ones((2, 6), np.float32)),
-            r"the decoder draws \(2, 5\) for x of shape \(2, 6\)",
+            r"the decoder returns \(2, 5\) for x of shape \(2, 6\)",
         ),
     ],
 )
