@@ -17,8 +17,9 @@ from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
 from minigan.scoring import command as scoring
 from minigan.scoring.saved_generator import SavedGenerator
-from minigan.training.config import SYSTEMS, Config
+from minigan.training.config import Config
 from minigan.training.flags import add_flags
+from minigan.training.registry import SYSTEMS
 from minigan.training.trainer import Trainer
 
 RAW = argparse.RawDescriptionHelpFormatter
@@ -29,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    system = next((word for word in given[1:2] if given[0] == "train" and word in SYSTEMS), "gan")
+    _add_train(commands, system)
     adders = (
-        _add_train,
         _add_sample,
         _add_score,
         _add_report,
@@ -42,24 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for add in adders:
         add(commands)
-    flags = parser.parse_args(arguments)
+    flags = parser.parse_args(given)
     with friendly_errors(f"minigan {flags.command}"):
         return flags.act(flags)
 
 
-def _add_train(commands: argparse._SubParsersAction) -> None:
+def _add_train(commands: argparse._SubParsersAction, system: str) -> None:
     text = """Train a GAN into a run folder: log, pictures, checkpoints.
 
 example: minigan train --model dcgan --objective wgan-gp --data fashion-mnist --epochs 5"""
     parser = commands.add_parser("train", help="train a GAN", description=text, formatter_class=RAW)
-    what = "what is trained (default gan: one generator, one discriminator)"
-    parser.add_argument("system", nargs="?", choices=SYSTEMS, default=argparse.SUPPRESS, help=what)
-    add_flags(parser)
+    what = "what is trained (default gan); minigan train SYSTEM --help shows its own flags"
+    parser.add_argument("system", nargs="?", choices=SYSTEMS, default="gan", metavar="SYSTEM", help=what)
+    add_flags(parser, system)
     parser.set_defaults(act=_train)
 
 
 def _train(flags: argparse.Namespace) -> int:
-    trainer = Trainer.from_flags(flags, Config())
+    trainer = Trainer.from_flags(flags, Config(system=flags.system))
     trainer.introduce()
     trainer.train()
     print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.folder}")

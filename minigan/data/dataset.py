@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +53,11 @@ class Dataset:
     def is_image(self) -> bool:
         """True for images, False for points of the plane."""
         return self.images.ndim == 4
+
+    def about(self) -> dict[str, Any]:
+        """What networks for this data depend on, as JSON: "shape" of a sample, and the number of "classes"."""
+        classes = None if self.labels is None else int(self.labels.max()) + 1
+        return {"shape": list(self.shape), "classes": classes}
 
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """The samples at these indices as a network sees them, float32: pixels in [-1, 1], points as they are."""

@@ -14,7 +14,7 @@ from minigan.runs import lines
 from minigan.training.config import Config
 
 FREELY = ("epochs", "device", "graph", "score_every", "keep")  # they do not rewrite the past of a run
-NEVER = ("objective", "data", "size", "batch_size", "n_critic")  # its steps and epochs are counted by them
+NEVER = ("system", "objective", "data", "size", "batch_size", "n_critic")  # its steps and epochs are counted by them
 FILE = "changes.jsonl"
 
 Changes = Mapping[str, list[Any]]  # [before, after] by the name of the choice

@@ -28,8 +28,11 @@ class SavedGenerator:
         self.device = device.choose(on)
         # As exact as any, whatever the run was trained with: scores are compared.
         self.config = replace(self.run.config, device=str(self.device), precision="float32")
-        checkpoint.require(self.path, numbers, sample_shape=list)
-        self.system = build.system(self.config, tuple(numbers["sample_shape"]))
+        if "about" not in numbers:  # until version 0.1 a run had one data set, of which only this was kept
+            checkpoint.require(self.path, numbers, sample_shape=list)
+            numbers["about"] = {"real": {"shape": numbers["sample_shape"]}}
+        checkpoint.require(self.path, numbers, about=dict)
+        self.system = build.system(self.config, numbers["about"])
         self.system.restore(self.path, arrays, numbers["counts"])
         self._streams = Streams(self.config.seed)
 

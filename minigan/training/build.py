@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,23 @@ from minigan.device import Array, Device
 from minigan.layers import Layer
 from minigan.random import Streams
 from minigan.systems import GAN, CodeGMMN
-from minigan.training.config import OWN, PENALTIES, Config
+from minigan.training import registry
+from minigan.training.config import OWN, PENALTIES, Config, gan_recipe
+from minigan.training.registry import FIELDS, About, Entry
+from minigan.training.system import System
 
 OPTIMIZERS = ("adam", "adamax", "rmsprop", "sgd")
 
 
-def dataset(config: Config) -> Dataset:
-    """The data set of a run."""
-    return data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+def datasets(config: Config) -> dict[str, Dataset]:
+    """The data sets of a run, by the names that its system draws from."""
+    return registry.entry(config.system).datasets(config)
 
 
-def system(config: Config, sample_shape: tuple[int, ...], on: Device | None = None) -> GAN:
+def system(config: Config, about: Mapping[str, About], on: Device | None = None) -> System:
     """The system of a run in its first state, on its device or on another; ValueError for what does not fit together.
 
-    sample_shape: of one sample, (H, W, C) or (2,)
+    about: of each data set, by name (Dataset.about)
     """
     if config.system == OWN:
         raise ValueError(
@@ -35,7 +38,15 @@ def system(config: Config, sample_shape: tuple[int, ...], on: Device | None = No
         )
     on = device.choose(config.device) if on is None else on
     on.use()
-    streams = Streams(config.seed)
+    return registry.entry(config.system).build(config, about, on)
+
+
+def _datasets(config: Config) -> dict[str, Dataset]:
+    return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
+
+
+def _gan(config: Config, about: Mapping[str, About], on: Device) -> GAN:
+    sample_shape, streams = tuple(about["real"]["shape"]), Streams(config.seed)
     objective = _objective(config, streams)
     model = model_of(config, objective, streams, sample_shape)
     codes = model.autoencoder or ()
@@ -67,10 +78,12 @@ def model_of(
     return model
 
 
-def table(config: Config, sample_shape: tuple[int, ...]) -> str:
-    """The networks of a run, layer by layer."""
+def table(config: Config, about: Mapping[str, About]) -> str:
+    """The networks of a GAN's run, layer by layer; other systems have no table."""
+    if config.system != "gan":
+        return ""
     streams = Streams(config.seed)
-    return model_of(config, _objective(config, streams), streams, sample_shape).table()
+    return model_of(config, _objective(config, streams), streams, tuple(about["real"]["shape"])).table()
 
 
 def _objective(config: Config, streams: Streams) -> objectives.Objective:
@@ -109,3 +122,12 @@ def _optimizer(config: Config, named_params: Iterable[tuple[str, Array]], lr: fl
 
 def _prefixed(**networks: Layer) -> Iterable[tuple[str, Array]]:
     return ((f"{part}.{name}", a) for part, network in networks.items() for name, a in network.named_params())
+
+
+ENTRY = Entry(
+    about="one generator, one discriminator, noise",
+    recipe=gan_recipe,
+    datasets=_datasets,
+    build=_gan,
+    fields=FIELDS,
+)

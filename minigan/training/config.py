@@ -12,18 +12,28 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from minigan import data, models, objectives
 from minigan.kernels.cuda import precision
-from minigan.training import recipes
+from minigan.training import recipes, registry
 
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
-NEWER = ("system", "hyper", "penalty", "penalty_weight", "spectral_norm", "score_every", "same_noise", "keep")
+NEWER = (
+    "system",
+    "options",
+    "hyper",
+    "penalty",
+    "penalty_weight",
+    "spectral_norm",
+    "score_every",
+    "same_noise",
+    "keep",
+)
 NEWER += MACHINE[2:]
 OWN = "own"  # the system of a run that was started with objects: names cannot build it again
-SYSTEMS = ("gan",)
 # What a choice is where neither the caller nor a recipe names it.
 DEFAULTS: dict[str, Any] = {
     "system": "gan",
+    "options": {},
     "model": "infogan",
     "objective": "nonsaturating",
     "data": "mnist-10k",
@@ -71,6 +81,7 @@ class Config:
     """
 
     system: str
+    options: dict[str, Any]  # the system's own choices (registry.Option)
     model: str
     objective: str
     data: str
@@ -108,7 +119,8 @@ class Config:
         start: dict[str, Any] = {}
         if choices.get("system") != OWN and choices.keys() != DEFAULTS.keys():  # a whole config is taken as it is
             start = _papers(choices) if paper else _recipe(choices)
-            choices["hyper"] = {**start.get("hyper", {}), **choices.get("hyper", {})}
+            for name in ("hyper", "options"):
+                choices[name] = {**start.get(name, {}), **choices.get(name, {})}
             if "real_label" in choices["hyper"]:
                 start.pop("real_label", None)
         for name, value in (DEFAULTS | start | choices).items():
@@ -132,10 +144,15 @@ class Config:
             self._check_names()
 
     def _check_names(self) -> None:
-        if self.system not in SYSTEMS:
-            raise ValueError(f"unknown system {self.system!r}; known are {', '.join(SYSTEMS)}")
-        objectives.find(self.objective)
-        models.options(self.model)
+        entry = registry.entry(self.system)
+        unknown = self.options.keys() - {option.name for option in entry.options}
+        if unknown:
+            names = ", ".join(option.name for option in entry.options) or "no options"
+            raise ValueError(f"the system {self.system} has no {', '.join(sorted(unknown))}; it has {names}")
+        if "objective" in entry.fields:
+            objectives.find(self.objective)
+        if "model" in entry.fields:
+            models.options(self.model)
         if self.penalty is not None and self.penalty not in PENALTIES:
             raise ValueError(f"unknown penalty {self.penalty!r}; known are {', '.join(PENALTIES)}")
         if self.penalty_weight is not None and self.penalty is None:
@@ -147,14 +164,17 @@ class Config:
         """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data
         (images or points): where one of them changes, the new one's own recipe is the start, and `say` is called with
         a sentence about that. A model that is not the recipe's own stays."""
-        same = ("objective", "size", "score_every", "keep", "seed", *MACHINE)
+        same = ("system", "options", "objective", "size", "score_every", "keep", "seed", *MACHINE)
         kept = {name: getattr(self, name) for name in same}
+        if choices.get("system", self.system) != self.system:
+            return Config(**{name: getattr(self, name) for name in MACHINE} | choices)
         here = {"model": self.model, "data": self.data}
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):
             return _announced(Config(**kept | choices), say)
         if all(choices.get(name, getattr(self, name)) == getattr(self, name) for name in ("model", "objective")):
-            return replace(self, **choices | {"hyper": {**self.hyper, **choices.get("hyper", {})}})
+            own = {name: {**getattr(self, name), **choices.get(name, {})} for name in ("hyper", "options")}
+            return replace(self, **choices | own)
         kept["data"] = self.data
         if self.model != recipes.choices(self.objective, points)["model"]:
             kept["model"] = self.model
@@ -191,7 +211,15 @@ class Config:
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe for the chosen objective, model and kind of data."""
+    """The recipe of the chosen system; of a GAN, that for the chosen objective, model and kind of data."""
+    system = choices.get("system", DEFAULTS["system"])
+    entry = registry.entry(system)
+    options = {option.name: option.default for option in entry.options}
+    return {"options": options, **entry.recipe(choices)}
+
+
+def gan_recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe of a GAN for the chosen objective, model and kind of data."""
     objective = choices.get("objective", DEFAULTS["objective"])
     points = _in_the_plane(choices)
     recipe = recipes.choices(objective, points)

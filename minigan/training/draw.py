@@ -57,6 +57,10 @@ class Draw:
             self.last_noise = self._draw_noise(n, size)
         return self.last_noise
 
+    def labels(self, n: int, classes: int, name: str = "labels") -> Array:
+        """n labels, int64 in [0, classes), all equally likely."""
+        return self.streams(name).integers(classes, size=n)
+
     def rng(self, name: str) -> Random:
         """The generator of this name; at the beginning of every turn it starts anew."""
         return self.streams(name)
@@ -129,6 +133,10 @@ class DeviceDraw(Draw):
         kernels.draw_rows(rows, len(samples), self._order[name].key, seen)
         kernels.tick(seen)
         return kernels.take(samples, rows), None if labels is None else labels[rows]
+
+    def labels(self, n: int, classes: int, name: str = "labels") -> Array:
+        u = kernels.uniform(np.empty_like(self._turn, shape=(n,), dtype=np.float32), self.rng(name))
+        return (u * classes).astype(np.int64)
 
     def rng(self, name: str) -> Random:
         if name not in self._counters:

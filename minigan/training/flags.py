@@ -5,54 +5,85 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from minigan import data, device, models, objectives, parallel
 from minigan.kernels.cuda import precision
+from minigan.training import registry
 from minigan.training.config import DEFAULTS, PENALTIES, Config
+from minigan.training.registry import Entry
 
 REST = argparse.SUPPRESS  # what is not given stays out of the namespace: the recipe decides
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of a training run, in groups for the help."""
-    _add_system(parser.add_argument_group("networks, objective and data"))
-    _add_training(parser.add_argument_group("training"))
+def add_flags(parser: argparse.ArgumentParser, system: str = "gan") -> None:
+    """The flags of a training run of a system, in groups for the help."""
+    entry = registry.entry(system)
+    _add_system(parser.add_argument_group("networks, objective and data"), entry)
+    _add_training(parser.add_argument_group("training"), entry)
     _add_machine(parser.add_argument_group("machine"))
     _add_run(parser.add_argument_group("run"))
+    if entry.options:
+        _add_options(parser.add_argument_group(f"of {system}"), entry)
 
 
-def _add_system(group: argparse._ArgumentGroup) -> None:
+def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
     known = f"{', '.join(data.NAMES)} or a folder of images"
-    group.add_argument("--model", default=REST, choices=models.names(), help="the two networks")
-    group.add_argument("--width", type=float, default=REST, help="factor on the models' channels")
-    group.add_argument("--hidden", type=int, default=REST, help="units of the hidden layers, where a model has them")
-    group.add_argument("--z-dim", type=int, default=REST, help="numbers that the generator starts from")
-    group.add_argument("--spectral-norm", action="store_true", default=REST, help="keep D's layers 1-Lipschitz")
-    group.add_argument("--objective", default=REST, choices=objectives.names(), help="what D and G minimise")
     what = "a hyper-parameter of the objective; repeatable"
-    group.add_argument("--hyper", action=_Pair, default=REST, metavar="NAME=VALUE", help=what)
-    group.add_argument("--real-label", type=float, default=REST, help="smoothed target of real samples, such as 0.9")
-    group.add_argument("--penalty", default=REST, choices=PENALTIES, help="penalty on D's gradient, on top")
-    group.add_argument("--penalty-weight", type=float, default=REST, help="its weight; default its paper's")
+    flags: dict[str, dict[str, Any]] = {
+        "model": {"choices": models.names(), "help": "the two networks"},
+        "width": {"type": float, "help": "factor on the models' channels"},
+        "hidden": {"type": int, "help": "units of the hidden layers, where a model has them"},
+        "z_dim": {"type": int, "help": "numbers that the generator starts from"},
+        "spectral_norm": {"action": "store_true", "help": "keep D's layers 1-Lipschitz"},
+        "objective": {"choices": objectives.names(), "help": "what D and G minimise"},
+        "hyper": {"action": _Pair, "metavar": "NAME=VALUE", "help": what},
+        "real_label": {"type": float, "help": "smoothed target of real samples, such as 0.9"},
+        "penalty": {"choices": PENALTIES, "help": "penalty on D's gradient, on top"},
+        "penalty_weight": {"type": float, "help": "its weight; default its paper's"},
+    }
+    _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--data", default=REST, help=known)
     group.add_argument("--size", type=int, default=REST, help="pixels along a side, for a folder of images")
 
 
-def _add_training(group: argparse._ArgumentGroup) -> None:
+def _add(group: argparse._ArgumentGroup, flags: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, flag in flags.items():
+        group.add_argument(f"--{name.replace('_', '-')}", **{"default": REST, **flag})
+
+
+def _add_options(group: argparse._ArgumentGroup, entry: Entry) -> None:
+    """A system's own choices: the flag --name sets options[name]."""
+    for option in entry.options:
+        flag = f"--{option.name.replace('_', '-')}"
+        shown = f"{option.help} (default {option.default})"
+        if isinstance(option.default, bool):
+            switch = argparse.BooleanOptionalAction
+            group.add_argument(flag, dest=f"options.{option.name}", action=switch, default=REST, help=option.help)
+        else:
+            kind = str if option.default is None else type(option.default)
+            choices = option.choices or None
+            destination = f"options.{option.name}"
+            group.add_argument(flag, dest=destination, type=kind, choices=choices, default=REST, help=shown)
+
+
+def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
     group.add_argument("--epochs", type=float, default=REST, help="passes over the data")
     group.add_argument("--batch-size", type=int, default=REST, help="samples per step")
-    group.add_argument("--lr", type=float, default=REST, help="learning rate of D and of G")
+    group.add_argument("--lr", type=float, default=REST, help="learning rate of all players")
     group.add_argument("--decay", type=float, default=REST, help="share of the run in which the rates fall to zero")
-    group.add_argument("--n-critic", type=int, default=REST, help="D steps per G step")
-    what = "G's update uses the samples of D's: faster"
-    group.add_argument("--same-noise", action="store_true", default=REST, help=what)
-    group.add_argument(
-        "--average", type=float, default=REST, help="decay of the average of G that draws samples; 0: none"
-    )
+    flags: dict[str, dict[str, Any]] = {
+        "n_critic": {"type": int, "help": "D steps per G step"},
+        "same_noise": {"action": "store_true", "help": "G's update uses the samples of D's: faster"},
+        "average": {"type": float, "help": "decay of the average of G that draws samples; 0: none"},
+    }
+    _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--seed", type=int, default=REST, help="one seed, one result")
-    group.add_argument("--paper", action="store_true", help="the numbers of the objective's paper: for hours on a GPU")
+    if "paper" in entry.fields:
+        what = "the numbers of the objective's paper: for hours on a GPU"
+        group.add_argument("--paper", action="store_true", help=what)
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
@@ -92,7 +123,10 @@ class _Pair(argparse.Action):
 def chosen(flags: argparse.Namespace) -> dict[str, Any]:
     """The choices that were given on the command line."""
     known = {*DEFAULTS, "lr"}
-    choices = {name: value for name, value in vars(flags).items() if name in known}
+    choices = {name: value for name, value in vars(flags).items() if name in known and value is not None}
+    options = {name.removeprefix("options."): value for name, value in vars(flags).items() if "." in name}
+    if options:
+        choices["options"] = options
     if "real_label" in choices.get("hyper", {}):
         choices["hyper"] = dict(choices["hyper"])
         choices["real_label"] = choices["hyper"].pop("real_label")
@@ -112,7 +146,7 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     choices.setdefault("threads", parallel.cores())
     if choices["device"] == "cpu" and choices.get("precision", "float32") != "float32":
         raise ValueError(f"--precision {choices['precision']} is for a GPU: products on the CPU are float32")
-    if flags.paper:
+    if getattr(flags, "paper", False):
         base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
         return Config(paper=True, **base | choices)
     return recipe.but(**choices)
@@ -122,7 +156,7 @@ def changes(flags: argparse.Namespace) -> dict[str, Any]:
     """What is to change about the run that --resume names; ValueError for flags that only a new run can have."""
     if flags.out is not None:
         raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
-    if flags.paper:
+    if getattr(flags, "paper", False):
         raise ValueError(f"--resume goes on with the numbers of {flags.resume}; leave out --paper")
     choices = chosen(flags)
     if "device" in choices or os.environ.get("MINIGAN_DEVICE"):

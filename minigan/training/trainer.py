@@ -88,8 +88,8 @@ class Trainer:
     @classmethod
     def start(cls, config: Config, out: Path | str | None = None, **options: Any) -> Trainer:
         """A new run of the system that `config` names."""
-        dataset = build.dataset(config)
-        return cls(build.system(config, dataset.shape), dataset, out, config=config, **options)
+        datasets = build.datasets(config)
+        return cls(build.system(config, about(datasets)), datasets, out, config=config, **options)
 
     @classmethod
     def resume(
@@ -117,11 +117,13 @@ class Trainer:
         try:
             before = run.config
             run.change(choices or {}, allowed=allow_changes)
-            datasets = build.dataset(run.config) if data is None else data
             if system is None:
-                system = build.system(run.config, datasets.shape)
+                data = build.datasets(run.config)
+                system = build.system(run.config, about(data))
+            elif data is None:
+                raise ValueError("a run that was started with objects needs its data as well: resume(..., data=...)")
             trainer = cls.__new__(cls)
-            trainer._set_up(run, system, _datasets(system, datasets), hooks, quiet, judge)
+            trainer._set_up(run, system, _datasets(system, data), hooks, quiet, judge)
             trainer._go_back(before, allow_changes)
         except BaseException:
             run.lock.release()
@@ -221,8 +223,8 @@ class Trainer:
         """Print the networks, and where the run goes."""
         first = next(iter(self.draw.datasets.values()))
         plan = messages.plan(self.config, first, self.step, self.total, self.run.folder, self.notes)
-        table = "" if self.config.system == OWN else build.table(self.config, first.shape) + "\n\n"
-        print(f"{table}{plan}")
+        table = build.table(self.config, about(self.draw.datasets))
+        print(f"{table}\n\n{plan}" if table else plan)
 
     def train(self) -> None:
         """The whole run; MemoryError says what batch would fit."""
@@ -292,6 +294,7 @@ class Trainer:
         shape = self.system.sample_shape
         numbers = {"seen": self.draw.seen, "turns": self.turns_made, "seconds": self.seconds}
         numbers |= {"counts": self.system.counts(), "sample_shape": None if shape is None else list(shape)}
+        numbers["about"] = about(self.draw.datasets)
         return self.run.save(self.step, self.system.arrays(), numbers)
 
     def finish(self) -> str:
@@ -389,6 +392,11 @@ class Still:
 
     def step(self, grads: Mapping[str, Any]) -> None:
         """Do nothing."""
+
+
+def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
+    """What networks depend on in each data set, for `build.system` and for checkpoints."""
+    return {name: dataset.about() for name, dataset in datasets.items()}
 
 
 def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:

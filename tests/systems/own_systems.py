@@ -74,7 +74,7 @@ class Conditional(System):
         return discriminator_step(D_y, G_y, self.objective, D.optimizer, real, draw.noise(len(y), 3))
 
     def g_turn(self, draw: Draw) -> Outcome:
-        y = draw.rng("labels").integers(self.classes, size=draw.batch_size)
+        y = draw.labels(draw.batch_size, self.classes)
         D, G = self.players["D"].network.given(y), self.players["G"].network.given(y)
         return generator_step(D, G, self.objective, self.players["G"].optimizer, draw.noise(len(y), 3))
 
