@@ -17,18 +17,8 @@ from minigan.training import recipes, registry
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
-NEWER = (
-    "system",
-    "options",
-    "hyper",
-    "penalty",
-    "penalty_weight",
-    "spectral_norm",
-    "score_every",
-    "same_noise",
-    "keep",
-)
-NEWER += MACHINE[2:]
+NEWER: tuple[str, ...] = ("system", "options", "hyper", "penalty", "penalty_weight", "spectral_norm")
+NEWER += ("score_every", "same_noise", "keep", *MACHINE[2:])
 OWN = "own"  # the system of a run that was started with objects: names cannot build it again
 # What a choice is where neither the caller nor a recipe names it.
 DEFAULTS: dict[str, Any] = {

@@ -52,7 +52,7 @@ class Draw:
         return self._next(name)
 
     def noise(self, n: int, size: int, *, again: bool = False) -> Array:
-        """z ~ N(0, I), float32 (n, size). `again`: the very array that the turn before drew in this step, if one did."""
+        """z ~ N(0, I), float32 (n, size). `again`: the same array as the turn before drew in this step, if one did."""
         if not again or self.last_noise is None:
             self.last_noise = self._draw_noise(n, size)
         return self.last_noise
@@ -135,10 +135,10 @@ class DeviceDraw(Draw):
         return kernels.take(samples, rows), None if labels is None else labels[rows]
 
     def labels(self, n: int, classes: int, name: str = "labels") -> Array:
-        u = kernels.uniform(np.empty_like(self._turn, shape=(n,), dtype=np.float32), self.rng(name))
+        u = kernels.uniform(np.empty_like(self._turn, shape=(), dtype=np.float32), (n,), self.rng(name))
         return (u * classes).astype(np.int64)
 
-    def rng(self, name: str) -> Random:
+    def rng(self, name: str) -> Counter:
         if name not in self._counters:
             self._counters[name] = self.streams.counter(name, self._turn)
         return self._counters[name]

@@ -1,7 +1,8 @@
 """Recipes: numbers with which each objective works within minutes on two CPU cores.
 
-The papers' numbers (`Config(paper=True)`) are for hours on a GPU. These are the ones that a run takes by default: one table for points in the plane (examples/compare_objectives.py measures them on the ring of Gaussians),
-one for small images. What an objective does not name is the base's.
+The papers' numbers (`Config(paper=True)`) are for hours on a GPU. These are the ones that a run takes by default: one
+table for points in the plane (examples/compare_objectives.py measures them on the ring of Gaussians), one for small
+images. What an objective does not name is the base's.
 """
 
 from __future__ import annotations

@@ -20,7 +20,17 @@ PAGES = {"gan": "minigan.training.build"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.
-FIELDS = ("model", "width", "hidden", "z_dim", "spectral_norm", "objective", "hyper", "real_label", "penalty")
+FIELDS: tuple[str, ...] = (
+    "model",
+    "width",
+    "hidden",
+    "z_dim",
+    "spectral_norm",
+    "objective",
+    "hyper",
+    "real_label",
+    "penalty",
+)
 FIELDS += ("penalty_weight", "n_critic", "same_noise", "average", "paper")
 
 About = Mapping[str, Any]  # what networks depend on in a data set (Dataset.about): JSON, kept in checkpoints

@@ -37,7 +37,7 @@ class Schedule:
         return seen / self.per_epoch
 
     def learning_rates(self, step: int) -> dict[str, float]:
-        """Of every player: its optimizer's own at the start, falling linearly to zero over the last `decay` of the run."""
+        """Of every player: its optimizer's own at first, falling linearly to zero over the last `decay` of the run."""
         left = (self.total - step) / self.total
         factor = min(1.0, left / self.decay) if self.decay > 0 else 1.0
         return {name: lr * factor for name, lr in self._rates.items()}

@@ -327,7 +327,7 @@ class Trainer:
         work: Iterator[None] = self.system.before(self.draw)
         if pieces:
             off = self.quiet
-            work = tqdm(work, total=pieces, unit="batch", desc="preparing", leave=False, disable=off)  # type: ignore[assignment]
+            work = tqdm(work, total=pieces, unit="batch", desc="preparing", leave=False, disable=off)
         for _ in work:
             if asked_to_stop():
                 raise Interrupted(f"stopped while preparing; --resume {self.run.folder} begins again")

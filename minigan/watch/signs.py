@@ -2,7 +2,8 @@
 
 A sign is a function of one log point (its numbers and its vitals together), of what is usual for the run, and of the
 facts about the two players: None where what it needs was not measured or means nothing for this objective, "" where
-all is well, else a sentence with the measured numbers. The limits lie well outside of what the ordinary runs of all objectives show.
+all is well, else a sentence with the measured numbers. The limits lie well outside of what the ordinary runs of all
+objectives show.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def collapsed(v: Point, levels: Levels, facts: Facts) -> str | None:
         return f"Mode collapse: {G} generates none of the {K} {facts.kind}."
     if missing:
         share = f"{v['counts'][most] / v['of']:.0%} of its samples are {facts.classes[most]}"
-        return f"Mode collapse: {G} generates {K - len(missing)} of {K} {facts.kind}; missing: {_listed(missing)}; {share}."
+        some = f"{G} generates {K - len(missing)} of {K} {facts.kind}"
+        return f"Mode collapse: {some}; missing: {_listed(missing)}; {share}."
     return ""
 
 
@@ -43,8 +45,9 @@ def saturated(v: Point, levels: Levels, facts: Facts) -> str | None:
     if v["ranked"] < 0.99 or v["pull"] > 0.05:
         return ""
     return (
-        f"{D} is too sure of itself: it ranks {v['ranked']:.1%} of real above generated samples, and the generated ones "
-        f"move it by only {v['pull']:.1%} of what they would if they fooled it. It hardly learns, and teaches {G} little."
+        f"{D} separates real and generated samples too well: it scores {v['ranked']:.1%} of the real ones higher, and "
+        f"the gradient of the generated ones is only {v['pull']:.1%} of what it would be if they were taken for real. "
+        f"{D} hardly learns any more, and {G} learns little from it."
     )
 
 
@@ -54,8 +57,8 @@ def vanishing(v: Point, levels: Levels, facts: Facts) -> str | None:
         return None
     if v.get("slope", 1.0) < 0.01:
         return (
-            f"{G}'s gradient vanishes: where {D} puts the generated samples, {G}'s loss is only {v['slope']:.1%} as steep as "
-            f"where the real ones are ({G}'s gradient {v['g_gradient']:.1e})."
+            f"{G}'s gradient vanishes: at {D}'s scores of generated samples {G}'s loss is only {v['slope']:.1%} as "
+            f"steep as at those of real ones ({G}'s gradient {v['g_gradient']:.1e})."
         )
     if v["g_gradient"] < TINY:
         return f"{G}'s gradient vanishes: {v['g_gradient']:.1e} is below the ε of the optimizers, {TINY:g}."
@@ -115,7 +118,9 @@ def outrun(v: Point, levels: Levels, facts: Facts) -> str | None:
     d, g = v["d_moved"], v["g_moved"]
     if g < STILL or d < 10 * g:
         return ""
-    return f"{D} runs away from {G}: one step changes {D}'s weights by {d:.1%} of their size, and {G}'s by {g:.2%}."
+    return (
+        f"{D} learns much faster than {G}: one step changes {D}'s weights by {d:.1%} of their size, {G}'s by {g:.2%}."
+    )
 
 
 def dead(v: Point, levels: Levels, facts: Facts) -> str | None:
