@@ -11,7 +11,6 @@ import numpy as np
 
 from minigan import __version__, checks, data, gradcheck, objective_cards, plots
 from minigan.atomic import replacing
-from minigan.exchange import command as exchange
 from minigan.explain import command as explaining
 from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
@@ -23,6 +22,7 @@ from minigan.training.registry import SYSTEMS
 from minigan.training.trainer import Trainer
 
 RAW = argparse.RawDescriptionHelpFormatter
+EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,14 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    system = next((word for word in given[1:2] if given[0] == "train" and word in SYSTEMS), "gan")
+    command = given[0] if given else ""
+    system = next((word for word in given[1:2] if command == "train" and word in SYSTEMS), "gan")
     _add_train(commands, system)
+    _add_exchange(commands, command)
     adders = (
         _add_sample,
         _add_score,
         _add_report,
         _add_explain,
-        _add_exchange,
         _add_objectives,
         _add_gradcheck,
         _add_data,
@@ -125,16 +126,22 @@ def _add_score(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(act=scoring.score)
 
 
-def _add_exchange(commands: argparse._SubParsersAction) -> None:
-    text, words = exchange.EXPORT, "weights of a run for PyTorch"
-    parser = commands.add_parser("export", help=words, description=text, formatter_class=RAW)
-    exchange.add_export_flags(parser)
-    parser.set_defaults(act=exchange.export)
-    text, words = exchange.IMPORT, "a run that begins with weights from PyTorch"
-    parser = commands.add_parser("import", help=words, description=text, formatter_class=RAW)
-    exchange.add_import_flags(parser)
-    add_flags(parser)
-    parser.set_defaults(act=exchange.begin)
+def _add_exchange(commands: argparse._SubParsersAction, command: str) -> None:
+    for name, about in EXCHANGE.items():
+        if name != command:
+            commands.add_parser(name, help=about)
+            continue
+        from minigan.exchange import command as exchange  # here: other commands do not need safetensors
+
+        text = exchange.EXPORT if name == "export" else exchange.IMPORT
+        parser = commands.add_parser(name, help=about, description=text, formatter_class=RAW)
+        if name == "export":
+            exchange.add_export_flags(parser)
+            parser.set_defaults(act=exchange.export)
+        else:
+            exchange.add_import_flags(parser)
+            add_flags(parser)
+            parser.set_defaults(act=exchange.begin)
 
 
 def _add_explain(commands: argparse._SubParsersAction) -> None:

@@ -12,35 +12,39 @@ ROOT = Path(__file__).parents[1]
 PACKAGE, EXAMPLES, TESTS = (modules_in(ROOT / folder) for folder in ("minigan", "examples", "tests"))
 KNOWN = {module.name for module in PACKAGE}
 
-# A room is a module or package directly inside minigan; `__init__` is minigan itself.
-MAY_SEE: dict[str, set[str]] = {
+# A room is a module or package directly inside minigan; `__init__` is minigan itself. Three rings: the book, which says
+# how it works; the engine, which makes it fast; the tools, which make it usable.
+BOOK: dict[str, set[str]] = {
     "device": set(),
     "random": set(),
-    "atomic": set(),
-    "arrays": {"atomic"},
-    "version": set(),
-    "docpages": set(),
-    "html": set(),
-    "parallel": set(),
-    "plots": {"atomic"},
     "init": {"device"},
     "kernels": {"device", "random"},
     "layers": {"device", "init", "kernels", "random"},
     "optim": {"device", "kernels", "random"},
+    "losses": {"device", "kernels", "layers", "metrics"},
     "penalties": {"device", "kernels", "layers", "random"},
-    "objectives": {"device", "kernels", "penalties", "random"},
-    "gradcheck": {"device", "layers", "optim"},
     "models": {"device", "init", "layers", "random"},
+    "objectives": {"device", "init", "kernels", "layers", "models", "penalties", "random"},
+    "gradcheck": {"device", "layers", "optim"},
+}
+MAY_SEE: dict[str, set[str]] = {
+    **BOOK,
+    "atomic": set(),
+    "arrays": {"atomic"},
+    "version": set(),
+    "parallel": set(),
+    "docpages": set(),
+    "html": set(),
+    "plots": {"atomic"},
     "data": {"arrays", "atomic", "device", "random"},
     "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
-BOOK = {*MAY_SEE}
+# A system is a page of the book that stands on the base classes of training.
+MAY_SEE["systems"] = {*MAY_SEE, "training"}
 MAY_SEE["engine"] = {*BOOK, "training"}
-MAY_SEE["runs"] = {*BOOK, "training", "watch", "engine"}
-MAY_SEE["watch"] = {*BOOK, "training", "runs", "engine"}
-MAY_SEE["training"] = {*BOOK, "runs", "watch", "engine"}
-MAY_SEE["scoring"] = {*MAY_SEE}
-MAY_SEE["report"] = {*MAY_SEE}
+TOOLS = {*MAY_SEE, "training", "runs", "watch", "engine"}
+MAY_SEE |= {room: {*TOOLS} for room in ("training", "runs", "watch", "scoring", "report", "study")}
+MAY_SEE["report"].add("scoring")
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
 MAY_SEE["objective_cards"] = {"docpages", "objectives", "training"}
 MAY_SEE["explain"] = {

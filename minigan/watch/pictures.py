@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigan import plots
-from minigan.plots.files import save_png
 from minigan.runs.folder import Run
 from minigan.training.draw import Draw
 from minigan.training.system import POINTS, System
@@ -26,6 +24,9 @@ class Pictures:
 
     def add(self, step: int) -> None:
         """Draw the pictures of `step` into the run's folder."""
+        from minigan import plots  # here: matplotlib is slow to import
+        from minigan.plots.files import save_png
+
         for i, (name, samples) in enumerate(self.system.pictures(self.draw.at("sample", 0)).items()):
             path = self.run.picture(step, "samples" if i == 0 else name)
             path.parent.mkdir(exist_ok=True)
@@ -37,6 +38,9 @@ class Pictures:
     def finish(self, title: str) -> dict[str, str]:
         """samples.png, losses.png and training.gif; returns their names with what they show."""
         from PIL import Image
+
+        from minigan import plots
+        from minigan.plots.files import save_png
 
         folder, pictures = self.run.folder, self.run.pictures()
         shown = np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), FRAMES)).round().astype(int))

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from minigan.data import MIXTURES, Mixture
-from minigan.metrics import Origin, Protocol, Score, Statistics, frechet_distance, softmax
-from minigan.metrics.features import MADE_FOR, Seen
-from minigan.metrics.modes import Modes, class_modes
+from minigan.metrics import score_images
+from minigan.metrics.features import MADE_FOR
 from minigan.training.draw import Draw
 from minigan.training.system import System
-from minigan.version import __version__
 from minigan.watch.judge import FeatureJudge, Judge
 
 SAMPLES = 2000
@@ -64,17 +62,8 @@ def _numbers(samples: np.ndarray, judge: Judge) -> dict[str, Any]:
         coverage = judge.coverage(samples)
         return {"covered": coverage.captured, "good": coverage.high_quality}
     assert judge is not None
-    fid, modes = judged(judge, judge.extractor(samples))
+    fid, modes = score_images(judge.extractor, judge.reference, samples)
     return {"fid": fid.value, "covered": int(modes.captured.value), "entropy": modes.entropy.value}
-
-
-def judged(judge: FeatureJudge, seen: Seen) -> tuple[Score, Modes]:
-    """The FID of 8-bit images, from what the judge has `seen` of them, and the modes among their classes."""
-    origin = Origin(judge.extractor.id, judge.extractor.variant, quantised=True)
-    fid = frechet_distance(
-        judge.reference, Statistics.of(seen.features, origin), protocol=Protocol("fid", version=__version__)
-    )
-    return fid, class_modes(softmax(seen.logits), protocol=fid.protocol)
 
 
 def _rank(scores: Mapping[str, Any]) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigan.data import Dataset, Mixture
-from minigan.metrics import Origin, Protocol, Score, Statistics, frechet_distance
+from minigan.metrics import Protocol, Score, score_features, score_images
 from minigan.metrics.features import Seen
 from minigan.metrics.score import write_scores
 from minigan.runs.folder import Run
@@ -17,7 +17,6 @@ from minigan.training.draw import Draw
 from minigan.training.system import System
 from minigan.version import __version__
 from minigan.watch.judge import FeatureJudge, Judge
-from minigan.watch.scores import judged
 
 SAMPLES = 10_000
 
@@ -83,7 +82,7 @@ def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
 
 def _of_images(samples: np.ndarray, judge: FeatureJudge, dataset: Dataset, quiet: bool) -> Verdict:
     progress = None if quiet else "scoring"
-    fid, modes = judged(judge, judge.extractor(samples, progress=progress))
+    fid, modes = score_images(judge.extractor, judge.reference, samples, progress=progress)
     ruler = _ruler(judge, judge.extractor(dataset.images[:SAMPLES], progress=progress))
     fid = replace(fid, details={**fid.details, **ruler})
     names = judge.extractor.classes
@@ -98,8 +97,7 @@ def _ruler(judge: FeatureJudge, real: Seen) -> dict[str, float]:
     seen, K = real.logits.argmax(axis=1), len(judge.extractor.classes)
 
     def score(kept: np.ndarray) -> float:
-        origin = Origin(judge.extractor.id, judge.extractor.variant, quantised=True)
-        return frechet_distance(judge.reference, Statistics.of(real.features[kept], origin)).value
+        return score_features(judge.extractor, judge.reference, real.features[kept]).value
 
     return {
         "real": score(seen >= 0),
