@@ -21,6 +21,7 @@ from minigan.layers import (
     ConvTranspose2d,
     Covariance,
     Dropout,
+    Embedding,
     Flatten,
     Join,
     Layer,
@@ -175,6 +176,8 @@ def _conditional(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCas
         case(_conditioned, image, condition=vectors, name="Conditioned, image"),
         case(_conditioned, image, train=False, condition=vectors, name="Conditioned, image"),
         case(_conditioned, image, condition=vectors, wanted=False, tangent=False, name="Conditioned, x alone"),
+        case(_embedded, image, condition=3, name="Conditioned by Embedding, image"),
+        case(_embedded_words, flat, condition=3, name="Conditioned by Embedding with padding"),
         case(_conditioned_inside, flat, condition=vectors, name="Conditioned in a Network, beside Join()"),
     ]
 
@@ -192,6 +195,15 @@ def _joined_everywhere(rng: np.random.Generator) -> Autoencoder:
 def _conditioned(rng: np.random.Generator) -> Conditioned:
     embed = Network(Linear(5, 4, rng=rng), Tanh(), Linear(4, 3, rng=rng), Softplus())
     return Conditioned(embed, _joined(Join(), 3, rng))
+
+
+def _embedded(rng: np.random.Generator) -> Conditioned:
+    return Conditioned(Embedding(3, 4, rng=rng), _joined(Join(), 4, rng))
+
+
+def _embedded_words(rng: np.random.Generator) -> Conditioned:
+    embed = Network(Embedding(3, 4, 1, rng=rng), Tanh(), Linear(4, 2, rng=rng))
+    return Conditioned(embed, Network(Tanh(), Join(), Linear(8, 3, rng=rng), Softplus()))
 
 
 def _conditioned_inside(rng: np.random.Generator) -> Network:

@@ -28,6 +28,7 @@ from minigan.layers import (
     ConvTranspose2d,
     Covariance,
     Dropout,
+    Embedding,
     Flatten,
     Layer,
     LayerNorm,
@@ -67,7 +68,10 @@ NAMES: Mapping[type[Layer], Mapping[str, str]] = {
         "v": "parametrizations.weight.0._v",
     }
 }
-REFUSED: Mapping[type[Layer], str] = {Covariance: "PyTorch has no such layer"}
+REFUSED: Mapping[type[Layer], str] = {
+    Covariance: "PyTorch has no such layer",
+    Embedding: "it reads integers, and what is exchanged reads numbers",
+}
 
 
 def channels_first(shape: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,18 @@ import numpy as np
 
 from minigan.device import Array, to_host
 from minigan.exchange.rules import KEEP_PLACES, NAMES, REFUSED, SAME, Order, arrangements, channels_first, has_rule
-from minigan.layers import Autoencoder, BatchNorm, Branches, Conditional, Flatten, Layer, LayerNorm, Network, Reshape
+from minigan.layers import (
+    Autoencoder,
+    BatchNorm,
+    Branches,
+    Conditional,
+    Embedding,
+    Flatten,
+    Layer,
+    LayerNorm,
+    Network,
+    Reshape,
+)
 
 MADE_OF_PARTS = (Branches, Autoencoder)
 Leaf = tuple[str, Layer]  # its name with a dot behind it, "" for a layer on its own
@@ -59,6 +70,8 @@ def tensors(network: Layer, input_shape: tuple[int, ...]) -> list[Tensor]:
     for layer in network.walk():
         if isinstance(layer, Conditional):
             raise ValueError(f"{layer} cannot be exchanged: it takes a condition beside its input")
+        if isinstance(layer, Embedding):
+            raise ValueError(f"{layer} cannot be exchanged: {REFUSED[Embedding]}")
     with np.errstate(all="ignore"):  # the shapes are asked for, and the weights may be about to be replaced
         return list(_tensors(network, np.zeros_like(some, shape=(1, *input_shape)), ""))
 

@@ -50,6 +50,7 @@ __all__ = [
     "moments",
     "pair",
     "rmsprop",
+    "scatter",
     "sgd",
     "spread",
     "sum_pool",
@@ -163,6 +164,11 @@ def uniform(x: Array, shape: tuple[int, ...], rng: Random) -> Array:
     drawn = np.empty_like(x, shape=shape, dtype=np.float32, order="C")
     draw_uniform(drawn, rng.key, rng.step, rng.part())
     return drawn.astype(x.dtype, copy=False)
+
+
+def scatter(labels: Array, rows: Array, K: int) -> Array:
+    """y[k] = Σ of the rows (M, d) whose label is k; labels (M,), integers in [0, K); y (K, d)."""
+    return _for(rows).scatter(labels, rows, K)
 
 
 def max_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> tuple[Array, Array]:

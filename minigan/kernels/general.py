@@ -61,6 +61,17 @@ def match(x: Array, y: Array, kernel: Pair, stride: Pair, padding: Pair) -> Arra
     return matmul(columns.reshape(-1, kernel[0] * kernel[1] * C).T, y.reshape(-1, O)).reshape(*kernel, C, O)
 
 
+def scatter(labels: Array, rows: Array, K: int) -> Array:
+    # As a product: it always adds up in the same order, and CuPy has no add.at without atomics.
+    return matmul(one_hot(labels, K, rows), rows)
+
+
+def one_hot(labels: Array, K: int, rows: Array) -> Array:
+    """(K, M), 1 in row k where the label is k, in the data type of `rows`."""
+    numbers = np.ones_like(labels, shape=(K, 1)).cumsum(axis=0) - 1
+    return (numbers == labels).astype(rows.dtype)
+
+
 def channel_sum(x: Array) -> Array:
     return x.sum(axis=tuple(range(x.ndim - 1)))
 

@@ -8,6 +8,7 @@ from minigan.layers.conditional import Conditional, Conditioned, Join
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
+from minigan.layers.embedding import Embedding
 from minigan.layers.layer import Layer, accumulate, taken
 from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
@@ -28,6 +29,7 @@ __all__ = [
     "ConvTranspose2d",
     "Covariance",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Join",
     "Layer",

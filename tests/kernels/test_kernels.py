@@ -30,6 +30,7 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
     image, dy, w, y = a(3, 5, 4, 6), a(3, 5, 4, 6), a(3, 2, 6, 9), a(3, 3, 2, 9)
     mean, rstd, weight, bias = (a(6) for _ in range(4))
     left, right = a(4, 7), a(7, 5)
+    labels = move(np.array([3, 0, 3, 1]))
     size, kernel, stride, padding = (5, 4), (3, 2), (2, 2), (1, 0)
     windows, pooled = (kernel, stride, padding), y[..., :6]
     return {
@@ -39,6 +40,7 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
         "correlate": lambda m: m.correlate(image, w, stride, padding),
         "spread": lambda m: m.spread(y, w, size, stride, padding),
         "match": lambda m: m.match(image, y, kernel, stride, padding),
+        "scatter": lambda m: m.scatter(labels, left, 5),
         "channel_sum": lambda m: m.channel_sum(image),
         "moments": lambda m: m.moments(image),
         "batchnorm": lambda m: tuple(m.batchnorm(image, mean, rstd, weight, bias, slope) for slope in (0, 0.2, 1)),

@@ -7,4 +7,4 @@ from minigan.kernels.cpu.pool import max_pool, max_pool_grad, max_pool_pick, sum
 from minigan.kernels.cpu.products import matmul, matrix_vector, vector_matrix
 from minigan.kernels.cpu.spread import spread
 from minigan.kernels.cpu.update import adam, adamax, follow, rmsprop, sgd
-from minigan.kernels.general import dropout_mask
+from minigan.kernels.general import dropout_mask, scatter

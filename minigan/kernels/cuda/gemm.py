@@ -33,6 +33,10 @@ def matmul(a: Array, b: Array) -> Array:
     return out
 
 
+def scatter(labels: Array, rows: Array, K: int) -> Array:
+    return matmul(general.one_hot(labels, K, rows), rows)
+
+
 def gemm(a: Array, b: Array, out: Array, alpha: float = 1, beta: float = 0) -> None:
     """out = alpha · a · b + beta · out for float32 matrices; with beta = 0, out is written and never read.
 
