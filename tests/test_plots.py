@@ -273,6 +273,23 @@ def test_what_is_not_finite_is_marked_where_it_happened():
     assert not [line for line in below.lines if line.get_label() == "not finite"]
 
 
+def test_what_was_not_measured_leaves_a_gap_without_a_mark():
+    log = log_of(40, d_loss=[None] * 20 + [1.0] * 20)
+    del log[39]["g_loss"]
+    above, _ = _figure(_curves(log), None).axes
+    assert named(above) == ["discriminator", "generator"]
+    assert np.isnan(above.lines[0].get_ydata()).sum() == 20
+
+
+def test_the_losses_of_all_turns_share_the_first_panel_and_differ_in_colour_or_dashes():
+    names = ["d_a_loss", "d_b_loss", "g_ab+g_ba_loss", "encoder_loss"]
+    log = [{"step": step, **dict.fromkeys(names, 1.0 * step), "d_a_real": 0.5} for step in range(40)]
+    above, below = _figure(_curves(log), None).axes
+    assert named(above) == ["D_A", "D_B", "G_AB+G_BA", "encoder"]
+    assert len({(line.get_color(), str(line.get_linestyle())) for line in above.lines[1::2]}) == 4
+    assert below.get_ylabel() == "d_a_real" and len(below.lines) == 2
+
+
 def test_one_spike_does_not_flatten_the_curve():
     above, _ = _figure(_curves(log_of(200, d_loss=[1.0] * 100 + [1e6] + [1.0] * 99)), None).axes
     assert above.get_ylim()[1] < 2
@@ -326,7 +343,7 @@ def test_a_reading_that_some_log_points_lack_has_a_gap_there_and_no_mark():
     assert len(panel.lines) == 2 and panel.get_legend() is None
 
 
-def test_a_game_without_d_shows_the_generator_alone(tmp_path):
+def test_a_run_without_d_shows_the_generator_alone(tmp_path):
     log = log_of(40, **dict.fromkeys(("d_loss", "d_real", "d_fake"), [None] * 40), distance=[0.1] * 40)
     above, below = _figure(_curves(log), None).axes
     assert named(above) == ["generator"]
@@ -353,7 +370,7 @@ def test_a_log_of_nothing_still_gives_a_picture(tmp_path):
         ([], "the log is empty"),
         (log_of(2, k=[1.0, "much"]), "`k` must be a number or None at every log point.*much"),
         (log_of(2, k=[1.0, [2.0, 3.0]]), "`k` must be a number or None"),
-        ([*log_of(2), {"step": 20, "d_loss": 1.0, "g_loss": 1.0}], "log point 2 lacks d_real, d_fake; it has step"),
+        ([*log_of(2), {"d_loss": 1.0, "g_loss": 1.0}], "log point 2 has no finite `step`; it has d_loss, g_loss"),
         (log_of(2, step=[0, NAN]), "log point 1 has no finite `step`"),
     ],
 )
