@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from minigan.device import Array
 from minigan.runs import changes, checkpoint, lines, origin
 from minigan.runs.lock import NAME, Lock
 from minigan.training.config import Config
+
+
+COMMAND, VERSIONS = "command.txt", "versions.json"
 
 
 class Run:
@@ -62,10 +66,10 @@ class Run:
             self.lock.release()
             raise _taken(self.folder)
         self._sweep()
-        self.write()
-        for name, text in (("command.txt", origin.command()), ("versions.json", origin.versions())):
+        for name, text in ((COMMAND, origin.command()), (VERSIONS, origin.versions())):
             with replacing(self.folder / name) as file:
                 file.write(text.encode())
+        self.write()  # last: with a config it is a run
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -202,7 +206,10 @@ def _numbered(folder: Path, suffix: str) -> list[Path]:
 
 def _is_free(folder: Path) -> bool:
     """Is the folder empty, but for what a process leaves that was killed before it had written a config?"""
-    return all(path.name == NAME or path.match(".config.json.*.part") for path in folder.iterdir())
+    names = {path.name for path in folder.iterdir()}
+    left = {NAME, COMMAND, VERSIONS} if NAME in names else set()
+    parts = [f".{name}.*.part" for name in ("config.json", COMMAND, VERSIONS)]
+    return all(name in left or any(fnmatch(name, part) for part in parts) for name in names)
 
 
 def _is_point(entry: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from support.tiny_runs import assert_same_arrays
 from minigan import arrays
 from minigan.runs import checkpoint
 
-NUMBERS: dict[str, Any] = {"step": 12, "seconds": 0.1, "counts": {"d_optimizer": 60, "g_optimizer": 12}}
+NUMBERS: dict[str, Any] = {"step": 12, "seconds": 0.1, "counts": {"D_optimizer": 60, "G_optimizer": 12}}
 
 
 def some_arrays() -> dict[str, np.ndarray]:
@@ -22,7 +22,7 @@ def some_arrays() -> dict[str, np.ndarray]:
     return {
         "D/0.weight": rng.standard_normal((3, 2, 4), np.float32),
         "G/1.running_mean": rng.standard_normal(5),
-        "d_optimizer/m/0.weight": np.array([-0.0, 1e-45, np.finfo(np.float32).max], np.float32),
+        "D_optimizer/m/0.weight": np.array([-0.0, 1e-45, np.finfo(np.float32).max], np.float32),
         "count": np.array(7, np.int64),
         "none": np.empty((0, 3), np.float32),
         "turned": np.asfortranarray(rng.standard_normal((4, 3))),
@@ -115,17 +115,17 @@ def test_a_missing_file_is_missing_and_not_damaged(tmp_path: Path) -> None:
         checkpoint.load(tmp_path / "c.npz")
 
 
-@pytest.mark.parametrize("version", [0, 1, 4, 99])
+@pytest.mark.parametrize("version", [0, 1, 5, 99])
 def test_another_version_is_refused_and_named(tmp_path: Path, version: int) -> None:
     path = tmp_path / "c.npz"
     np.savez(path, minigan=np.array(f'{{"version": {version}}}'))
     with pytest.raises(
-        ValueError, match=rf"c\.npz: checkpoint of version {version}; this minigan reads versions 2 and 3"
+        ValueError, match=rf"c\.npz: checkpoint of version {version}; this minigan reads versions 2, 3 and 4"
     ):
         checkpoint.load(path)
 
 
-@pytest.mark.parametrize("text", ['{"version": 3}', '{"version": 2}', '{"version": 2, "arrays": 2}'])
+@pytest.mark.parametrize("text", ['{"version": 4}', '{"version": 3}', '{"version": 2}', '{"version": 2, "arrays": 2}'])
 def test_a_checkpoint_without_what_secures_it_is_damaged(tmp_path: Path, text: str) -> None:
     np.savez(tmp_path / "c.npz", minigan=np.array(text), a=np.zeros(1))
     with pytest.raises(ValueError, match=r"c\.npz: not a checkpoint .*no digest, or has lost arrays"):
@@ -133,7 +133,7 @@ def test_a_checkpoint_without_what_secures_it_is_damaged(tmp_path: Path, text: s
 
 
 @pytest.mark.parametrize("header", [{"kind": "statistics", "version": 3}, {"kind": "checkpoint", "version": "3"}, {}])
-def test_a_sound_file_of_another_kind_is_no_checkpoint(tmp_path: Path, header: dict[str, Any]) -> None:
+def test_a_sound_file_of_another_kind_is_not_a_checkpoint(tmp_path: Path, header: dict[str, Any]) -> None:
     arrays.write(tmp_path / "c.npz", some_arrays(), header)
     with pytest.raises(ValueError, match=r"c\.npz: not a checkpoint of minigan"):
         checkpoint.load(tmp_path / "c.npz")

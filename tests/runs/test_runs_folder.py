@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.tiny_runs import plain
 
 from minigan.runs import changes
 from minigan.runs.folder import Run
@@ -26,7 +28,7 @@ def created(folder: Path | None, config: Config) -> Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return created(tmp_path / "run", Config(seed=3))
+    return created(tmp_path / "run", plain(seed=3))
 
 
 def save(run: Run, *steps: int) -> None:
@@ -37,11 +39,11 @@ def save(run: Run, *steps: int) -> None:
 def test_a_new_run_has_its_config_and_two_empty_folders(run: Run) -> None:
     assert sorted(path.name for path in run.folder.iterdir()) == ["checkpoints", "config.json", "samples"]
     assert not any((run.folder / "samples").iterdir()) and not any((run.folder / "checkpoints").iterdir())
-    assert (run.folder / "config.json").read_text() == Config(seed=3).dump()
+    assert (run.folder / "config.json").read_text() == plain(seed=3).dump()
 
 
 def test_what_is_created_is_opened(run: Run) -> None:
-    assert Run.open(run.folder).config == Config(seed=3)
+    assert Run.open(run.folder).config == plain(seed=3)
 
 
 def test_folders_above_the_run_are_made(tmp_path: Path) -> None:
@@ -279,6 +281,30 @@ def test_two_that_start_in_one_folder_do_not_both_get_it(tmp_path: Path) -> None
     assert Run.open(tmp_path / "run").config.seed == 1
 
 
+def test_what_a_process_leaves_that_was_killed_before_it_wrote_a_config_does_not_stand_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/minigan", "train", "--objective", "hinge", "--out", "my runs/a"])
+    first = Run.create(tmp_path / "run", Config())
+    first.begin()
+    assert (first.folder / "command.txt").read_text() == "minigan train --objective hinge --out 'my runs/a'\n"
+    assert json.loads((first.folder / "versions.json").read_text()).keys() >= {"minigan", "python", "numpy", "machine"}
+    with pytest.raises(ValueError, match="exists already"):
+        Run.create(first.folder, Config())
+    first.lock.release()
+    (first.folder / "config.json").unlink()
+    for name in ("samples", "checkpoints"):
+        (first.folder / name).rmdir()
+    with pytest.raises(ValueError, match="exists already"):  # without a lock these files are the user's
+        Run.create(first.folder, Config())
+    (first.folder / "run.lock").touch()
+    (first.folder / ".versions.json.0123abcd.part").touch()
+    again = Run.create(first.folder, Config())
+    again.begin()
+    again.lock.release()
+    assert Run.open(first.folder).config == Config() and list(first.folder.glob(".*")) == []
+
+
 def test_a_new_run_is_not_on_disk_before_it_is_written(tmp_path: Path) -> None:
     Run.create(tmp_path / "run", Config())
     assert list(tmp_path.iterdir()) == []
@@ -287,17 +313,17 @@ def test_a_new_run_is_not_on_disk_before_it_is_written(tmp_path: Path) -> None:
 def test_epochs_and_device_of_a_run_may_change_and_are_kept(run: Run) -> None:
     run.change({"epochs": 40.0, "device": "auto"})
     run.write()
-    assert Run.open(run.folder).config == Config(seed=3, epochs=40.0, device="auto")
+    assert Run.open(run.folder).config == plain(seed=3, epochs=40.0, device="auto")
 
 
 def test_what_would_rewrite_the_past_of_a_run_is_listed_and_refused(run: Run) -> None:
     with pytest.raises(ValueError, match="only epochs, device, graph, score_every and keep may change, not d_lr, seed"):
         run.change({"seed": 4, "d_lr": 1.0, "g_lr": 2e-4, "epochs": 40.0})
-    assert run.config == Config(seed=3)
+    assert run.config == plain(seed=3)
 
 
 def test_with_leave_more_may_change_and_hyper_parameters_are_changed_one_by_one(tmp_path: Path) -> None:
-    run = created(tmp_path / "run", Config(objective="fisher", hyper={"rho": 1e-3}))
+    run = created(tmp_path / "run", plain(objective="fisher", hyper={"rho": 1e-3}))
     run.change({"d_lr": 1.0, "hyper": {"rho": 1e-2}}, allowed=True)
     assert (run.config.d_lr, run.config.hyper) == (1.0, {"rho": 1e-2})
     run.change({"hyper": {"warmup": False}}, allowed=True)
@@ -307,27 +333,27 @@ def test_with_leave_more_may_change_and_hyper_parameters_are_changed_one_by_one(
 def test_what_a_run_is_counted_by_never_changes(run: Run) -> None:
     with pytest.raises(ValueError, match="cannot change data, batch_size: its steps and epochs are counted by that"):
         run.change({"batch_size": 7, "data": "ring", "epochs": 3.0}, allowed=True)
-    assert run.config == Config(seed=3)
+    assert run.config == plain(seed=3)
 
 
 def test_a_change_that_was_allowed_once_is_known_and_recorded_once(run: Run) -> None:
-    run.config = Config(seed=3, d_lr=1e-3, epochs=5.0)
+    run.config = plain(seed=3, d_lr=1e-3, epochs=5.0)
     with pytest.raises(ValueError, match="not d_lr"):
-        run.settle(12, Config(seed=3))
+        run.settle(12, plain(seed=3))
     assert not (run.folder / "changes.jsonl").exists()
-    run.settle(12, Config(seed=3), allowed=True)
-    run.settle(12, Config(seed=3))  # killed before its next checkpoint
+    run.settle(12, plain(seed=3), allowed=True)
+    run.settle(12, plain(seed=3))  # killed before its next checkpoint
     entries = changes.recorded(run.folder)
     assert [(entry["step"], entry["changed"]) for entry in entries] == [
         (12, {"epochs": [20.0, 5.0], "d_lr": [2e-4, 1e-3]})
     ]
-    run.settle(6, Config(seed=3))  # fell back to an older checkpoint: from there on, then
+    run.settle(6, plain(seed=3))  # fell back to an older checkpoint: from there on, then
     assert [entry["step"] for entry in changes.recorded(run.folder)] == [12, 6]
     run.settle(18, run.config)
     assert len(changes.recorded(run.folder)) == 2
-    run.config = Config(seed=3, d_lr=1e-2, epochs=5.0)
+    run.config = plain(seed=3, d_lr=1e-2, epochs=5.0)
     with pytest.raises(ValueError, match="not d_lr"):
-        run.settle(18, Config(seed=3, d_lr=1e-3, epochs=5.0))
+        run.settle(18, plain(seed=3, d_lr=1e-3, epochs=5.0))
 
 
 def test_a_damaged_record_of_changes_is_refused_with_its_path(run: Run) -> None:

@@ -126,22 +126,22 @@ KILLED: dict[str, dict[str, Any]] = {
     "a team of two, fisher, average": {"objective": "fisher", "threads": 2, "n_critic": 2, "average": 0.9, "epochs": 4},
     "points with scores": KINDS["points"] | {"score_every": 3, "keep": 2, "epochs": 1.5},
     "magan, prepared": KINDS["magan, prepared"] | {"epochs": 3, "keep": 1},
-    "began, one painting": {"objective": "began", "same_noise": True, "epochs": 3},
+    "began, same noise": {"objective": "began", "same_noise": True, "epochs": 3},
 }
 
 
 def kill(pictures: Path, folder: Path, kind: str, trials: int, seed: int = 0) -> dict[str, Any]:
-    """The report of killing.py."""
+    """The report of support/killing.py."""
     path = folder / "config.json"
     path.write_text(tiny(pictures, **KILLED[kind]).dump())
-    process = spawn(str(Path(__file__).parent / "killing.py"), str(folder), str(path), str(seed), str(trials))
+    process = spawn("-m", "support.killing", str(folder), str(path), str(seed), str(trials))
     out, err = process.communicate()
     assert process.returncode == 0, err
     return json.loads(out)
 
 
 def test_a_few_kills_in_the_midst_of_things_lose_no_checkpoint_and_no_bit(pictures: Path, tmp_path: Path) -> None:
-    report = kill(pictures, tmp_path, "began, one painting", 5, seed=7)
+    report = kill(pictures, tmp_path, "began, same noise", 5, seed=7)
     assert report["kills"] >= 5 and report["lost"] == 0
 
 

@@ -71,6 +71,8 @@ def kind(path: Any) -> str:
         "log": "log",
         "run.lock": "lock",
         "chang": "record",
+        "command": "origin",
+        "versions": "origin",
     }
     found = next((word for start, word in words.items() if name.startswith(start)), "folder")
     return "picture" if ".png" in name else found
