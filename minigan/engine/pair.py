@@ -84,6 +84,13 @@ class SideBySide(Sharded):
             replica(network, exchange, rank, own=False) for exchange in exchanges for rank in range(self.half)
         ]
         self._half_buffers = buffer_pairs(network, self.halves)
+        sides = (network, self.halves[0], self.halves[self.half])
+        self._running = [
+            (layer.momentum, *(getattr(one, name) for one in (layer, first, second)))
+            for layer, first, second in zip(*(side.walk() for side in sides), strict=True)
+            if isinstance(layer, BatchNorm)
+            for name in layer.buffers
+        ]
 
     def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
         parts = [x[rows] for x in (x1, x2) for rows in shares(x, self.half)]
@@ -111,12 +118,8 @@ class SideBySide(Sharded):
         return bound
 
     def _move_running(self) -> None:
-        sides = (self.network, self.halves[0], self.halves[self.half])
-        for layer, first, second in zip(*(side.walk() for side in sides), strict=True):
-            if isinstance(layer, BatchNorm):
-                for name in layer.buffers:
-                    r, r1, r2 = (getattr(one, name) for one in (layer, first, second))
-                    r[...] = r2 + (1 - layer.momentum) * (r1 - r)
+        for momentum, r, r1, r2 in self._running:
+            r[...] = r2 + (1 - momentum) * (r1 - r)
 
 
 class OneGeneration(Around):
