@@ -57,18 +57,27 @@ def between(name: str, rng: Random | None, real: Array, fake: Array) -> Array:
     return eps * real + (1 - eps) * fake
 
 
-def towards(g: Array, *, weight: float, target: float = 1.0, one_sided: bool = False) -> tuple[Array, Array]:
-    """R = weight · mean (r_i - target)² and dR/dg, with r_i = √(Σ g_i² + 1e-12) over all entries of sample i.
+def towards(
+    g: Array, *, weight: float, target: float = 1.0, one_sided: bool = False, eps: float = EPS
+) -> tuple[Array, Array]:
+    """R = weight · mean (r_i - target)² and dR/dg, with r_i = √(Σ g_i² + eps) over all entries of sample i.
 
     dR/dg_i = 2 weight / N · (r_i - target) · g_i / r_i. One-sided: (r_i - target) becomes max(r_i - target, 0).
     """
-    r = np.sqrt((g * g).sum(axis=tuple(range(1, g.ndim)), keepdims=True) + EPS)
+    r = np.sqrt((g * g).sum(axis=tuple(range(1, g.ndim)), keepdims=True) + eps)
     excess = np.maximum(r - target, 0) if one_sided else r - target
     return weight * (excess * excess).mean(), (2 * weight / len(g)) * excess / r * g
 
 
 def gradient_penalty(
-    critic: Layer, x: Array, grads: dict[str, Any], *, weight: float, target: float = 1.0, one_sided: bool = False
+    critic: Layer,
+    x: Array,
+    grads: dict[str, Any],
+    *,
+    weight: float,
+    target: float = 1.0,
+    one_sided: bool = False,
+    eps: float = EPS,
 ) -> Array:
     """Pull the norm of the critic's gradient at x towards `target`; add the penalty's gradient to `grads`.
 
@@ -79,7 +88,7 @@ def gradient_penalty(
     Source      Gulrajani et al. 2017, equation 3.
     """
     slope = Slope(critic, x)
-    value, ddx = towards(slope.g, weight=weight, target=target, one_sided=one_sided)
+    value, ddx = towards(slope.g, weight=weight, target=target, one_sided=one_sided, eps=eps)
     slope.backward(ddx, grads)
     return value
 

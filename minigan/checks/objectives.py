@@ -41,6 +41,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("ragan", {"loss": "lsgan"}),
     ("ragan", {"loss": "hinge"}),
     ("ebgan", {"energy": "mse"}),
+    ("lsgan", {"sigmoid": True}),
 ]
 
 

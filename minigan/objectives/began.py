@@ -23,6 +23,7 @@ class BEGAN(EnergyGame):
     State       after every update of D, with the E and F of its batches:
                 k ← clip(k + rate · (gamma E - F), 0, 1)          from k = 0
                 convergence = E + |gamma E - F|
+                `clip_k=False` leaves k free, as in the code of Lucic et al. 2018.
                 Where the fakes are still too good for D (F < gamma E), k grows: D cares more about telling them apart.
 
     Energy      l1, the mean of |r - x| over the image.
@@ -44,13 +45,13 @@ class BEGAN(EnergyGame):
     buffers = readings = ("k", "convergence")
     energy = "l1"
 
-    def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64) -> None:
+    def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64, clip_k: bool = True) -> None:
         super().__init__(features)
         if not 0 <= gamma <= 1:
             raise ValueError(f"gamma, the wanted ratio of fake to real energy, lies in [0, 1], got {gamma}")
         if not rate > 0:
             raise ValueError(f"rate, the step size of k, must be positive, got {rate}")
-        self.gamma, self.rate = gamma, rate
+        self.gamma, self.rate, self.clip_k = gamma, rate, clip_k
         self.k, self.convergence = np.zeros(()), np.zeros(())
         self._means: tuple[Array | float, Array | float] = (0.0, 0.0)  # real and fake energy of the last D loss
 
@@ -63,5 +64,6 @@ class BEGAN(EnergyGame):
     def after_d_update(self, D: object) -> None:
         real, fake = self._means
         balance = self.gamma * real - fake
-        self.k[...] = np.clip(self.k + self.rate * balance, 0, 1)
+        k = self.k + self.rate * balance
+        self.k[...] = np.clip(k, 0, 1) if self.clip_k else k
         self.convergence[...] = real + np.abs(balance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from minigan.device import Array
-from minigan.objectives.objective import Defaults, Objective
+from minigan.objectives.objective import Defaults, Objective, sigmoid
 
 
 class LSGAN(Objective):
@@ -20,6 +20,9 @@ class LSGAN(Objective):
     G           L = ½ mean (b - gen)²
                 db = (b - gen) / n
 
+    Sigmoid     `sigmoid=True` puts D's probability s = σ(a) in the place of a, as Lucic et al. 2018 did:
+                da = (s - real) s (1 - s) / m, and db likewise
+
     Optimum     D = (real p + fake q) / (p + q).
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64, one D step.
     Healthy     L of D 0.1 to 0.25, L of G 0.1 to 0.35; a D that knows nothing gives 0.25 and 0.125.
@@ -30,17 +33,25 @@ class LSGAN(Objective):
     name = "lsgan"
     defaults = Defaults()
 
-    def __init__(self, *, fake: float = 0.0, real: float = 1.0, gen: float = 1.0) -> None:
+    def __init__(self, *, fake: float = 0.0, real: float = 1.0, gen: float = 1.0, sigmoid: bool = False) -> None:
         if not all(math.isfinite(target) for target in (fake, real, gen)):
             raise ValueError(f"targets are finite numbers, got fake {fake}, real {real} and gen {gen}")
         if fake == real:
             raise ValueError(f"the targets of fake and real samples must differ, got {fake} for both")
-        self.fake, self.real, self.gen = fake, real, gen
+        self.fake, self.real, self.gen, self.sigmoid = fake, real, gen, sigmoid
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        u, v = a - self.real, b - self.fake
-        return 0.5 * (u * u).mean() + 0.5 * (v * v).mean(), u / len(a), v / len(b)
+        (loss_a, da), (loss_b, db) = self._half_square(a, self.real), self._half_square(b, self.fake)
+        return loss_a + loss_b, da, db
 
     def g_loss(self, b: Array) -> tuple[Array, Array]:
-        v = b - self.gen
-        return 0.5 * (v * v).mean(), v / len(b)
+        return self._half_square(b, self.gen)
+
+    def _half_square(self, a: Array, target: float) -> tuple[Array, Array]:
+        """½ mean (a - target)² and its gradient."""
+        if not self.sigmoid:
+            u = a - target
+            return 0.5 * (u * u).mean(), u / len(a)
+        s = sigmoid(a)
+        u = s - target
+        return 0.5 * (u * u).mean(), u * s * (1 - s) / len(a)

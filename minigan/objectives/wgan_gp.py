@@ -7,7 +7,7 @@ from typing import Any
 from minigan.device import Array
 from minigan.objectives.objective import Defaults
 from minigan.objectives.wgan import WGAN
-from minigan.penalties import between, gradient_penalty
+from minigan.penalties import EPS, between, gradient_penalty
 from minigan.random import Random
 
 
@@ -20,6 +20,7 @@ class WGANGP(WGAN):
 
     Penalty     x̂_i = ε_i x_i + (1 - ε_i) y_i,  ε_i ~ U[0, 1) one number per sample
                 R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²        its gradient: penalties.py
+                ‖g‖ = √(Σ g² + `eps`): 1e-12; 1e-4 in the code of Lucic et al. 2018
 
     No batch norm in the critic, for the penalty is on each sample by itself; layer norm takes its place.
 
@@ -35,14 +36,18 @@ class WGANGP(WGAN):
     defaults = Defaults(lr=1e-4, betas=(0.5, 0.9), n_critic=5)
     critic_norm = "layer"
 
-    def __init__(self, *, weight: float = 10.0, one_sided: bool = False, rng: Random | None = None) -> None:
+    def __init__(
+        self, *, weight: float = 10.0, one_sided: bool = False, eps: float = EPS, rng: Random | None = None
+    ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
-        self.weight, self.one_sided, self.rng = weight, one_sided, rng
+        if not eps > 0:
+            raise ValueError(f"eps, which is added under the root, must be positive, got {eps}")
+        self.weight, self.one_sided, self.eps, self.rng = weight, one_sided, eps, rng
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         x = between(self.name, self.rng, real, fake)
-        return gradient_penalty(D, x, grads, weight=self.weight, one_sided=self.one_sided)
+        return gradient_penalty(D, x, grads, weight=self.weight, one_sided=self.one_sided, eps=self.eps)
 
     def after_d_update(self, D: Any) -> None:
         """No clipping: the penalty has taken its place."""
