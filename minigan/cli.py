@@ -191,11 +191,15 @@ layers, of its second ones. Exit code 1 if any is 1e-6 or more.
 
 example: minigan gradcheck"""
     parser = commands.add_parser("gradcheck", help="check every gradient", description=text, formatter_class=RAW)
+    parser.add_argument("--markdown", action="store_true", help="the table of minigan/layers/README.md")
     parser.set_defaults(act=_gradcheck)
 
 
 def _gradcheck(flags: argparse.Namespace) -> int:
     failed = False
+    if flags.markdown:
+        print(gradcheck.markdown(checks.all_errors()), flush=True)
+        return 0
     for line, good in gradcheck.table(checks.all_errors()):
         failed |= not good
         print(line if good or not sys.stdout.isatty() else f"\033[31m{line}\033[0m", flush=True)

@@ -8,6 +8,7 @@ parameters. The idea: Baydin et al. 2018, section 2.1; the directional form: Gri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -178,6 +179,16 @@ def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[s
     verdict = f"all below {TOLERANCE:.0e}" if wrong == 0 else f"WRONG in {wrong} rows (marked !)"
     yield "", True
     yield f"{checked} derivatives checked: {verdict}", wrong == 0
+
+
+def markdown(rows: Iterable[tuple[str, str, dict[str, float]]]) -> str:
+    """A table of all checks: kind, name, number of derivatives, the power of ten above the worst error."""
+    lines = ["| kind | checked | derivatives | worst error |", "| --- | --- | --- | --- |"]
+    for kind, name, errors in rows:
+        worst = max(errors.values())
+        bound = "exact" if worst == 0 else f"< 1e{math.floor(math.log10(worst)) + 1:03d}"
+        lines.append(f"| {kind} | {name} | {len(errors)} | {bound} |")
+    return "\n".join(lines)
 
 
 _COLUMNS = {

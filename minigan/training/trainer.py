@@ -300,10 +300,9 @@ class Trainer:
     def finish(self) -> str:
         """Draw the closing pictures; returns the closing message, with what is wrong with the run if anything is."""
         files = self.pictures.finish(messages.title(self.config))
-        shape = self.system.sample_shape
-        done = messages.outcome(
-            self.step, self.epochs, self.seconds, self.run.folder, files, images=shape is not None and len(shape) == 3
-        )
+        shape, folder = self.system.sample_shape, self.run.folder
+        next_ = messages.commands(self.config, folder, images=shape is not None and len(shape) == 3)
+        done = messages.outcome(self.step, self.epochs, self.seconds, folder, files, next_)
         return f"{done}\n{self.health.verdict()}"
 
     def verdict(self) -> Verdict:

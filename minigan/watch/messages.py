@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minigan.data import Dataset
-from minigan.training.config import Config
+from minigan.training.config import OWN, Config
 
 NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID"}
 
@@ -57,13 +57,20 @@ def point(numbers: Mapping[str, float | None]) -> str:
     )
 
 
-def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str], *, images: bool) -> str:
-    """What has happened, the files that show it, and what to do with a run of `images` or of points."""
+def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str], next_: str = "") -> str:
+    """What has happened, the files that show it, and what to do next."""
     minutes, rest = divmod(round(seconds), 60)
     lines = [
         f"{step:,} steps ({epochs:.4g} epochs) in {minutes}:{rest:02d} minutes, "
         f"{step / max(seconds, 1e-9):.1f} steps per second. In {folder}:"
     ]
     lines += [f"  {name:<14}{what}" for name, what in files.items()]
-    lines.append(f"More samples: minigan sample {folder} -n 64 --out more.png")
+    return "\n".join([*lines, next_] if next_ else lines)
+
+
+def commands(config: Config, folder: Path, *, images: bool) -> str:
+    """Commands for a finished run; none for one whose networks no name can build again."""
+    if config.system == OWN:
+        return ""
+    lines = [f"More samples: minigan sample {folder} -n 64 --out more.png"]
     return "\n".join([*lines, f"How good they are: minigan score {folder}"] if images else lines)

@@ -1,0 +1,81 @@
+"""The tables of the README files, from what was measured.
+
+    python examples/tables.py            write them
+    python examples/tables.py --check    exit with 1 if one is not current
+
+A table stands between `<!-- NAME: ... -->` and `<!-- end -->`. Objectives come from their pages and from
+minigan/measured.json; speed and recipes from examples/measured/; gradients are computed here, in some seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from minigan import checks, gradcheck, objective_cards
+from minigan.atomic import replacing
+
+ROOT = Path(__file__).parents[1]
+MEASURED = Path(__file__).parent / "measured"
+
+
+def rows(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def speed() -> str:
+    measured = json.loads((MEASURED / "speed.json").read_text())
+    return rows(measured["columns"], measured["rows"])
+
+
+def recipes() -> str:
+    rounds = json.loads((MEASURED / "recipes.json").read_text())["rounds"]
+    return "\n\n".join(rows(one["columns"], one["rows"]) for one in rounds)
+
+
+def gradients() -> str:
+    return gradcheck.markdown(checks.all_errors())
+
+
+TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "objectives": ("minigan/objectives/README.md", objective_cards.markdown),
+    "gradients": ("minigan/layers/README.md", gradients),
+    "speed": ("minigan/engine/README.md", speed),
+    "recipes": ("examples/README.md", recipes),
+}
+
+
+def filled(text: str, name: str, table: str) -> str:
+    """The page with this table between its markers; ValueError where there are none."""
+    pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ValueError(f"the page must have <!-- {name}: ... --> and <!-- end --> exactly once")
+    return pattern.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a table is not current")
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES), help="some of the tables")
+    flags = parser.parse_args()
+    stale = []
+    for name in flags.only:
+        path, make = ROOT / TABLES[name][0], TABLES[name][1]
+        before = path.read_text(encoding="utf-8")
+        after = filled(before, name, make())
+        if after == before:
+            continue
+        stale.append(f"{TABLES[name][0]}: {name}")
+        if not flags.check:
+            with replacing(path) as file:
+                file.write(after.encode())
+    print("\n".join(stale) if stale else "all tables are current")
+    return int(flags.check and bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
