@@ -115,7 +115,7 @@ class Captured(Generic[T]):
             self._result, self._graph = self._aside(self._capture)
             self._moves = {name: n - before[name] for name, n in self.books.read().items()}
         except (RuntimeError, MemoryError) as error:
-            self.why_not = f"{error or type(error).__name__}"
+            self.why_not = str(error) or type(error).__name__
             del self._stream, self._pool
         self.books.write(before)
         self.books.open()

@@ -58,7 +58,7 @@ def _of_the_host(run: Run, n: int, step: int, attempt: Callable[[int], object], 
     if fits is not None:
         advice = f"a new run with --batch-size {fits} would fit"
     return (
-        f"step {step}: out of memory with batches of {n} ({error or 'no more to be had'}): {advice}; "
+        f"step {step}: out of memory with batches of {n} ({str(error) or 'no more to be had'}): {advice}; "
         f"{last_good(run)}. With more memory free, go on with --resume {run.folder}"
     )
 

@@ -1,4 +1,4 @@
-"""What can befall a run from outside, provoked for real: what is said then, and that the run goes on from there."""
+"""What can happen to a run from outside, provoked for real: the message, and that the run goes on from there."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.tiny_runs import HOME, PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
+from support import gpu_machine
+from support.tiny_runs import PER_EPOCH, assert_same_run, resumed, spawn, tiny, trained
 
 from minigan.cli import main
+from minigan.device import CPU, Device
+from minigan.runs import errors
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
+from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 
 Hook = Callable[[Trainer], None]
@@ -95,6 +101,8 @@ def test_a_log_that_finds_the_disk_full_is_told_with_the_way_back(pictures: Path
 LIMITED = """
 import resource, sys
 from minigan.cli import main
+from minigan.device import CPU, Device
+from minigan.runs import errors
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 main(sys.argv[2:])
@@ -153,7 +161,7 @@ def test_data_that_vanish_hurt_no_run_until_it_is_resumed_and_then_are_named(
     assert trained(tiny(gone), tmp_path / "run", hooks=[vanish]).step == 2 * PER_EPOCH
     with pytest.raises(SystemExit):
         main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"])
-    assert f"error: {gone}: no such folder; expected a folder of images" in capsys.readouterr().err
+    assert f"error: {gone}: no such folder; expected a folder of" in capsys.readouterr().err
     assert Run.open(tmp_path / "run").config.epochs == 2
     (tmp_path / "elsewhere").rename(gone)
     assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"]) == 0
@@ -217,20 +225,21 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(pictures: Path, 
 
 SCARCE = """
 import sys
-sys.path.insert(0, sys.argv[1])
 from support.mutants import limit_memory
 import numpy as np
 from minigan.cli import main
+from minigan.device import CPU, Device
+from minigan.runs import errors
 from minigan.training.trainer import Trainer
 
 np.ones((500, 500), np.float32) @ np.ones((500, 500), np.float32)  # BLAS takes its memory at its first product
 
 def limited(run, *rest, **more):
-    limit_memory(2**20 * int(sys.argv[2]))
+    limit_memory(2**20 * int(sys.argv[1]))
     return train(run, *rest, **more)
 
 train, Trainer.train = Trainer.train, limited
-main(sys.argv[3:])
+main(sys.argv[2:])
 """
 
 
@@ -239,7 +248,7 @@ main(sys.argv[3:])
 def test_memory_that_runs_out_is_told_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
     words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "4000", "--out", str(tmp_path / "run")]
     words += ["--data", "mnist-10k", "--objective", "nonsaturating", "--threads", threads]
-    process = spawn("-c", SCARCE, str(HOME / "tests"), "300", *words)
+    process = spawn("-c", SCARCE, "300", *words)
     _, err = process.communicate()
     last = err.splitlines()[-1]
     assert process.returncode == 2 and "Traceback" not in err, err
@@ -249,7 +258,7 @@ def test_memory_that_runs_out_is_told_with_the_batch_size_and_one_that_fits(tmp_
     assert "there is no checkpoint yet" in last and f"--resume {tmp_path}/run" in last
     words[words.index("4000")] = str(found)
     words[words.index(str(tmp_path / "run"))] = str(tmp_path / "smaller")
-    process = spawn("-c", SCARCE, str(HOME / "tests"), "300", *words, "--epochs", str(2 * found / 10_000))
+    process = spawn("-c", SCARCE, "300", *words, "--epochs", str(2 * found / 10_000))
     _, err = process.communicate()
     assert process.returncode == 0, err
 
@@ -272,8 +281,93 @@ def test_a_thread_of_the_team_that_dies_is_heard_of_and_the_run_goes_on(
         raise error
 
     def break_worker(trainer: Trainer) -> None:
-        trainer.D.replicas[1].forward = die  # type: ignore[attr-defined]
+        trainer.system.players["D"].network.replicas[1].forward = die  # type: ignore[attr-defined]
 
     with pytest.raises(type(error), match=str(error)):
         trained(tiny(pictures, **TEAM), tmp_path / "run", hooks=[at(8, break_worker)])
     goes_on_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole", **TEAM)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> gpu_machine.Machine:
+    return gpu_machine.install(monkeypatch)
+
+
+def explained(device: Device, batch_size: int, attempt: Callable[[int], object]) -> AbstractContextManager[None]:
+    """`errors.of_the_memory` for a run that is at step 7 and has no checkpoint."""
+    return errors.of_the_memory(Run(Path("nowhere"), Config()), device, batch_size, lambda: 7, attempt)
+
+
+class SmallGpu:
+    """Steps of a GPU whose memory ends beyond so many samples."""
+
+    def __init__(self, fits: int) -> None:
+        self.fits, self.tried = fits, []
+
+    def __call__(self, n: int) -> None:
+        self.tried.append(n)
+        if n > self.fits:
+            raise MemoryError(f"Out of memory allocating {n} bytes")
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "fits", "tried", "advice"),
+    [
+        (512, 100, [256, 128, 64], "A step of 64 samples fits: --batch-size 64"),
+        (500, 300, [256], "A step of 256 samples fits: --batch-size 256"),
+        (512, 2, [256, 128, 64, 32, 16, 8, 4, 2], "--batch-size 2"),
+        (16, 1, [8, 4, 2], "Not even 2 samples fit: take a smaller --width, or --device cpu"),
+        (2, 1, [], "Not even 2 samples fit"),
+    ],
+)
+def test_where_the_memory_ends_the_largest_power_of_two_that_fits_is_named(
+    machine: gpu_machine.Machine, batch_size: int, fits: int, tried: list[int], advice: str
+) -> None:
+    step = SmallGpu(fits)
+    with pytest.raises(MemoryError) as told, explained(Device("cuda", 1), batch_size, step):
+        raise MemoryError("Out of memory allocating 7 bytes")
+    assert str(told.value).startswith(
+        f"cuda:1 has too little memory for a step of --batch-size {batch_size}: 3.0 of 80.0 GiB are free"
+    )
+    assert advice in str(told.value) and step.tried == tried
+    assert machine.released == 1 + sum(n > fits for n in tried)
+
+
+def test_memory_is_handed_back_before_anything_is_tried(machine: gpu_machine.Machine) -> None:
+    held: list[weakref.ref[Device]] = []
+
+    def step() -> None:
+        large = Device("an array of the step that failed")
+        held.append(weakref.ref(large))
+        raise MemoryError("Out of memory")
+
+    def attempt(n: int) -> None:
+        assert held[0]() is None and machine.released == 1
+
+    with pytest.raises(MemoryError, match="--batch-size 4"), explained(Device("cuda"), 8, attempt):
+        step()
+
+
+def test_other_errors_are_left_as_they_are() -> None:
+    error = ValueError("another")
+    with pytest.raises(ValueError) as told, explained(Device("cuda"), 8, SmallGpu(1)):
+        raise error
+    assert told.value is error
+
+
+@pytest.mark.parametrize(("fits", "advice"), [(3, "a new run with --batch-size 2 would fit"), (1, "a smaller one needs")])
+def test_the_memory_of_the_host_is_explained_likewise(fits: int, advice: str) -> None:
+    step = SmallGpu(fits)
+    with pytest.raises(MemoryError) as told, explained(CPU, 16, step):
+        raise MemoryError
+    assert str(told.value).startswith("step 7: out of memory with batches of 16 (no more to be had): ")
+    assert advice in str(told.value) and step.tried == [8, 4, 2] and "there is no checkpoint yet" in str(told.value)
+
+
+def test_a_step_that_cannot_be_made_with_so_few_samples_ends_the_search() -> None:
+    def attempt(n: int) -> None:
+        if n < 4:
+            raise ValueError("rank 3 needs 3 samples")
+        raise MemoryError
+
+    assert errors.fitting(8, attempt) is None
