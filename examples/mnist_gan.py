@@ -1,23 +1,25 @@
 """All ten digits from nothing but noise, on a laptop's CPU, in minutes.
 
     python examples/mnist_gan.py                                      the recipe below
-    python examples/mnist_gan.py --model dcgan --objective lsgan      other networks, another game
+    python examples/mnist_gan.py --model dcgan --objective lsgan      other networks, another objective
     python examples/mnist_gan.py --resume runs/...                    go on with a run that was stopped
 
 The loop in `train` is Algorithm 1 of Goodfellow et al. 2014. Everything around it (bar, log, pictures, checkpoints,
-Ctrl-C) is the trainer's; everything inside it is two short functions of minigan/training/steps.py.
+Ctrl-C) is the trainer's; everything inside it is two short functions of minigan/training/steps.py. `minigan train` makes
+the same steps with the same functions (minigan/systems/gan.py), and ends with the same weights to the last bit.
 """
 
 import argparse
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.report import write_report
-from minigan.runs.friendly import mended
+from minigan.runs.friendly import friendly_errors
+from minigan.systems import GAN
 from minigan.training.flags import add_flags
 
 # How it was chosen: python examples/compare_recipes.py, all recipes at equal time.
 RECIPE = Config(
-    model="infogan",  # DCGAN's stairs plus a hidden layer on both sides: what decides at this budget
+    model="infogan",  # DCGAN's networks plus a hidden layer on both sides: what decides at this budget
     width=0.25,  # a quarter of the channels: three times the steps in the same time
     objective="nonsaturating",
     data="mnist-10k",  # 1,000 digits of each class, in the package
@@ -31,15 +33,20 @@ RECIPE = Config(
 )
 
 
-def train(trainer: Trainer) -> None:
-    D, G, objective = trainer.D, trainer.G, trainer.objective
-    d_optimizer, g_optimizer = trainer.d_optimizer, trainer.g_optimizer
-    for _ in trainer.steps():
-        d_loss = None  # there are games without a discriminator
-        for real, z in trainer.critic_batches():
-            d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
-        g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
-        trainer.record(d_loss, g_loss)
+def train(trainer: Trainer, gan: GAN) -> None:
+    players, objective, n = gan.players, gan.objective, trainer.config.batch_size * gan.objective.fakes
+    D = players["D"].network if objective.trains_d else gan.frozen["D"]
+    G = players["G"].network
+    for step in trainer.steps():
+        for turn, draw in trainer.turns(step):
+            if turn.name == "D":
+                real, z = draw.batch("real"), draw.noise(n, gan.z_dim)
+                outcome = discriminator_step(D, G, objective, players["D"].optimizer, real, z)
+            else:
+                real = draw.batch("real") if objective.compares else None
+                z = draw.noise(n, gan.z_dim, again=gan.same_noise)
+                outcome = generator_step(D, G, objective, players["G"].optimizer, z, real)
+            trainer.record(turn, outcome)
 
 
 def main() -> None:
@@ -47,13 +54,16 @@ def main() -> None:
     add_flags(parser)
     trainer = Trainer.from_flags(parser.parse_args(), RECIPE)
     trainer.introduce()
-    with trainer.memory_explained():
-        train(trainer)
+    if type(trainer.system) is GAN:
+        with trainer.memory_explained():
+            train(trainer, trainer.system)
+    else:  # GMMN in code space compares codes of an autoencoder: its turn is in minigan/systems/gmmn.py
+        trainer.train()
     print(trainer.finish())
     verdict = trainer.verdict()
     print(f"All of it as one page: {write_report(trainer.run.folder)}\n{verdict}")
 
 
 if __name__ == "__main__":
-    with mended("mnist_gan"):
+    with friendly_errors("mnist_gan"):
         main()

@@ -1,7 +1,7 @@
 """Eight Gaussians on a ring: the smallest GAN worth looking at, in seconds.
 
     python examples/ring.py
-    python examples/ring.py --objective minimax       and other games: watch which of them lose a mode
+    python examples/ring.py --objective minimax       and others: watch which of them lose a mode
 
 The generator maps noise to points of the plane. samples.png shows where its points lie at the end, training.gif and
 ring.png how they came there; the outline is the real density. The last line counts the Gaussians that were found.
@@ -11,8 +11,8 @@ import argparse
 
 import numpy as np
 
-from minigan import Config, Streams, Trainer, data, plots
-from minigan.runs.friendly import mended
+from minigan import Config, Trainer, data, plots
+from minigan.runs.friendly import friendly_errors
 from minigan.training.flags import add_flags
 
 RECIPE = Config(
@@ -25,7 +25,7 @@ RECIPE = Config(
     g_lr=2e-3,
     decay=0.5,  # a constant rate keeps the points dancing around their Gaussians
 )
-MOMENTS = 6  # pictures in ring.png
+MOMENTS = 6  # of the training, in ring.png
 
 
 def main() -> None:
@@ -35,7 +35,7 @@ def main() -> None:
 
     def look(trainer: Trainer) -> None:
         if trainer.step % max(1, trainer.total // 40) == 0:
-            trainer.album.add(trainer.step)
+            trainer.pictures.add(trainer.step)
         if trainer.step % max(1, trainer.total // MOMENTS) == 0:
             strip[trainer.step] = points(trainer)
 
@@ -43,14 +43,14 @@ def main() -> None:
     trainer.introduce()
     trainer.train()
     print(trainer.finish())
-    real = trainer.batches.dataset.images[:2000]
+    real = trainer.draw.datasets["real"].images[:2000]
     labels = [f"step {step:,}" for step in strip]
     plots.save_density_strip(trainer.run.folder / "ring.png", list(strip.values()), labels, real=real)
     print(f"  {'ring.png':<14}the way there\n{verdict(trainer)}")
 
 
 def points(trainer: Trainer, n: int = 2000) -> np.ndarray:
-    return trainer.state.sample(trainer.state.noise(n, Streams(1)("points")))
+    return trainer.system.generate(trainer.draw.at("points", 0), n)
 
 
 def verdict(trainer: Trainer) -> str:
@@ -65,5 +65,5 @@ def verdict(trainer: Trainer) -> str:
 
 
 if __name__ == "__main__":
-    with mended("ring"):
+    with friendly_errors("ring"):
         main()

@@ -24,7 +24,7 @@ from minigan.metrics import references
 from minigan.metrics.features import LeNet, sanity
 from minigan.metrics.features.cross_entropy import cross_entropy
 from minigan.metrics.statistics import Statistics
-from minigan.runs.friendly import mended
+from minigan.runs.friendly import friendly_errors
 
 DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -161,5 +161,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with mended("train_extractor"):
+    with friendly_errors("train_extractor"):
         main()

@@ -1,10 +1,10 @@
-"""The third sweep at work: WGAN-GP on the embedded digits, watching what the penalty is there for.
+"""The second-order pass at work: WGAN-GP on the embedded digits, and what the penalty is there for.
 
     python examples/wgan_gp.py
 
-While it trains, the norm of the critic's gradient between real and fake digits is measured: the penalty pulls it
-to 1, and only then does the critic's loss estimate the distance between the digits and their forgeries. Both curves
-are drawn into critic.png beside the usual pictures.
+While it trains, the norm of the critic's gradient between real and generated digits is measured: the penalty pulls it
+to 1, and only then does the critic's loss estimate the distance between the two distributions. Both curves are drawn
+into critic.png beside the usual pictures.
 """
 
 import argparse
@@ -15,11 +15,14 @@ from matplotlib.figure import Figure
 
 from minigan import Config, Trainer, discriminator_step, generator_step
 from minigan.device import Array, like
+from minigan.layers import Layer
 from minigan.plots.palette import BLUE, VERMILLION
-from minigan.runs.friendly import mended
+from minigan.runs.friendly import friendly_errors
+from minigan.systems import GAN
 from minigan.training.flags import add_flags
 
-RECIPE = Config.paper(
+RECIPE = Config(
+    paper=True,
     objective="wgan-gp",  # Adam (0.5, 0.9), five critic steps for each of the generator's
     model="infogan",  # with layer norm in the critic: the penalty is on each sample by itself
     width=0.25,
@@ -30,32 +33,37 @@ RECIPE = Config.paper(
 WATCH_EVERY = 10  # generator steps between two measurements
 
 
-def gradient_norm(D, real: Array, fake: Array, rng: np.random.Generator) -> float:
-    """Mean norm of the critic's gradient halfway somewhere between real and fake samples."""
+def gradient_norm(D: Layer, real: Array, fake: Array, rng: np.random.Generator) -> float:
+    """Mean norm of the critic's gradient at random points between real and generated samples."""
     eps = like(rng.random((len(real), 1, 1, 1), dtype=real.dtype), real)
     with D.keeping_buffers():
         scores, caches = D.forward(eps * real + (1 - eps) * fake)
     g = D.backward(np.ones_like(scores), caches)
+    assert g is not None
     return float(np.sqrt((g * g).sum(axis=(1, 2, 3))).mean())
 
 
-def train(trainer: Trainer) -> list[tuple[int, float, float]]:
-    D, G, objective = trainer.D, trainer.G, trainer.objective
-    d_optimizer, g_optimizer = trainer.d_optimizer, trainer.g_optimizer
+def train(trainer: Trainer, gan: GAN) -> list[tuple[int, float, float]]:
+    D, G, objective, n = gan.players["D"], gan.players["G"], gan.objective, trainer.config.batch_size
     watched = []
     for step in trainer.steps():
-        for real, z in trainer.critic_batches():
-            d_loss = discriminator_step(D, G, objective, d_optimizer, real, z)
-        g_loss = generator_step(D, G, objective, g_optimizer, trainer.noise())
-        trainer.record(d_loss, g_loss)
+        for turn, draw in trainer.turns(step):
+            z = draw.noise(n, gan.z_dim, again=gan.same_noise and turn.name == "G")
+            if turn.name == "D":
+                real = draw.batch("real")
+                critic = outcome = discriminator_step(D.network, G.network, objective, D.optimizer, real, z)
+            else:
+                outcome = generator_step(D.network, G.network, objective, G.optimizer, z)
+            trainer.record(turn, outcome)
         if step % WATCH_EVERY == 0:
-            fake, _ = G.forward(z, train=False)
-            norm = gradient_norm(D, real, fake, trainer.state.streams.at("watch", step))
-            watched.append((step, norm, float(objective.a.mean() - objective.b.mean())))
+            fake, _ = G.network.forward(z, train=False)
+            norm = gradient_norm(D.network, real, fake, trainer.draw.at("watch", step).generator)
+            distance = critic.scores["real"].mean() - critic.scores["fake"].mean()
+            watched.append((step, norm, float(distance)))
     return watched
 
 
-def draw(path: Path, watched: list[tuple[int, float, float]]) -> None:
+def plot(path: Path, watched: list[tuple[int, float, float]]) -> None:
     step, norm, distance = np.array(watched).T
     figure = Figure(figsize=(8, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True)
@@ -73,17 +81,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_flags(parser)
     trainer = Trainer.from_flags(parser.parse_args(), RECIPE)
-    if trainer.config.objective != "wgan-gp":
+    if trainer.config.objective != "wgan-gp" or type(trainer.system) is not GAN:
         raise ValueError("this example watches wgan-gp; for other objectives: python examples/mnist_gan.py")
     trainer.introduce()
     with trainer.memory_explained():
-        watched = train(trainer)
+        watched = train(trainer, trainer.system)
     print(trainer.finish())
     if watched:
-        draw(trainer.run.folder / "critic.png", watched)
+        plot(trainer.run.folder / "critic.png", watched)
         print(f"  {'critic.png':<14}the critic's gradient norm, and its estimate of the distance")
 
 
 if __name__ == "__main__":
-    with mended("wgan_gp"):
+    with friendly_errors("wgan_gp"):
         main()

@@ -51,6 +51,8 @@ STEP = 32  # between two shades of the animation: a third of the bytes
 class Pairs(Layer):
     """Two samples that follow each other as one: x (2N, d) is read as y (N, 2d)."""
 
+    couples = True
+
     def forward(self, x: Array, train: bool = True) -> tuple[Array, None]:
         return x.reshape(len(x) // 2, -1), None
 
@@ -93,7 +95,7 @@ def play(name: str, mixture: Mixture, steps: int, seed: int = 0) -> Iterator[Loo
             yield Look(step, points, mixture.coverage(points), float(loss))
         for _ in range(D_STEPS):
             z = noise.standard_normal((BATCH, 2), dtype=np.float32)
-            loss = discriminator_step(D, G, game, d_optimizer, mixture.sample(BATCH, streams("real")), z)
+            loss = discriminator_step(D, G, game, d_optimizer, mixture.sample(BATCH, streams("real")), z).loss
         generator_step(D, G, game, g_optimizer, noise.standard_normal((BATCH, 2), dtype=np.float32))
 
 

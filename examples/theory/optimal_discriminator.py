@@ -50,7 +50,7 @@ def train_table(steps: int = 5000, rate: float = 5.0) -> tuple[np.ndarray, float
     real, fake = (np.repeat(np.eye(4), tenths, axis=0) for tenths in COUNTS)
     optimizer, way, loss = SGD(D.named_params(), rate), [D.weight[:, 0].copy()], 0.0
     for _ in range(steps):
-        loss = discriminator_step(D, G, GAME, optimizer, real, fake)
+        loss = discriminator_step(D, G, GAME, optimizer, real, fake).loss
         way.append(D.weight[:, 0].copy())
     return sigmoid(np.array(way)), -float(loss)
 
