@@ -35,3 +35,15 @@ def normal(std: float = 0.02) -> Initializer:
         return rng.normal(0, std, shape)
 
     return draw
+
+
+def truncated_normal(std: float = 0.02) -> Initializer:
+    """N(0, std²) without its tails: what lies beyond two deviations is drawn again (TensorFlow's truncated_normal)."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+        w = rng.normal(0, std, shape)
+        while (far := np.abs(w) > 2 * std).any():
+            w[far] = rng.normal(0, std, np.count_nonzero(far))
+        return w
+
+    return draw

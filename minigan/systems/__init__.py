@@ -2,5 +2,6 @@
 
 from minigan.systems.gan import GAN
 from minigan.systems.gmmn import CodeGMMN
+from minigan.systems.vae import VAE
 
-__all__ = ["GAN", "CodeGMMN"]
+__all__ = ["GAN", "VAE", "CodeGMMN"]

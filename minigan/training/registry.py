@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minigan.training.config import Config
     from minigan.training.system import System
 
-PAGES = {"gan": "minigan.training.build"}
+PAGES = {"gan": "minigan.training.build", "vae": "minigan.systems.vae"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.
