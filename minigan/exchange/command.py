@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from minigan import device
 from minigan.atomic import replacing
 from minigan.exchange.modules import as_pytorch
 from minigan.exchange.weights import read_safetensors, write_safetensors
-from minigan.runs.folder import Run
-from minigan.scoring.saved_generator import Painter
-from minigan.training.config import RECIPE
+from minigan.layers import Autoencoder, Layer
+from minigan.layers.autoencoder import EncoderDecoder
+from minigan.scoring.saved_generator import SavedGenerator
+from minigan.training import build
+from minigan.training.config import Config
+from minigan.training.draw import Fixed
 from minigan.training.flags import from_flags
-from minigan.training.state import State
+from minigan.training.registry import About
+from minigan.training.system import Player, System
 from minigan.training.trainer import Trainer
 
 EXPORT = """Write the weights of a run's network for PyTorch, and print the module that they fit into.
 
-The file is a state dict in the safetensors format, to be loaded with strict=True; images are (N, C, H, W) there. G is
-what `minigan sample` draws with: where the run averages G's weights, their average.
+The file is a state dict in the safetensors format, to be loaded with strict=True; images are (N, C, H, W) there. Where
+the run averages a network's weights, as --average does with G's, the file holds the average.
 
 example: minigan export runs/20260102-120000-infogan-nonsaturating --to G.safetensors"""
 
@@ -38,7 +47,7 @@ def add_export_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `minigan export`."""
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("--to", type=Path, required=True, metavar="FILE", help="file to write: .safetensors")
-    parser.add_argument("--network", choices=("G", "D"), default="G", help="which of the two (default G)")
+    parser.add_argument("--network", default="G", metavar="NAME", help="which of the run's networks (default G)")
     parser.add_argument("--best", action="store_true", help="from the best checkpoint, not the newest")
     _add_rename(parser, "--rename")
 
@@ -69,39 +78,83 @@ def export(flags: argparse.Namespace) -> int:
     """Write the file, print the module."""
     if flags.to.suffix != ".safetensors":
         raise ValueError(f"--to {flags.to}: the name must end in .safetensors")
-    painter = Painter(flags.run, best=flags.best, on="cpu")
-    state = painter.state
-    network = state.painter if flags.network == "G" else state.D
-    shape = _input_shape(flags.network, state)
+    saved = SavedGenerator(flags.run, best=flags.best, on="cpu")
+    networks = _networks(saved.system, saved.about, saved.draw("export"))
+    if flags.network not in networks:
+        raise ValueError(f"--network {flags.network}: the networks of this run are {', '.join(networks)}")
+    network, shape = networks[flags.network]
     write_safetensors(flags.to, network, shape, flags.rename)
-    print(f"{as_pytorch(network, shape)}\n\n{flags.to}: {flags.network} from {painter.path}")
+    print(f"{as_pytorch(network, shape)}\n\n{flags.to}: {flags.network} from {saved.path}")
     return 0
 
 
 def begin(flags: argparse.Namespace) -> int:
-    """Make the run, whose first checkpoint holds what was read; imported.json says what that was."""
+    """Make the run, whose first checkpoint holds what was read; imported.json contains what that was."""
     files = {name: path for name, path in (("G", flags.G), ("D", flags.D)) if path is not None}
     if not files:
         raise ValueError("--G or --D must name a file to import")
     if flags.resume is not None:
         raise ValueError("a run begins with imported weights and takes none later: leave out --resume")
-    trainer = Trainer(Run.create(flags.out, from_flags(flags, RECIPE)), quiet=True)
-    state, run = trainer.state, trainer.run
+    config = from_flags(flags, Config())
+    datasets = build.datasets(config)
+    about = {name: dataset.about() for name, dataset in datasets.items()}
+    system = build.system(config, about)
+    shapes = _networks(system, about, Fixed(np.random.default_rng(0), device.choose(config.device)))
     for name, path in files.items():
-        for network in (state.G, state.painter) if name == "G" else (state.D,):
-            read_safetensors(path, network, _input_shape(name, state), getattr(flags, f"rename_{name}"))
+        if name not in system.players:
+            raise ValueError(f"--{name}: the networks of this run that learn are {', '.join(system.players)}")
+        _read(path, system.players[name], shapes[name][1], getattr(flags, f"rename_{name}"))
     sources = {name: {"file": str(path), "sha256": _sha256(path)} for name, path in files.items()}
-    run.begin()
+    trainer = Trainer(system, datasets, flags.out, config=config, quiet=True)
+    run = trainer.run
     with run.lock:
         with replacing(run.folder / "imported.json") as file:
             file.write(json.dumps(sources, indent=2).encode() + b"\n")
-        trainer.album.add(0)
         print(f"{run.folder}: {' and '.join(files)} imported into {trainer.save()}")
     return 0
 
 
-def _input_shape(name: str, state: State) -> tuple[int, ...]:
-    return (state.model.z_dim,) if name == "G" else state.model.sample_shape
+def _read(path: Path, player: Player, shape: tuple[int, ...], names: dict[str, str]) -> None:
+    """Read the weights of a player; where they are averaged, the average begins with them too."""
+    read_safetensors(path, player.network, shape, names)
+    average = player.optimizer.average
+    if average is not None:
+        for name, target in average.target.items():
+            target[...] = average.source[name]
+
+
+def _networks(system: System, about: Mapping[str, About], draw: Fixed) -> dict[str, tuple[Layer, tuple[int, ...]]]:
+    """The networks that learn, by name, as samples are drawn from them, each with the shape of one of its inputs.
+
+    about: of each data set (Dataset.about)
+
+    An autoencoder beside D and G, which computes nothing as a whole, is two networks, "encoder" and "decoder".
+    """
+    shapes = {name: tuple(facts["shape"]) for name, facts in about.items()}
+    real = {name: draw.device.asarray(np.zeros((2, *shape), np.float32)) for name, shape in shapes.items()}
+    inputs = {name: x for name, (_, x) in system.probes(draw, real, 2).items()}
+    networks = {}
+    for name, player in system.players.items():
+        network = _averaged(player)
+        if name in inputs:
+            networks[name] = network, tuple(inputs[name].shape[1:])
+        elif isinstance(network, EncoderDecoder) and not isinstance(network, Autoencoder):
+            x = next(iter(real.values()))
+            codes, _ = network.encoder.forward(x, train=False)
+            parts = {"encoder": (network.encoder, x), "decoder": (network.decoder, codes)}
+            networks |= {part: (inner, tuple(shown.shape[1:])) for part, (inner, shown) in parts.items()}
+    return networks
+
+
+def _averaged(player: Player) -> Layer:
+    """A player's network, with the average of its weights where there is one."""
+    average = player.optimizer.average
+    if average is None:
+        return player.network
+    network = copy.deepcopy(player.network)
+    for name, array in (*network.named_params(), *network.named_buffers()):
+        array[...] = average.target[name]
+    return network
 
 
 def _sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from minigan.report.page import write_report
 
 TEXT = """A run as one HTML file that needs nothing else: curves, samples over time, ways between samples, nearest
-training images, scores with their protocol, what the monitor said, configuration, environment, how to repeat it.
+training images, scores with their protocol, what the monitor reported, configuration, the command that repeats it.
 
 A run that is still going on, or that has lost some of its files, is shown as far as it goes.
 
@@ -19,7 +19,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `minigan report`."""
     parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
     parser.add_argument("--out", type=Path, help="file to write; default report.html in the run's folder")
-    parser.add_argument("--best", action="store_true", help="paint from the best checkpoint, not the newest")
+    parser.add_argument("--best", action="store_true", help="generate from the best checkpoint, not the newest")
 
 
 def report(flags: argparse.Namespace) -> int:

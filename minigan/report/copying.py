@@ -13,7 +13,7 @@ from minigan.html import Html, element, joined, paragraphs, picture_uri
 from minigan.metrics.neighbours import squared_distances
 from minigan.report.chart import Line, histogram
 from minigan.report.loaded import Evidence
-from minigan.watch.judge import Eyes
+from minigan.watch.judge import FeatureJudge
 
 SAMPLES = 250  # of the generator, and as many real images that it has not seen
 NEAREST = 3
@@ -42,7 +42,7 @@ class Space:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Neighbours:
     """The nearest training images of samples and of real images: positions (n, NEAREST), distances (n, NEAREST)."""
 
     space: Space
@@ -55,13 +55,14 @@ def copying(evidence: Evidence, images: np.ndarray | None) -> Html:
     """Samples beside their nearest training images, and both distributions of distances."""
     dataset = evidence.dataset
     if images is not None and images.ndim == 2:
-        return paragraphs("For points this says nothing: the data are so dense that everything has a near neighbour.")
+        return paragraphs("For points this shows nothing: the data are so dense that everything has a near neighbour.")
     if images is None or dataset is None:
-        return paragraphs(f"This cannot be told: {evidence.missing.get('dataset', 'there is no generator')}.")
+        part = "generator" if images is None else "dataset"
+        return paragraphs(f"This cannot be shown: {evidence.missing.get(part, 'there is no generator')}.")
     images, (real, which, own) = images[:SAMPLES], _unseen(evidence, dataset)
-    found = [_search(space, dataset, images, real, own) for space in _spaces(evidence, dataset)]
-    charts = [_chart(one) for one in found]
-    told = (
+    searched = [_search(space, dataset, images, real, own) for space in _spaces(evidence, dataset)]
+    charts = [_chart(one) for one in searched]
+    text = (
         f"The honest comparison: how far are {len(images)} samples from their nearest training image, and how far are "
         f"{which}? A generator that copies has distances near 0; one that does not has them where real images have "
         "theirs. Smooth samples may lie nearer in pixels, since they lack the detail that sets images apart. And "
@@ -69,9 +70,9 @@ def copying(evidence: Evidence, images: np.ndarray | None) -> Html:
     )
     return joined(
         [
-            paragraphs(told, *(_sentence(one, len(dataset)) for one in found)),
+            paragraphs(text, *(_sentence(one, len(dataset)) for one in searched)),
             element("div", *charts, class_="charts"),
-            _table(found, images, dataset),
+            _table(searched, images, dataset),
         ]
     )
 
@@ -95,8 +96,8 @@ def _spaces(evidence: Evidence, dataset: Dataset) -> Iterator[Space]:
         lambda images: images.reshape(len(images), -1).astype(np.float64) / 255,
         _spread(len(dataset), NUMBERS // int(np.prod(dataset.shape))),
     )
-    if isinstance(evidence.sight, Eyes):
-        extractor = evidence.sight.extractor
+    if isinstance(evidence.judge, FeatureJudge):
+        extractor = evidence.judge.extractor
         yield Space(
             "features",
             f"those of {extractor.name}",
@@ -105,7 +106,7 @@ def _spaces(evidence: Evidence, dataset: Dataset) -> Iterator[Space]:
         )
 
 
-def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray, own: np.ndarray | None) -> Found:
+def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray, own: np.ndarray | None) -> Neighbours:
     """All distances, block by block of the training images; of each image the nearest few stay."""
     asked = space.rows(np.concatenate([images, real]))
     squares: np.ndarray = np.empty((len(asked), 0))
@@ -121,49 +122,50 @@ def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray
         squares, places = (np.take_along_axis(one, few, axis=1) for one in (squares, places))
     order = np.argsort(squares, axis=1, kind="stable")
     places, distances = (np.take_along_axis(one, order, axis=1) for one in (places, np.sqrt(squares)))
-    return Found(space, places[: len(images)], distances[: len(images)], distances[len(images) :])
+    return Neighbours(space, places[: len(images)], distances[: len(images)], distances[len(images) :])
 
 
-def _sentence(found: Found, total: int) -> str:
-    samples, real = found.samples[:, 0], found.real[:, 0]
+def _sentence(neighbours: Neighbours, total: int) -> str:
+    samples, real = neighbours.samples[:, 0], neighbours.real[:, 0]
     near = float(np.quantile(real, NEAR))
     share, exact = float((samples < near).mean()), int((samples == 0).sum())
-    searched = f"{len(found.space.train):,}{f' of {total:,}' if len(found.space.train) < total else ''}"
+    searched = f"{len(neighbours.space.train):,}{f' of {total:,}' if len(neighbours.space.train) < total else ''}"
     copies = f" {exact} of them are training images to the last bit." if exact else ""
     return (
-        f"In {found.space.name} ({found.space.about}; Euclidean distance to the nearest of {searched} training images) "
-        f"the median is {np.median(samples):.3g} for samples and {np.median(real):.3g} for real images. {share:.1%} of "
-        f"the samples are nearer than the nearest {NEAR:.0%} of the real images are ({near:.3g}).{copies}"
+        f"In {neighbours.space.name} ({neighbours.space.about}; Euclidean distance to the nearest of {searched} "
+        f"training images) the median is {np.median(samples):.3g} for samples and {np.median(real):.3g} for real "
+        f"images. {share:.1%} of the samples are nearer than the nearest {NEAR:.0%} of the real images are "
+        f"({near:.3g}).{copies}"
     )
 
 
-def _chart(found: Found) -> Html:
-    sets = [Line("samples", "g", found.samples[:, 0]), Line("real images", "d", found.real[:, 0])]
-    return histogram(f"distances in {found.space.name}", sets, "distance to the nearest training image")
+def _chart(neighbours: Neighbours) -> Html:
+    sets = [Line("samples", "g", neighbours.samples[:, 0]), Line("real images", "d", neighbours.real[:, 0])]
+    return histogram(f"distances in {neighbours.space.name}", sets, "distance to the nearest training image")
 
 
-def _table(found: list[Found], images: np.ndarray, dataset: Dataset) -> Html:
+def _table(searched: list[Neighbours], images: np.ndarray, dataset: Dataset) -> Html:
     """One row per sample: itself, then its nearest training images in each space with their distances."""
-    closest = np.argsort(found[0].samples[:, 0], kind="stable")[:CLOSEST]
+    closest = np.argsort(searched[0].samples[:, 0], kind="stable")[:CLOSEST]
     others = [n for n in range(len(images)) if n not in closest][:OTHERS]
     heads = [element("th", "sample", scope="col")]
-    heads += [element("th", f"in {one.space.name}", scope="col", colspan=NEAREST) for one in found]
+    heads += [element("th", f"in {one.space.name}", scope="col", colspan=NEAREST) for one in searched]
     lines = [element("tr", *heads)]
     for n in [*closest, *others]:
         cells = [element("th", _tile(images[n], f"sample {n}"), scope="row")]
-        for one in found:
+        for one in searched:
             for place, distance in zip(one.nearest[n], one.samples[n], strict=True):
                 tile = _tile(dataset.images[place], f"training image {place}")
                 cells.append(element("td", tile, element("small", f"{distance:.3g}")))
         lines.append(element("tr", *cells))
-    told = (
+    text = (
         f"The {len(closest)} samples of {len(images)} that are nearest to a training image in pixels, then the first "
         f"{len(others)} others; beside each its {NEAREST} nearest training images."
     )
     caption = "Nearest training images, with their distances"
     table = element("table", element("caption", caption), *lines, class_="tiles")
     return joined(
-        [paragraphs(told), element("div", table, class_="wide", tabindex=0, role="region", aria_label=caption)]
+        [paragraphs(text), element("div", table, class_="wide", tabindex=0, role="region", aria_label=caption)]
     )
 
 

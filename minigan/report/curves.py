@@ -8,38 +8,40 @@ from typing import Any
 import numpy as np
 
 from minigan.html import Html, element, joined, paragraphs, rows
-from minigan.plots.curves import KEYS, NOT_DRAWN, SCORES
+from minigan.plots.curves import NOT_DRAWN, OUTPUTS, SCORES, is_loss, name_of
 from minigan.report.chart import Line, line_chart
 from minigan.report.loaded import Evidence
 
 READINGS = 8  # charts for what else a log holds
-TOLD = 12  # log points in the table
+ROWS = 12  # log points in the table
 LARGEST = 1e100  # what is larger is no measurement, and its square would not be a number
 TITLES = {"fid": "FID", "covered": "covered", "entropy": "entropy of classes, nats", "good": "share of good points"}
 
 
 def curves(evidence: Evidence) -> Html:
-    """Losses, what D says, the objective's own readings, the scores on the way."""
+    """Losses, D's outputs, what else was read, the scores on the way."""
     log = evidence.log
     if not log:
         return paragraphs("There is no log point yet: the first one comes after ten steps.", *_excuse(evidence))
     step = column(log, "step")
-    others = [key for key in dict.fromkeys(key for point in log for key in point) if key not in (*KEYS, *NOT_DRAWN)]
+    keys = [key for key in dict.fromkeys(key for point in log for key in point) if key not in ("step", *NOT_DRAWN)]
+    losses, outputs = [key for key in keys if is_loss(key)], [key for key in OUTPUTS if key in keys]
+    others = [key for key in keys if key not in (*losses, *outputs)]
     players = [
-        _pair(log, step, "loss", {"d_loss": "discriminator", "g_loss": "generator"}),
-        _pair(log, step, _of_scores(log), {"d_real": "real, D(x)", "d_fake": "generated, D(G(z))"}),
+        _together(log, step, "loss", {key: name_of(key) for key in losses}),
+        _together(log, step, _of_outputs(log), {key: name_of(key).replace("$", "") for key in outputs}),
     ]
     single = [_single(log, step, key) for key in [key for key in others if key in SCORES] + _readings(log, others)]
     charts = element("div", *filter(None, [*players, *single]), class_="charts")
-    return joined([*paragraphs_of(evidence), charts, _numbers(log, others)])
+    return joined([*paragraphs_of(evidence), charts, _numbers(log, [*losses, *outputs, *others])])
 
 
 def paragraphs_of(evidence: Evidence) -> list[Html]:
     """What is to be known before the charts."""
     return [
         paragraphs(
-            "Thin lines are the log itself, thick ones its running mean. Solid is the discriminator, or real; dashed "
-            "the generator, or generated. A number that is not finite leaves a gap.",
+            "Thin lines are the log itself, thick ones its running mean. Solid is a discriminator, or real; dashed "
+            "a generator, or generated. A number that is not finite leaves a gap.",
             *_excuse(evidence),
         )
     ]
@@ -53,14 +55,16 @@ def column(log: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
 
 
 def number(value: Any) -> str:
-    """A number of the log as people read it, with six digits; what is none stays as it is."""
+    """A number of the log as people read it, with six digits; what is not a number stays as it is."""
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _pair(log: Sequence[Mapping[str, Any]], step: np.ndarray, title: str, names: Mapping[str, str]) -> Html | None:
-    lines = [Line(name, kind, column(log, key)) for (key, name), kind in zip(names.items(), "dg", strict=True)]
+def _together(log: Sequence[Mapping[str, Any]], step: np.ndarray, title: str, names: Mapping[str, str]) -> Html | None:
+    """One chart of several columns; None where no column has a number."""
+    kinds = {key: {"d_fake": "g"}.get(key, key[0] if key[0] in "dg" else "one") for key in names}
+    lines = [Line(name, kinds[key], column(log, key)) for key, name in names.items()]
     lines = [line for line in lines if np.isfinite(line.values).any()]
     if not lines:
         return None
@@ -82,9 +86,9 @@ def _single(log: Sequence[Mapping[str, Any]], step: np.ndarray, key: str) -> Htm
     return line_chart(title, step, [Line("", "one", values)])
 
 
-def _of_scores(log: Sequence[Mapping[str, Any]]) -> str:
-    scores = np.concatenate([column(log, "d_real"), column(log, "d_fake")])
-    known = scores[np.isfinite(scores)]
+def _of_outputs(log: Sequence[Mapping[str, Any]]) -> str:
+    outputs = np.concatenate([column(log, key) for key in OUTPUTS])
+    known = outputs[np.isfinite(outputs)]
     return "D's probability of real" if known.size and known.min() >= 0 and known.max() <= 1 else "critic's score"
 
 
@@ -92,10 +96,10 @@ def _readings(log: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str
     return [key for key in keys if key not in SCORES and np.isfinite(column(log, key)).any()][:READINGS]
 
 
-def _numbers(log: Sequence[Mapping[str, Any]], others: Sequence[str]) -> Html:
+def _numbers(log: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Html:
     """Some log points in figures, the first and the last among them."""
-    keys = [key for key in ("epoch", *KEYS[1:], *others) if any(key in point for point in log)]
-    chosen = np.unique(np.linspace(0, len(log) - 1, min(len(log), TOLD)).round().astype(int))
+    keys = [key for key in ("epoch", *columns) if any(key in point for point in log)]
+    chosen = np.unique(np.linspace(0, len(log) - 1, min(len(log), ROWS)).round().astype(int))
     body = [[number(log[i]["step"]), *(number(log[i].get(key)) for key in keys)] for i in chosen]
     table = rows(["step", *keys], body, f"{len(chosen)} of {len(log):,} log points")
     return element("details", element("summary", "The numbers"), table)

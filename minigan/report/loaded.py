@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -13,11 +14,12 @@ import numpy as np
 from minigan import data
 from minigan.data import Dataset
 from minigan.metrics.score import Score, read_scores
-from minigan.random import Streams
+from minigan.runs import changes
 from minigan.runs.folder import Run
-from minigan.scoring.saved_generator import Painter
-from minigan.training.config import Config
-from minigan.watch.judge import Sight, sight_for
+from minigan.scoring.saved_generator import SavedGenerator
+from minigan.training import build
+from minigan.training.config import OWN, Config
+from minigan.watch.judge import Judge, judge_for
 
 # What reading a damaged, foreign or unfinished part of a run may end in.
 DAMAGED: tuple[type[Exception], ...] = (ValueError, OSError, EOFError, LookupError, TypeError, AttributeError)
@@ -29,9 +31,10 @@ class Evidence:
     """The parts of a run, each read when it is first asked for. A part that is missing or damaged is None, or empty,
     and `missing` has a sentence about it. FileNotFoundError: `folder` is not the folder of a run.
 
-    config    its choices            log       its log points        scores   of scores.json
-    pictures  step and samples       painter   its generator         dataset  what it was trained on
-    sight     what its samples are seen with
+    config     its choices                log       its log points          scores    of scores.json
+    command    that began it              versions  that it began with      changes   of its choices
+    generator  its system, to generate    dataset   the first that it was trained on
+    judge      what its samples are recognised by
     """
 
     def __init__(self, folder: Path, *, best: bool = False) -> None:
@@ -40,28 +43,28 @@ class Evidence:
         self.folder, self.best = folder, best
         self.name = folder.resolve().name
         self.missing: dict[str, str] = {}
-        self.files = Run(folder, Config())  # knows where things lie, whatever the choices of this run were
+        self.files = Run(folder, Config())  # for the places of the files, which the choices of a run do not change
 
     def attempt(self, part: str, read: Callable[[], T]) -> T | None:
         """What `read` returns; None, and a sentence in `missing`, where it fails."""
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
-                found: T | None = read()
+                content: T | None = read()
             except DAMAGED as error:
-                found, self.missing[part] = None, self.said(error)
+                content, self.missing[part] = None, self.message(error)
         if warned:
-            told = "; ".join(dict.fromkeys(self.said(warning.message) for warning in warned))
-            self.missing[part] = "; ".join(filter(None, [self.missing.get(part), told]))
-        return found
+            messages = "; ".join(dict.fromkeys(self.message(warning.message) for warning in warned))
+            self.missing[part] = "; ".join(filter(None, [self.missing.get(part), messages]))
+        return content
 
-    def said(self, error: BaseException | Warning | str) -> str:
-        """The words of an error, without the folders in which this person keeps the run and the data."""
-        words = f"there is no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+    def message(self, error: BaseException | Warning | str) -> str:
+        """The message of an error, without the folders in which this person keeps the run and the data."""
+        text = f"there is no {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
         for folder in (self.folder, self.folder.resolve()):
-            words = words.replace(f"{folder}/", "").replace(str(folder), self.name) if str(folder) != "." else words
+            text = text.replace(f"{folder}/", "").replace(str(folder), self.name) if str(folder) != "." else text
         source = self.config.data if "config" in vars(self) and self.config is not None else ""
-        return words.replace(source, Path(source).name) if len(Path(source).parts) > 1 else words
+        return text.replace(source, Path(source).name) if len(Path(source).parts) > 1 else text
 
     @cached_property
     def config(self) -> Config | None:
@@ -75,6 +78,22 @@ class Evidence:
     def scores(self) -> list[Score]:
         path = self.folder / "scores.json"
         return (self.attempt("scores", lambda: read_scores(path)) or []) if path.exists() else []
+
+    @cached_property
+    def command(self) -> str:
+        """The line of command.txt; "" where there is none."""
+        path = self.folder / "command.txt"
+        return (self.attempt("command", lambda: path.read_text("utf-8")) or "") if path.exists() else ""
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Of versions.json; empty where there is none."""
+        path = self.folder / "versions.json"
+        return (self.attempt("versions", lambda: _texts(path)) or {}) if path.exists() else {}
+
+    @cached_property
+    def changes(self) -> list[dict[str, Any]]:
+        return self.attempt("changes", lambda: changes.recorded(self.folder)) or []
 
     @cached_property
     def scores_are_old(self) -> bool:
@@ -91,28 +110,43 @@ class Evidence:
             with Image.open(path) as image:
                 return np.asarray(image.convert("L" if image.mode == "L" else "RGB"))
 
-        return self.attempt(f"samples/{path.name}", read)
+        return self.attempt(f"{path.parent.name}/{path.name}", read)
 
     @cached_property
-    def painter(self) -> Painter | None:
+    def generator(self) -> SavedGenerator | None:
         if self.config is None:
-            self.missing["painter"] = "without its configuration the networks cannot be built"
+            self.missing["generator"] = "without its configuration the networks cannot be built"
             return None
-        return self.attempt("painter", lambda: Painter(self.folder, best=self.best))
+        if self.config.system == OWN:
+            self.missing["generator"] = "this run was started with objects: only its own script can build the networks"
+            return None
+        return self.attempt("generator", lambda: SavedGenerator(self.folder, best=self.best))
 
     @cached_property
     def dataset(self) -> Dataset | None:
         config = self.config
         if config is None:
-            self.missing["dataset"] = "without its configuration nobody knows the data"
+            self.missing["dataset"] = "without its configuration the data are not known"
+            return None
+        if config.system == OWN:
+            self.missing["dataset"] = "this run was started with objects: only its own script can load the data"
             return None
         if config.data in data.NAMES and not data.here(config.data):
             self.missing["dataset"] = f"{config.data} is not on this machine"
             return None
-        rng = Streams(config.seed)("data")
-        return self.attempt("dataset", lambda: data.load(config.data, size=config.size, rng=rng))
+        return self.attempt("dataset", lambda: next(iter(build.datasets(config).values())))
 
     @cached_property
-    def sight(self) -> Sight:
-        config = self.config
-        return None if config is None else self.attempt("sight", lambda: sight_for(config.data))
+    def judge(self) -> Judge:
+        if self.config is None:
+            return None
+        name = self.config.data.split(", ")[0] if self.config.system == OWN else self.config.data
+        return self.attempt("judge", lambda: judge_for(name))
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """A JSON object of texts."""
+    content = json.loads(path.read_text("utf-8"))
+    if not (isinstance(content, dict) and all(isinstance(value, str) for value in content.values())):
+        raise ValueError(f"{path}: not an object of texts")
+    return content

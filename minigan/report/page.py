@@ -15,8 +15,6 @@ from minigan.html import Html, document, element, joined, paragraphs
 from minigan.report import copying, curves, repeat, samples, summary, timeline
 from minigan.report.loaded import DAMAGED, Evidence
 
-PAINTED = {True: copying.SAMPLES, False: samples.POINTS}  # samples, of images and of points
-
 
 def write_report(
     folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, best: bool = False
@@ -24,7 +22,7 @@ def write_report(
     """Write everything there is to see of the run in `folder` into one HTML file; returns its path.
 
     out     the file; None: report.html in the folder
-    best    paint from the best checkpoint, not from the newest
+    best    generate from the best checkpoint, not from the newest
 
     Any part of the run that is missing, damaged or not there yet gets a sentence. FileNotFoundError: `folder` is not
     the folder of a run, or there is no folder for `out`.
@@ -61,7 +59,7 @@ def html(evidence: Evidence) -> str:
 
 def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     """The parts of the page by their titles, to be written one after the other."""
-    images = _painted(evidence)
+    images = _generated(evidence)
     return {
         "Samples over time": lambda: timeline.moments(evidence),
         "Curves": lambda: curves.curves(evidence),
@@ -76,21 +74,22 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     }
 
 
-def _painted(evidence: Evidence) -> np.ndarray | None:
-    """New samples of the checkpoint; None where there is no generator, or it paints what is not finite."""
-    painter = evidence.painter
-    if painter is None:
+def _generated(evidence: Evidence) -> np.ndarray | None:
+    """New samples of the checkpoint; None where there is no generator, or what it generates is not finite."""
+    generator = evidence.generator
+    if generator is None:
         return None
-    n = PAINTED[len(painter.state.model.sample_shape) == 3]
-    return evidence.attempt("painter", lambda: painter(n))
+    shape = generator.system.sample_shape
+    n = samples.POINTS if shape is not None and len(shape) == 1 else copying.SAMPLES
+    return evidence.attempt("generator", lambda: generator(n))
 
 
 def _safely(evidence: Evidence, title: str, write: Callable[[], Html]) -> Html:
-    """A section; where the run is damaged in a way that nobody foresaw, a sentence in its place."""
+    """A section; where the run is damaged in a way that was not foreseen, a sentence in its place."""
     try:
         return write()
     except DAMAGED as error:
-        return paragraphs(f"This part of the run cannot be shown: {evidence.said(error)}.")
+        return paragraphs(f"This part of the run cannot be shown: {evidence.message(error)}.")
 
 
 def _file(name: str) -> str:

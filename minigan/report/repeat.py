@@ -1,114 +1,76 @@
-"""How to repeat a run: a command that is known to ask for the same configuration, and where it ran."""
+"""How to repeat a run: the command that began it, and the versions that it began with."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
+import re
 import shlex
-from dataclasses import asdict, replace
-from importlib import metadata
-from pathlib import Path
+from dataclasses import asdict
 
 from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.report.loaded import Evidence
-from minigan.training.config import RECIPE, Config
-from minigan.training.flags import add_flags, from_flags
-from minigan.version import __version__
+from minigan.training.config import OWN
 
-LIBRARIES = ("numpy", "scipy", "matplotlib", "pillow", "cupy-cuda12x", "cupy-cuda13x")
-IDENTITY = ("model", "objective", "data")
-OWN_FLAG = {"epochs", "batch_size", "n_critic", "same_noise", "width", "hidden", "z_dim", "decay", "average", "size"}
-OWN_FLAG |= {"real_label", "penalty", "penalty_weight", "spectral_norm", "score_every", "seed", "threads"}
+BITS = "One seed and one number of threads give one result, to the last bit, on machines and libraries alike."
+SCRIPT = """from pathlib import Path
+from minigan import Config, Trainer
+
+file = Path("config.json")  # the text below
+Trainer.start(Config.load(file.read_text(), file)).train()"""
 
 
 def repeat(evidence: Evidence) -> Html:
-    """The command, or where flags do not suffice, three lines of Python."""
+    """The command that began the run; where none was kept, as until version 0.1, lines of Python for its config."""
+    if evidence.command:
+        shown = evidence.attempt("command", lambda: command(evidence.command))
+        if shown is not None:
+            note = "Paths are shortened to their last part." if shown != evidence.command.strip() else ""
+            return joined([_code(shown), paragraphs(BITS, note, *_changes(evidence))])
+    if "command" in evidence.missing:
+        return paragraphs(f"The command cannot be read: {evidence.missing['command']}.")
     if evidence.config is None:
         return paragraphs("Without its configuration the run cannot be repeated.")
-    flags = command(evidence.config)
-    if flags is not None:
-        bits = "One seed and one number of threads give one result, to the last bit, on machines and libraries alike."
-        return joined([element("pre", element("code", flags)), paragraphs(bits)])
-    script = (
-        "from pathlib import Path\nfrom minigan import Config, Trainer\n\n"
-        'file = Path("config.json")  # the text below\n'
-        "Trainer.start(Config.load(file.read_text(), file)).train()"
-    )
-    told = "Flags cannot say all that this run chose; Python can, with its config.json:"
-    values = {**asdict(evidence.config), "data": _shown(evidence.config.data)}
-    return joined([paragraphs(told), *(element("pre", element("code", text)) for text in (script, json.dumps(values)))])
+    if evidence.config.system == OWN:
+        return paragraphs("This run was started with objects and its command was not kept: only its script repeats it.")
+    values = {**asdict(evidence.config), "data": _last_part(evidence.config.data)}
+    text = "The command of this run was not kept. Python repeats it from its config.json:"
+    return joined([paragraphs(text), _code(SCRIPT), _code(json.dumps(values)), paragraphs(BITS)])
 
 
-def command(config: Config) -> str | None:
-    """`minigan train ...` whose flags ask for exactly this config, tried out; None where none do.
-
-    The path of a folder of pictures is shortened to its name.
-    """
-    words = [word for name in IDENTITY for word in (f"--{name}", getattr(config, name))]
-    words += ["--threads", str(config.threads), "--device", "cpu"]
-    wanted = replace(config, device="cpu")  # what computes it need not be on this machine
-    for _ in range(2):  # what flags change may change what the recipe gives
-        given = asdict(_asked_for(words))
-        words += _flags(asdict(wanted), given)
-    if _asked_for(words) != wanted:
-        return None
-    words[words.index("--device") + 1] = config.device
-    words[words.index("--data") + 1] = _shown(config.data)
-    return "minigan train " + shlex.join(words)
+def command(line: str) -> str:
+    """A command line with its paths shortened to their last part: the rest is about a person's machine."""
+    return shlex.join(_shortened(word) for word in shlex.split(line))
 
 
 def environment(evidence: Evidence) -> Html:
     """Versions and the kind of machine; no names of people, folders or hosts."""
-    kind = f"{platform.system()}, {platform.machine()}, {os.cpu_count()} cores"
-    facts = [["minigan", __version__], ["Python", f"{platform.python_implementation()} {platform.python_version()}"]]
-    facts += [[name, version] for name in LIBRARIES if (version := _version(name))]
-    facts += [["machine", kind], ["processor", _processor()]]
+    facts = [[name, version] for name, version in evidence.versions.items()]
     if evidence.config is not None:
         facts.append(["trained on", f"{evidence.config.device}; threads: {evidence.config.threads}"])
-    table = rows(["", ""], [fact for fact in facts if fact[1]], "Where this page was written")
-    return joined([table, paragraphs("A run may have been trained elsewhere: its folder keeps no versions.")])
+    kept = "" if facts and evidence.versions else "The versions that this run began with were not kept."
+    if "versions" in evidence.missing:
+        kept = f"The versions cannot be read: {evidence.missing['versions']}."
+    table = rows(["", ""], facts, "What the run began with") if facts else Html()
+    return joined([table, paragraphs(kept)])
 
 
-def _asked_for(words: list[str]) -> Config:
-    parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    add_flags(parser)
-    return from_flags(parser.parse_args(words), RECIPE)
+def _changes(evidence: Evidence) -> list[str]:
+    """A sentence for each time that the choices of the run changed."""
+    return [
+        f"From step {entry['step']:,} on it had other choices: {', '.join(entry['changed'])}."
+        for entry in evidence.changes
+    ]
 
 
-def _flags(wanted: dict[str, object], given: dict[str, object]) -> list[str]:
-    """A flag for each choice that is not given yet, as far as there are flags."""
-    words: list[str] = []
-    for name, value in wanted.items():
-        if value == given[name] or value is None:
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        if name == "hyper" and isinstance(value, dict):
-            words += [word for key, one in value.items() for word in ("--hyper", f"{key}={json.dumps(one)}")]
-        elif name in OWN_FLAG:
-            words += [flag] if value is True else [] if value is False else [flag, str(value)]
-    if wanted["d_lr"] != given["d_lr"] and wanted["d_lr"] == wanted["g_lr"]:
-        words += ["--lr", str(wanted["d_lr"])]
-    return words
+def _shortened(word: str) -> str:
+    """A word of a command line; of a path its last part, also behind "--flag="."""
+    flag, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return flag + equals + _last_part(value)
 
 
-def _shown(name: str) -> str:
-    """The name of a data set; of a folder its last part, since the rest is about a person's machine."""
-    return Path(name).name if len(Path(name).parts) > 1 else name
+def _last_part(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _processor() -> str:
-    """What the processor calls itself, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+def _code(text: str) -> Html:
+    return element("pre", element("code", text))

@@ -1,4 +1,4 @@
-"""What the generator of a checkpoint paints: new samples, and the way from one noise to another."""
+"""What a checkpoint generates: new samples, and the way from one noise to another."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 
 from minigan import plots
 from minigan.data import Mixture
-from minigan.device import to_host
+from minigan.device import Array
 from minigan.html import Html, element, figure, joined, paragraphs, photograph_uri, picture_uri
 from minigan.report.chart import Axes
 from minigan.report.loaded import Evidence
+from minigan.training.draw import Fixed
 
 SHOWN = 64
 POINTS = 2000
@@ -20,46 +21,64 @@ MANY = 600_000  # numbers from which a picture is kept as a JPEG
 SIZE = 400  # units of the plane's picture
 
 
+class Walk(Fixed):
+    """Draws whose noise goes from each of ENDS noises to the next on great circles, and back to the first.
+
+    drawn   was noise drawn at all?
+    """
+
+    drawn = False
+
+    def noise(self, n: int, size: int) -> Array:
+        """n noises (n, size): ENDS ways of equal length."""
+        self.drawn = True
+        ends = self.generator.standard_normal((ENDS, size), dtype=np.float32)
+        ways = [slerp(ends[i], ends[(i + 1) % ENDS], n // ENDS) for i in range(ENDS)]
+        return self.device.asarray(np.concatenate(ways))
+
+
 def samples(evidence: Evidence, images: np.ndarray | None) -> Html:
     """New samples, of a noise that no picture above has shown."""
-    painter = evidence.painter
-    if painter is None or images is None:
-        return paragraphs(f"Nothing can be painted: {evidence.missing.get('painter', 'there is no generator')}.")
+    generator = evidence.generator
+    if generator is None or images is None:
+        return paragraphs(f"Nothing can be generated: {evidence.missing.get('generator', 'there is no generator')}.")
     which = "best" if evidence.best else "newest"
-    told = f"Painted from the {which} checkpoint, of step {painter.step:,}, with new noise; nothing was picked out."
-    also = f"A remark: {evidence.missing['painter']}." if "painter" in evidence.missing else ""
+    text = f"From the {which} checkpoint, of step {generator.step:,}, with new noise; nothing was picked out."
+    also = f"A remark: {evidence.missing['generator']}." if "generator" in evidence.missing else ""
     if images.ndim == 4:
         picture, what = plots.grid(images[:SHOWN], scale=1), f"{min(SHOWN, len(images))} samples"
     else:
         real = None if evidence.dataset is None else evidence.dataset.images[:POINTS]
         picture = plots.density_frame(images, real=real)
         what = f"The density of {len(images):,} points; outlined, that of the data"
-    return joined([paragraphs(told, also), _large(picture, what, what)])
+    return joined([paragraphs(text, also), _large(picture, what, what)])
 
 
 def walk(evidence: Evidence) -> Html:
-    """From one z to the next on a great circle, as G paints it."""
-    painter = evidence.painter
-    if painter is None:
-        return paragraphs(f"There is no generator to walk with: {evidence.missing.get('painter', 'none was saved')}.")
-    state = painter.state
-    ends = to_host(state.noise(ENDS, state.streams.at("walk", 0)))
-    asarray = state.device.asarray
-    told = (
-        "Each row goes from one noise to another; the next row begins where it ends. A generator that has learnt "
-        "rather than stored changes one thing into another by way of plausible ones."
-    )
-    if len(state.model.sample_shape) == 3:
-        shown = state.sample(asarray(np.concatenate([slerp(a, b, STEPS) for a, b in _pairs(ends)])))
+    """From one z to the next on a great circle, and what G makes of it."""
+    generator = evidence.generator
+    if generator is None:
+        return paragraphs(f"Nothing can be generated: {evidence.missing.get('generator', 'there is no generator')}.")
+    fixed = generator.draw("walk")
+    draw, shape = Walk(fixed.generator, fixed.device), generator.system.sample_shape
+    points = shape is not None and len(shape) == 1
+    shown = generator.system.generate(draw, ENDS * (FINE if points else STEPS))
+    if not draw.drawn:
+        return paragraphs("These samples do not come from noise: there is no way from one to another.")
+    if points:
+        text = "G maps each way from one noise to another to a line of the plane; it must cross what holds no data."
+        view = _plane(evidence, np.split(shown, ENDS))
+    else:
+        text = (
+            "Each row goes from one noise to another; the next row begins where it ends. A generator that has learnt "
+            "rather than stored changes one thing into another by way of plausible ones."
+        )
         picture = plots.grid(shown, columns=STEPS, scale=1)
         alt = f"{ENDS} rows of {STEPS} samples, each row a way from one noise to another"
-        seen = _large(picture, alt, "from left to right t goes from 0 to 1")
-    else:
-        told = "G maps each way from one noise to another to a line of the plane; it must cross what holds no data."
-        seen = _plane(evidence, [state.sample(asarray(slerp(a, b, FINE))) for a, b in _pairs(ends)])
+        view = _large(picture, alt, "from left to right t goes from 0 to 1")
     circle = "Its direction turns on a great circle (spherical interpolation; Shoemake 1985, White 2016; â = a / |a|): "
     why = "in many dimensions nearly all noise lies near one sphere, and a straight line would leave it."
-    return joined([paragraphs(told), element("p", FORMULA, class_="formula"), paragraphs(circle + why), seen])
+    return joined([paragraphs(text), element("p", FORMULA, class_="formula"), paragraphs(circle + why), view])
 
 
 def slerp(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
@@ -86,20 +105,16 @@ def _large(picture: np.ndarray, alt: str, caption: str) -> Html:
     return figure(uri, alt, caption, (picture.shape[1], picture.shape[0]), class_="large")
 
 
-def _pairs(ends: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(ends[i], ends[(i + 1) % len(ends)]) for i in range(len(ends))]
-
-
 def _plane(evidence: Evidence, ways: list[np.ndarray]) -> Html:
     """Ways in the plane, and the Gaussians of the data as circles of three deviations."""
-    sight = evidence.sight
-    held = np.concatenate([*ways, sight.centres] if isinstance(sight, Mixture) else ways)
-    reach = 1.15 * float(np.abs(held).max()) or 1.0
+    judge = evidence.judge
+    inside = np.concatenate([*ways, judge.centres] if isinstance(judge, Mixture) else ways)
+    reach = 1.15 * float(np.abs(inside).max()) or 1.0
     plane = Axes((-reach, reach), (-reach, reach), (0, SIZE), (0, SIZE))
     marks = []
-    if isinstance(sight, Mixture):
-        radius = 3 * sight.sigma / (2 * reach) * SIZE
-        for x, y in plane.at(sight.centres[:, 0], sight.centres[:, 1]):
+    if isinstance(judge, Mixture):
+        radius = 3 * judge.sigma / (2 * reach) * SIZE
+        for x, y in plane.at(judge.centres[:, 0], judge.centres[:, 1]):
             marks.append(element("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=f"{radius:.1f}", class_="truth"))
     for way in ways:
         places = [f"{x:.1f},{y:.1f}" for x, y in plane.at(way[:, 0], way[:, 1])]
@@ -107,5 +122,5 @@ def _plane(evidence: Evidence, ways: list[np.ndarray]) -> Html:
         marks += [element("circle", cx=x, cy=y, r=2, class_="g") for x, y in (place.split(",") for place in places)]
     label = f"{len(ways)} ways between noises as lines in the plane; circles are the Gaussians of the data"
     drawn = element("svg", *marks, viewBox=f"0 0 {SIZE} {SIZE}", role="img", aria_label=label, class_="chart plane")
-    told = "Lines: G along the ways, a dot at every step. Circles: three deviations around each Gaussian."
-    return element("figure", drawn, element("figcaption", told), class_="large")
+    caption = "Lines: G along the ways, a dot at every step. Circles: three deviations around each Gaussian."
+    return element("figure", drawn, element("figcaption", caption), class_="large")

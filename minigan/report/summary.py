@@ -1,4 +1,4 @@
-"""What a run says of itself in words: summary, scores with their protocol, the monitor's sentences, choices."""
+"""A run in words: summary, scores with their protocol, the monitor's sentences, choices."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from minigan.metrics.score import Protocol, Score
 from minigan.report.curves import number
 from minigan.report.loaded import Evidence
 from minigan.scoring.report import TITLES, remark
+from minigan.training.config import OWN
 from minigan.watch import messages
 from minigan.watch.verdict import fid_sentence
 
@@ -27,7 +28,9 @@ def summary(evidence: Evidence) -> Html:
     config, log = evidence.config, evidence.log
     facts: dict[str, str] = {}
     if config is not None:
-        facts |= {"networks": config.model, "game": messages.game(config), "data": Path(config.data).name}
+        system = {} if config.system == "gan" else {"system": config.system}
+        facts |= {**system, "networks": config.model, "objective": messages.objective(config)}
+        facts["data"] = Path(config.data).name
     if log:
         facts["steps"] = _progress(evidence)
     if log and isinstance(log[-1].get("seconds"), int | float):
@@ -39,25 +42,30 @@ def summary(evidence: Evidence) -> Html:
         facts["score"] = f"{_title(first)} {first.value:.4g}"
     if log:
         facts["health"] = _state(evidence)
-    return element("dl", *(part for name, told in facts.items() for part in (element("dt", name), element("dd", told))))
+    shown = [(name, text) for name, text in facts.items() if text]
+    return element("dl", *(part for name, text in shown for part in (element("dt", name), element("dd", text))))
 
 
 def scores(evidence: Evidence, images: np.ndarray | None) -> Html:
-    """The scores of scores.json, what they mean and what they were measured with; of points, what was found now."""
+    """The scores of scores.json, what they mean and what they were measured with; of points, the Gaussians reached."""
     counted = _counted(evidence, images)
     if not evidence.scores:
         if "scores" in evidence.missing:
             return paragraphs(f"The scores cannot be read: {evidence.missing['scores']}.", counted)
-        return paragraphs(counted or "No scores yet: minigan score RUN measures them.")
+        own = evidence.config is not None and evidence.config.system == OWN
+        how = "trainer.verdict()" if own else "minigan score RUN"
+        return paragraphs(counted or f"No scores yet: {how} measures them.")
     body = [[_title(score), f"{score.value:.4g}", _remark(evidence, score)] for score in evidence.scores]
     protocols = dict.fromkeys(measured_with(score.protocol) for score in evidence.scores)
     fid = next((score for score in evidence.scores if score.protocol.metric == "fid"), None)
     ruled = fid is not None and "one_missing" in fid.details
-    told = evidence.attempt("ruler", lambda: fid_sentence(fid.value, fid.details)) if fid is not None and ruled else ""
+    meaning = (
+        evidence.attempt("ruler", lambda: fid_sentence(fid.value, fid.details)) if fid is not None and ruled else ""
+    )
     old = "A checkpoint is newer than these scores: they are of an earlier state." if evidence.scores_are_old else ""
     with_what = element("ul", *(element("li", protocol) for protocol in protocols))
     table = rows(["score", "value", "how to read it"], body, "Scores")
-    return joined([paragraphs(told or "", old, counted), table, paragraphs("Measured with:"), with_what])
+    return joined([paragraphs(meaning or "", old, counted), table, paragraphs("Measured with:"), with_what])
 
 
 def measured_with(protocol: Protocol) -> str:
@@ -66,7 +74,7 @@ def measured_with(protocol: Protocol) -> str:
     quantised = ", rounded to 8 bits" if protocol.quantised else ""
     parts = [f"{_name(protocol.metric)}: {n} samples{quantised}"]
     if protocol.extractor != "none":
-        parts.append(f"seen by {protocol.extractor} (input {protocol.variant})")
+        parts.append(f"features of {protocol.extractor} (input {protocol.variant})")
     if protocol.reference:
         many = "" if protocol.n_reference is None else f"{protocol.n_reference:,} of "
         parts.append(
@@ -78,29 +86,29 @@ def measured_with(protocol: Protocol) -> str:
 
 
 def health(evidence: Evidence) -> Html:
-    """What the monitor said, when, and what is still so."""
+    """What the monitor reported, when, and what is still so."""
     if not evidence.log:
         return paragraphs("Nothing was watched: there is no log point.")
-    told = events(evidence)
-    if not told:
+    entries = events(evidence)
+    if not entries:
         return paragraphs("Nothing unusual was seen at any log point.")
     body = [
         [number(step), element("strong", entry["state"]), joined([entry["says"], " ", element("em", entry["remedy"])])]
-        for step, entry in told
+        for step, entry in entries
     ]
     return joined([paragraphs(f"At the last log point: {_state(evidence)}."), rows(["step", "", "what"], body, "Said")])
 
 
 def events(evidence: Evidence) -> list[tuple[int, dict[str, str]]]:
     """Step and entry of everything that began or ended."""
-    found = []
+    changes = []
     for point in evidence.log:
         entries = point.get("health", [])
         for entry in entries if isinstance(entries, list) else []:
             if isinstance(entry, dict):
                 names = ("condition", "state", "says", "remedy")
-                found.append((point["step"], {name: str(entry.get(name, "")) for name in names}))
-    return found
+                changes.append((point["step"], {name: str(entry.get(name, "")) for name in names}))
+    return changes
 
 
 def choices(evidence: Evidence) -> Html:
@@ -108,9 +116,9 @@ def choices(evidence: Evidence) -> Html:
     if evidence.config is None:
         return paragraphs(f"The configuration cannot be read: {evidence.missing['config']}.")
     values = {**asdict(evidence.config), "data": Path(evidence.config.data).name}
-    told = paragraphs("What config.json says; null is the model's own default, or does not apply.")
+    text = paragraphs("What config.json contains; null is the model's own default, or does not apply.")
     pairs = [element("div", element("dt", name), element("dd", json.dumps(value))) for name, value in values.items()]
-    return joined([told, element("dl", *pairs, class_="choices")])
+    return joined([text, element("dl", *pairs, class_="choices")])
 
 
 def _state(evidence: Evidence) -> str:
@@ -157,12 +165,12 @@ def _remark(evidence: Evidence, score: Score) -> str:
 
 def _counted(evidence: Evidence, images: np.ndarray | None) -> str:
     """Which Gaussians new points reach."""
-    if images is None or not isinstance(evidence.sight, Mixture):
+    if images is None or not isinstance(evidence.judge, Mixture):
         return ""
-    found = evidence.sight.coverage(images)
+    coverage = evidence.judge.coverage(images)
     return (
-        f"{len(images):,} new points reach {found.captured} of {found.modes} Gaussians; {found.high_quality:.1%} of "
-        f"them lie within three deviations of one, as 98.9% of the real ones do."
+        f"{len(images):,} new points reach {coverage.captured} of {coverage.modes} Gaussians; "
+        f"{coverage.high_quality:.1%} of them lie within three deviations of one, as 98.9% of the real ones do."
     )
 
 

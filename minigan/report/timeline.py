@@ -1,4 +1,4 @@
-"""The samples of a run over time: one noise, painted again and again."""
+"""The samples of a run over time, always from the same noise."""
 
 from __future__ import annotations
 
@@ -37,20 +37,36 @@ def moments(evidence: Evidence) -> Html:
         class_="slider",
         hidden=True,
     )
-    told = "The same noise at each moment: what changes is the generator alone."
-    return joined([paragraphs(told, *damaged), controls, element("div", *figures, class_="moments")])
+    text = "The same noise at each moment: what changes is the generator alone."
+    frames = element("div", *figures, class_="moments")
+    return joined([paragraphs(text, *damaged), controls, frames, *_others(evidence)])
+
+
+def _others(evidence: Evidence) -> list[Html]:
+    """The newest of each other kind of picture that the run keeps, in a folder of its name."""
+    newest: dict[str, Path] = {}
+    for path in sorted(evidence.folder.glob("*/step-*.png")):
+        if path.parent.name != "samples" and path.stem[5:].isdecimal():
+            newest[path.parent.name] = path
+    shown = []
+    for name, path in newest.items():
+        picture = evidence.picture(path)
+        if picture is not None:
+            words, size = f"{name} at step {_step(path):,}", (picture.shape[1], picture.shape[0])
+            shown.append(figure(_uri(path, picture), words, words, size))
+    return shown
 
 
 def _pictures(evidence: Evidence) -> list[tuple[int, str, tuple[int, int]]]:
     """Step, data URI, width and height of some pictures, the first and the last among them."""
     paths = evidence.files.pictures()
     chosen = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), MOMENTS)).round().astype(int))
-    found = []
+    shown = []
     for path in [paths[i] for i in chosen]:
         picture = evidence.picture(path)
         if picture is not None:
-            found.append((_step(path), _uri(path, picture), (picture.shape[1], picture.shape[0])))
-    return found
+            shown.append((_step(path), _uri(path, picture), (picture.shape[1], picture.shape[0])))
+    return shown
 
 
 def _uri(path: Path, picture: np.ndarray) -> str:

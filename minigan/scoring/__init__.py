@@ -1,4 +1,4 @@
-"""The scoring room: from a run, a file or a folder of samples to a table of scores."""
+"""Scoring: from a run, a file or a folder of samples to a table of scores."""
 
 from minigan.metrics.score import read_scores, write_scores
 from minigan.scoring.report import table

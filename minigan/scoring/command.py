@@ -16,7 +16,7 @@ from minigan.scoring.samples import Samples, collect
 
 TEXT = """How good are samples? A table, and scores.json with everything that each score was measured with.
 
-SAMPLES is the folder of a run (samples are painted from its newest checkpoint), a .npz with the array "samples" or a
+SAMPLES is the folder of a run (samples are generated from its newest checkpoint), a .npz with the array "samples" or a
 .npy (uint8, or floating point in [0, 1]; N x H x W or N x H x W x C), or a folder of pictures of one size.
 
 examples: minigan score runs/20260102-120000-infogan-nonsaturating
@@ -30,14 +30,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", help="mnist, fashion-mnist, a data set/split, a folder or a statistics .npz")
     known, usual = ", ".join(suite.METRICS), ",".join(suite.USUAL)
     parser.add_argument("--metric", default=usual, help=f"some of {known}, separated by commas (default {usual})")
-    parser.add_argument("-n", type=int, default=10_000, help="samples to paint from a run (default 10,000)")
+    parser.add_argument("-n", type=int, default=10_000, help="samples to generate from a run (default 10,000)")
     parser.add_argument("--best", action="store_true", help="of a run: its best checkpoint, not the newest")
     parser.add_argument("--extractor", choices=EXTRACTORS, help="the feature network; default that of --against")
     parser.add_argument("--variant", choices=VARIANTS, default="pt", help="how Inception's input is resized")
     parser.add_argument("--weights", type=Path, help="Inception's weights; default $MINIGAN_INCEPTION_WEIGHTS")
     parser.add_argument("--no-quantise", action="store_true", help="do not round floating-point samples to 8 bits")
     parser.add_argument("--than", type=Path, metavar="SCORES", help="an earlier scores.json, or its folder, to compare")
-    parser.add_argument("--seed", type=int, default=0, help="of painting and of the metrics' choices (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples and of the metrics' choices (default 0)")
     parser.add_argument("--out", type=Path, help="file to write; default scores.json beside or in SAMPLES")
     parser.add_argument("--device", default=None, help="of all networks and roots: cpu, cuda, cuda:N or auto")
 
@@ -49,7 +49,7 @@ def score(flags: argparse.Namespace) -> int:
         raise ValueError(f"-n must be at least 2, got {flags.n}")
     if not 0 <= flags.seed < 2**64:
         raise ValueError(f"--seed must be an integer from 0 to 2^64 - 1, got {flags.seed}")
-    on = device.choose(flags.device)  # here: what is wrong with the choice shows before anything is painted
+    on = device.choose(flags.device)  # here: what is wrong with the choice shows before anything is generated
     on.use()
     earlier = [] if flags.than is None else read_scores(flags.than)
     choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": str(on)}

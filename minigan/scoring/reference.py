@@ -1,4 +1,4 @@
-"""What samples are compared with, and through which eyes."""
+"""What samples are compared with, and by which feature network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_extractor(name: str | None, variant: str, weights: Path | None, again
 
     ValueError where there is none: pictures of a folder need Inception, and Inception the file of its weights.
     """
-    name = name or _told_by(against)
+    name = name or _asked_for_by(against)
     if name is None:
         raise ValueError(
             f"no feature network was made for {against}: choose one by --extractor {' or '.join(EXTRACTORS)}"
@@ -42,11 +42,11 @@ def find_reference(against: str, extractor: Extractor) -> Reference:
     return Reference(kept, references.images(name) if references.here(name) else None)
 
 
-def _told_by(against: str) -> str | None:
+def _asked_for_by(against: str) -> str | None:
     """The name of the extractor that the reference itself asks for."""
     if against.lower().endswith(".npz"):
-        told = Statistics.load(against).origin.extractor.split(":")[0]
-        return told if told in EXTRACTORS else "inception" if told.startswith("inception") else None
+        name = Statistics.load(against).origin.extractor.split(":")[0]
+        return name if name in EXTRACTORS else "inception" if name.startswith("inception") else None
     return features.for_data(against.split("/")[0])
 
 

@@ -37,7 +37,7 @@ REMARKS = {
 def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
     """One line per score: name, value, what it means; below, what all of them were measured with.
 
-    `than` are earlier scores: a column tells by how much the new ones are larger. ProtocolMismatch lists the fields
+    `than` are earlier scores: a column shows by how much the new ones are larger. ProtocolMismatch lists the fields
     where two were measured differently.
     """
     before = {score.protocol.metric: score for score in than}
@@ -48,8 +48,8 @@ def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
         lines.append([TITLES.get(metric, metric.replace("_", " ")), _number(score), change, remark(score)])
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     rows = [
-        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {f'{change:>{widths[2]}}  ' if than else ''}{told}".rstrip()
-        for name, value, change, told in lines
+        f"{name:<{widths[0]}}  {value:>{widths[1]}}  {f'{change:>{widths[2]}}  ' if than else ''}{meaning}".rstrip()
+        for name, value, change, meaning in lines
     ]
     return "\n".join([*rows, "", "measured with", *(f"  {score.protocol}" for score in scores)])
 

@@ -10,7 +10,7 @@ import numpy as np
 from minigan import arrays
 from minigan.metrics import references
 from minigan.metrics.features.extractor import checked_images
-from minigan.scoring.saved_generator import Painter
+from minigan.scoring.saved_generator import SavedGenerator
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class Samples:
     """Generated images, uint8 (N, H, W, C) or floating point in [0, 1], and what they are.
 
     source     a sentence for people
-    reference  what such samples are usually compared with; None where nobody can know
+    reference  what such samples are usually compared with; None where that is not known
     """
 
     images: np.ndarray
@@ -31,8 +31,8 @@ def collect(
 ) -> Samples:
     """The samples at `path`.
 
-    path      the folder of a run, of which n samples are painted; a .npz with the array "samples", or a .npy: uint8 or
-              floating point in [0, 1], (N, H, W) or (N, H, W, C); or a folder of pictures of one size
+    path      the folder of a run, of which n samples are generated; a .npz with the array "samples", or a .npy:
+              uint8 or floating point in [0, 1], (N, H, W) or (N, H, W, C); or a folder of pictures of one size
     quantise  round floating-point samples to 8 bits, as the reference images are
 
     FileNotFoundError, ValueError or TypeError say what is wrong with it.
@@ -49,12 +49,12 @@ def collect(
 
 
 def _of_run(folder: Path, n: int, seed: int, best: bool, on: str | None) -> Samples:
-    painter = Painter(folder, best=best, on=on)
-    config = painter.run.config
-    if len(painter.state.model.sample_shape) != 3:
+    generator = SavedGenerator(folder, best=best, on=on)
+    shape, data = generator.system.sample_shape, generator.config.data
+    if shape is None or len(shape) != 3:
         raise ValueError(f"{folder} draws points, and these metrics are about images; its log has the modes it reached")
-    images = painter(n, seed, progress="painting")
-    return Samples(images, f"{n:,} samples from {painter.path}", references.for_data(config.data) or config.data)
+    images = generator(n, seed, progress="generating")
+    return Samples(images, f"{n:,} samples from {generator.path}", references.for_data(data) or data)
 
 
 def _of_folder(folder: Path) -> Samples:
@@ -67,11 +67,11 @@ def _of_folder(folder: Path) -> Samples:
 def _read(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         return arrays.read_one(path, "file of samples")
-    found, _ = arrays.read(path, "file of samples", only=("samples",))
-    if not found:
-        there = ", ".join(arrays.names(path)) or "nothing"
-        raise ValueError(f'{path}: not a file of samples: it has no array "samples", only {there}')
-    return found["samples"]
+    content, _ = arrays.read(path, "file of samples", only=("samples",))
+    if not content:
+        names = ", ".join(arrays.names(path)) or "nothing"
+        raise ValueError(f'{path}: not a file of samples: it has no array "samples", only {names}')
+    return content["samples"]
 
 
 def _as_images(samples: np.ndarray, path: Path) -> np.ndarray:

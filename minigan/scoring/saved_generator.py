@@ -32,7 +32,8 @@ class SavedGenerator:
             checkpoint.require(self.path, numbers, sample_shape=list)
             numbers["about"] = {"real": {"shape": numbers["sample_shape"]}}
         checkpoint.require(self.path, numbers, about=dict)
-        self.system = build.system(self.config, numbers["about"])
+        self.about = numbers["about"]
+        self.system = build.system(self.config, self.about)
         self.system.restore(self.path, arrays, numbers["counts"])
         self._streams = Streams(self.config.seed)
 

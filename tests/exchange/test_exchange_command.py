@@ -13,13 +13,15 @@ from safetensors.numpy import load_file
 from minigan.cli import main
 from minigan.exchange import as_pytorch
 from minigan.runs.folder import Run
-from minigan.scoring.saved_generator import Painter
+from minigan.scoring.saved_generator import SavedGenerator
+from minigan.training import build
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 
 RING = {"model": "points", "data": "ring", "hidden": 8, "batch_size": 1000, "epochs": 0.05, "average": 0.9}
 FLAGS = ["--model", "points", "--data", "ring", "--hidden", "8", "--batch-size", "1000", "--epochs", "0.05"]
 FLAGS += ["--average", "0.9"]
+SHAPE = {"real": {"shape": [2]}}
 
 
 @pytest.fixture(autouse=True)
@@ -46,33 +48,46 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         main(list(arguments))
     out, err = capsys.readouterr()
     assert caught.value.code == 2
-    assert err.startswith(f"minigan {arguments[0]}: error: ") and err.count("\n") == 1 and "Traceback" not in out
-    return err
+    line = err.splitlines()[-1]  # before it, which recipe the numbers start from
+    assert line.startswith(f"minigan {arguments[0]}: error: ") and "Traceback" not in out + err
+    return line
 
 
 def weights(path: str | Path) -> np.ndarray:
     return load_file(path)["0.weight"].T
 
 
-def test_export_writes_what_the_run_paints_with_and_prints_the_module(
+def test_export_writes_what_the_run_samples_with_and_prints_the_module(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", str(run), "--to", "G.safetensors"]) == 0
-    painter = Painter(run)
-    out = capsys.readouterr().out
-    assert out == f"{as_pytorch(painter.state.G, (2,))}\n\nG.safetensors: G from {painter.path}\n"
+    saved = SavedGenerator(run)
+    out, G = capsys.readouterr().out, saved.system.players["G"].network
+    assert out == f"{as_pytorch(G, (2,))}\n\nG.safetensors: G from {saved.path}\n"
     assert "nn.Linear(2, 8)" in out
-    np.testing.assert_array_equal(weights("G.safetensors"), painter.state.painter.layers[0].weight)
-    assert not np.array_equal(weights("G.safetensors"), painter.state.G.layers[0].weight)
+    np.testing.assert_array_equal(weights("G.safetensors"), saved.system.drawing.layers[0].weight)
+    assert not np.array_equal(weights("G.safetensors"), G.layers[0].weight)
 
 
 def test_export_takes_the_discriminator_and_the_best_checkpoint_where_asked(run: Path) -> None:
     assert main(["export", str(run), "--to", "new.safetensors", "--network", "D"]) == 0
     assert main(["export", str(run), "--to", "best.safetensors", "--network", "D", "--best"]) == 0
-    new, best = Painter(run).state.D, Painter(run, best=True).state.D
+    new, best = (SavedGenerator(run, best=best).system.players["D"].network for best in (False, True))
     np.testing.assert_array_equal(weights("new.safetensors"), new.layers[0].weight)
     np.testing.assert_array_equal(weights("best.safetensors"), best.layers[0].weight)
     assert not np.array_equal(weights("new.safetensors"), weights("best.safetensors"))
+
+
+def test_export_of_codes_takes_the_encoder_and_the_decoder(capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(model="mlp", objective="gmmn", hyper={"space": "codes", "passes": 1}, batch_size=500, epochs=0.1)
+    Trainer.start(config, "codes", quiet=True).train()
+    for name in ("G", "encoder", "decoder"):
+        assert main(["export", "codes", "--to", f"{name}.safetensors", "--network", name]) == 0
+    system = SavedGenerator(Path("codes")).system
+    first = next(array for _, array in system.decoder.named_params())
+    np.testing.assert_array_equal(weights("decoder.safetensors"), first)
+    said = refused(capsys, "export", "codes", "--to", "D.safetensors", "--network", "D")
+    assert "--network D: the networks of this run are encoder, decoder, G" in said
 
 
 def test_export_gives_other_names_where_asked(run: Path) -> None:
@@ -99,13 +114,13 @@ def test_an_imported_pair_begins_a_run_that_samples_and_goes_on(run: Path, capsy
     assert main(["import", *FLAGS, *given, "--out", "new"]) == 0
     checkpoint = Path("new/checkpoints/step-000000.npz")
     assert capsys.readouterr().out == f"new: G and D imported into {checkpoint}\n"
-    old, new = Painter(run), Painter(Path("new"))
+    old, new = SavedGenerator(run), SavedGenerator(Path("new"))
     np.testing.assert_array_equal(old(16), new(16))
-    arrays, expected = new.state.arrays(), old.state.arrays()
+    arrays, expected = new.system.arrays(), old.system.arrays()
     for name, array in arrays.items():
         player, _, rest = name.partition("/")
-        if player in ("G", "D", "average"):
-            source = "D" if player == "D" else "average"  # what was exported of G is what paints
+        if player in ("G", "D", "G_average"):
+            source = "D" if player == "D" else "G_average"  # what was exported of G is what samples are drawn with
             np.testing.assert_array_equal(array, expected[f"{source}/{rest}"])
     assert Path("new/samples/step-000000.png").exists()
     sources = json.loads(Path("new/imported.json").read_text())
@@ -118,9 +133,9 @@ def test_an_imported_pair_begins_a_run_that_samples_and_goes_on(run: Path, capsy
 def test_one_player_may_be_imported_alone(run: Path) -> None:
     assert main(["export", str(run), "--to", "D.safetensors", "--network", "D"]) == 0
     assert main(["import", *FLAGS, "--D", "D.safetensors", "--out", "new"]) == 0
-    new, fresh = Painter(Path("new")).state, Trainer(Run(Path("none"), Run.open(Path("new")).config), quiet=True).state
-    np.testing.assert_array_equal(new.D.layers[0].weight, weights("D.safetensors"))
-    np.testing.assert_array_equal(new.G.layers[0].weight, fresh.G.layers[0].weight)
+    new, fresh = SavedGenerator(Path("new")).system.players, build.system(Run.open(Path("new")).config, SHAPE).players
+    np.testing.assert_array_equal(new["D"].network.layers[0].weight, weights("D.safetensors"))
+    np.testing.assert_array_equal(new["G"].network.layers[0].weight, fresh["G"].network.layers[0].weight)
 
 
 def test_import_makes_no_folder_of_what_does_not_fit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,5 +76,5 @@ def points_page(points: Path, page_of: Callable[[Path], Page]) -> Page:
 
 
 @pytest.fixture
-def evidence(finished: Path) -> Evidence:
-    return Evidence(finished)
+def evidence(digits: Path) -> Evidence:
+    return Evidence(digits)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,18 @@ import pytest
 from PIL import Image
 from read_page import Page
 
+from minigan import data
 from minigan.cli import main
+from minigan.layers import Linear, Network
 from minigan.metrics.score import read_scores, write_scores
+from minigan.objectives import NonSaturating
 from minigan.report import page as page_module
 from minigan.report import write_report
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
+from minigan.systems import GAN
+from minigan.training.config import Config
+from minigan.training.trainer import Trainer
 
 SECTIONS = ["Samples over time", "Curves", "How good?", "Health", "New samples", "Between samples", "Does it copy?"]
 SECTIONS += ["Configuration", "Once more", "Environment"]
@@ -90,7 +97,7 @@ def test_scores_are_told_with_what_they_mean_and_how_they_were_measured(digits_p
     )
     assert ["FID", "19.13", "lower is better; a perfect generator has about 0.12 at this n"] in digits_page.rows
     assert (
-        "FID: 10,000 samples, rounded to 8 bits; seen by lenet-mnist-v1:22a5 (input x/255-0.5); "
+        "FID: 10,000 samples, rounded to 8 bits; features of lenet-mnist-v1:22a5 (input x/255-0.5); "
         "compared with 10,000 of mnist/test:6d87; minigan 0.1.0."
     ) in digits_page.text
 
@@ -98,7 +105,7 @@ def test_scores_are_told_with_what_they_mean_and_how_they_were_measured(digits_p
 def test_of_points_the_gaussians_are_counted(points_page: Page) -> None:
     assert re.search(r"2,000 new points reach \d of 8 Gaussians; [\d.]+% of them", points_page.text)
     assert "Gaussians covered" in points_page.text
-    assert "For points this says nothing" in points_page.text
+    assert "For points this shows nothing" in points_page.text
 
 
 def test_no_folder_of_this_machine_is_on_the_page(page: Page, finished: Path) -> None:
@@ -139,9 +146,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no pictures": (lambda run: [p.unlink() for p in (run / "samples").iterdir()], "There is no picture of samples"),
     "checkpoint": (
         lambda run: [p.write_bytes(p.read_bytes()[:999]) for p in (run / "checkpoints").iterdir()],
-        "Nothing can be painted: digits has no readable checkpoint: ",
+        "Nothing can be generated: digits has no readable checkpoint: ",
     ),
-    "no checkpoint": (lambda run: [p.unlink() for p in (run / "checkpoints").iterdir()], "Nothing can be painted"),
+    "no checkpoint": (lambda run: [p.unlink() for p in (run / "checkpoints").iterdir()], "Nothing can be generated"),
 }
 
 
@@ -201,12 +208,12 @@ def test_the_command_writes_where_it_is_told(
 
 def test_without_a_best_checkpoint_best_is_a_sentence(finished: Path, tmp_path: Path) -> None:
     page = Page(write_report(finished, tmp_path / "best.html", best=True).read_text())
-    assert "Nothing can be painted: digits has no best checkpoint" in page.text
+    assert "Nothing can be generated: digits has no best checkpoint" in page.text
 
 
-def test_the_best_checkpoint_is_painted_from(points: Path, tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_generated_from(points: Path, tmp_path: Path) -> None:
     page = Page(write_report(points, tmp_path / "best.html", best=True).read_text())
-    assert re.search(r"Painted from the best checkpoint, of step [36],", page.text)
+    assert re.search(r"From the best checkpoint, of step [36],", page.text)
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["run", "--out", "no/where.html"]])
@@ -220,3 +227,40 @@ def test_bad_input_is_refused_in_one_line(
     assert caught.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("minigan report: error: n")
+
+
+def test_a_run_that_was_started_with_objects_has_an_honest_page(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    G, D = Network(Linear(2, 2, rng=rng)), Network(Linear(2, 1, rng=rng))
+    system = GAN(G, D, NonSaturating(), z_dim=2, sample_shape=(2,))
+    dataset = data.load("ring", rng=rng)
+    Trainer(system, dataset, tmp_path / "own", epochs=0.02, batch_size=1000, quiet=True).train()
+    page = Page(write_report(tmp_path / "own").read_text())
+    assert page.all("svg") and page.all("img") and len(page.all("h2")) == len(SECTIONS)
+    assert page.text.count("only its own script can build the networks") == 3
+    assert "trainer.verdict() measures them" in page.text and "minigan score RUN" not in page.text
+
+
+def test_a_run_in_code_space_is_reported_like_any_other(tmp_path: Path) -> None:
+    hyper = {"space": "codes", "passes": 1}
+    config = Config(model="mlp", objective="gmmn", hyper=hyper, batch_size=500, epochs=0.1)
+    Trainer.start(config, tmp_path / "codes", quiet=True).train()
+    page = Page(write_report(tmp_path / "codes").read_text())
+    assert "From the newest checkpoint, of step 2," in page.text and "cannot be" not in page.text
+
+
+@pytest.mark.parametrize("name", ["version-2-scored", "version-3"])
+def test_runs_of_earlier_versions_are_reported(name: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(Path(__file__).parents[1] / "training" / "stored" / name, tmp_path / "run")
+    page = Page(write_report(folder, best=True).read_text())
+    assert "From the best checkpoint, of step 3," in page.text
+    assert "Trainer.start(Config.load(file.read_text(), file)).train()" in page.text
+    assert "cannot be" not in page.text
+
+
+def test_other_pictures_of_a_run_are_shown_at_their_newest(digits: Path, page_of: PageOf) -> None:
+    (digits / "a to b").mkdir()
+    for step in (5, 13):
+        shutil.copy(digits / "samples" / "step-000000.png", digits / "a to b" / f"step-{step:06d}.png")
+    alts = [image["alt"] for image in page_of(digits).all("img")]
+    assert "a to b at step 13" in alts and "a to b at step 5" not in alts

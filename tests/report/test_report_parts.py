@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
-import shlex
-from dataclasses import replace
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ import pytest
 
 from minigan import data
 from minigan.html import Html
-from minigan.report import copying, repeat, summary
+from minigan.report import copying, curves, repeat, summary
 from minigan.report.chart import Line, histogram, line_chart, ticks
 from minigan.report.curves import column
 from minigan.report.loaded import Evidence
 from minigan.report.samples import slerp
-from minigan.training.config import RECIPE, Config
+from minigan.runs.folder import Run
+
+STORED = Path(__file__).parents[1] / "training" / "stored" / "version-3"
 
 
 def test_slerp_turns_by_equal_angles_and_grows_by_equal_lengths() -> None:
@@ -84,41 +86,83 @@ def test_ticks_are_few_round_and_inside(low: float, high: float) -> None:
     assert low <= found[0] and found[-1] <= high
 
 
-def test_what_is_no_number_is_no_number_of_a_column() -> None:
+def test_what_is_not_a_number_is_not_in_a_column() -> None:
     log: list[dict[str, Any]] = [{"a": 1}, {"a": "2"}, {}, {"a": None}, {"a": float("inf")}, {"a": 10**400}, {"a": 0.5}]
     np.testing.assert_array_equal(column(log, "a"), [1, np.nan, np.nan, np.nan, np.nan, np.nan, 0.5])
 
 
-CONFIGS = {
-    "the default": RECIPE,
-    "critic": Config.tuned(objective="wgan-gp", n_critic=3, average=0.99, seed=7, hyper={"weight": 5.0}),
-    "points": Config.tuned(data="ring", epochs=2, threads=2),
-    "penalty": RECIPE.but(penalty="r1", penalty_weight=2.0, spectral_norm=True, same_noise=True, z_dim=20),
-    "rates": RECIPE.but(d_lr=5e-4, g_lr=5e-4, batch_size=32),
-    "cuda": RECIPE.but(device="cuda:1"),
-}
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("minigan train --epochs 5 --hyper clip=0.05", "minigan train --epochs 5 --hyper clip=0.05"),
+        ("minigan train --data /home/anna/faces/ --out runs/anna", "minigan train --data faces --out anna"),
+        ("minigan train --data=/home/anna/faces --out=../b", "minigan train --data=faces --out=b"),
+        ("python '/home/anna b/my=own/train it.py' /x=y/z", "python 'train it.py' z"),
+        ("python 'C:\\Users\\anna\\train.py'", "python train.py"),
+    ],
+)
+def test_the_command_is_shown_without_the_folders_of_a_person(line: str, shown: str) -> None:
+    assert repeat.command(line) == shown
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_the_command_asks_for_the_same_configuration(name: str) -> None:
-    config = CONFIGS[name]
-    told = repeat.command(config)
-    assert told is not None and f"--device {config.device}" in told
-    words = shlex.split(told)
-    assert words[:2] == ["minigan", "train"]
-    words[words.index("--device") + 1] = "cpu"
-    assert repeat._asked_for(words[2:]) == replace(config, device="cpu")
+def test_the_command_and_the_versions_are_those_that_the_run_kept(evidence: Evidence) -> None:
+    (evidence.folder / "command.txt").write_text("minigan train --out /home/anna/digits --epochs 0.02\n")
+    page = repeat.repeat(evidence)
+    assert "minigan train --out digits --epochs 0.02</code>" in page and "anna" not in page
+    assert "shortened to their last part" in page
+    assert f">numpy</th><td>{np.__version__}</td>" in repeat.environment(evidence)
 
 
-@pytest.mark.parametrize("choices", [{"betas": (0.0, 0.9)}, {"optimizer": "sgd"}, {"d_lr": 1e-4}])
-def test_what_flags_cannot_say_has_no_command(choices: dict[str, Any]) -> None:
-    assert repeat.command(replace(RECIPE, **choices)) is None
+def test_a_run_that_went_on_with_other_choices_names_them(evidence: Evidence) -> None:
+    entry = {"step": 7, "time": "2026-01-02 12:00:00", "changed": {"epochs": [5, 10]}}
+    (evidence.folder / "changes.jsonl").write_text(json.dumps(entry) + "\n")
+    assert "From step 7 on it had other choices: epochs." in repeat.repeat(evidence)
 
 
-def test_the_folder_of_the_data_is_not_told(tmp_path: Path) -> None:
-    (tmp_path / "faces").mkdir()
-    command = repeat.command(RECIPE.but(data=str(tmp_path / "faces"), size=32))
-    assert command is not None and "--data faces" in command and str(tmp_path) not in command
+def test_a_run_of_version_0_1_is_repeated_by_lines_of_python(tmp_path: Path) -> None:
+    folder = shutil.copytree(STORED, tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "data": str(tmp_path / "faces")}))
+    evidence = Evidence(folder)
+    page = repeat.repeat(evidence)
+    assert "Trainer.start(Config.load(file.read_text(), file)).train()" in page
+    assert "&quot;data&quot;: &quot;faces&quot;" in page and str(tmp_path) not in page
+    assert "were not kept" in repeat.environment(evidence)
+
+
+def test_the_lines_of_python_repeat_a_run_from_its_config(
+    points: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(points / "config.json", tmp_path / "config.json")
+    monkeypatch.chdir(tmp_path)
+    exec(
+        repeat.SCRIPT.replace("Trainer.start(", "trainer = Trainer.start(quiet=True, config=").replace(
+            ").train()", ")\ntrainer.train()"
+        )
+    )
+    (folder,) = Path("runs").iterdir()
+    assert Run.open(folder).log()[-1]["g_loss"] == Run.open(points).log()[-1]["g_loss"]
+
+
+@pytest.mark.parametrize("damage", ["'", "\xff"])
+def test_a_damaged_command_gets_a_sentence(damage: str, evidence: Evidence) -> None:
+    (evidence.folder / "command.txt").write_text(damage, encoding="latin-1")
+    assert "The command cannot be read: " in repeat.repeat(evidence)
+
+
+def test_damaged_versions_get_a_sentence(evidence: Evidence) -> None:
+    (evidence.folder / "versions.json").write_text('{"numpy": 3}')
+    assert "The versions cannot be read: versions.json: not an object of texts" in repeat.environment(evidence)
+
+
+def test_the_losses_of_any_turns_share_one_chart(evidence: Evidence) -> None:
+    names = {"d_a_loss": "D_A", "d_b_loss": "D_B", "g_ab+g_ba_loss": "G_AB+G_BA"}
+    evidence.log[:] = [{"step": step, **dict.fromkeys(names, 0.1 * step), "cycle": 1.0} for step in range(5)]
+    evidence.log[0].pop("d_a_loss")
+    page = curves.curves(evidence)
+    (losses, cycle) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert all(name in losses for name in names.values()) and "cycle" in cycle
+    assert [f'<th scope="col">{name}</th>' in page for name in names] == [True] * 3
 
 
 def test_a_generator_that_copies_is_found_out(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from minigan.metrics.score import NonFiniteSamples
 from minigan.scoring import collect
-from minigan.scoring.saved_generator import Painter
+from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 
@@ -43,11 +43,11 @@ def test_numbers_are_rounded_to_bytes_half_to_even_unless_told_otherwise(tmp_pat
     np.testing.assert_array_equal(collect(tmp_path / "a.npy", n=1, quantise=False).images, x)
 
 
-def test_a_run_paints_as_many_samples_as_it_is_asked_for(run: Path) -> None:
+def test_a_run_generates_as_many_samples_as_it_is_asked_for(run: Path) -> None:
     found = collect(run, n=300, seed=1)
     assert (found.images.shape, found.images.dtype) == ((300, 28, 28, 1), np.uint8)
     assert found.reference == "mnist/test"
-    np.testing.assert_array_equal(found.images, Painter(run)(300, 1))
+    np.testing.assert_array_equal(found.images, SavedGenerator(run)(300, 1))
     assert not np.array_equal(found.images, collect(run, n=300, seed=2).images)
 
 
