@@ -1,47 +1,128 @@
-"""What README promises is what the house does."""
+"""The README files say what is true: their Python runs, their commands exist, their links lead somewhere."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from minigan import models, objectives
+from minigan.training.registry import SYSTEMS
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "minigan/**/*.md", "examples/**/*.md", "tests/*.md", ".github/*.md")
+    for path in ROOT.glob(pattern)
+)
+COVER = (ROOT / "README.md").read_text(encoding="utf-8")
+# What a run writes, and what readers put in the place of a name of theirs.
+MADE = {"samples.png", "losses.png", "training.gif", "critic.png", "ring.png", "grid.png", "more.png"}
 
 
-def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
-    assert 'pip install -e ".[test]" && pytest' in README
-    assert 'pip install -e ".[test]" && pytest' in (ROOT / ".ci" / "run").read_text()
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_every_room_has_a_page_at_its_door() -> None:
+    small = {"checks", "init", "optim", "models", "plots", "study"}
+    rooms = {path.parent.name for path in (ROOT / "minigan").glob("*/__init__.py")} - small
+    assert rooms - {Path(page).parent.name for page in PAGES} == set()
+
+
+def test_the_cover_has_at_most_two_hundred_lines() -> None:
+    assert len(COVER.splitlines()) <= 200
+
+
+def test_continuous_integration_runs_the_test_command_of_the_cover() -> None:
+    command = 'pip install -e ".[test]" && pytest'
+    assert command in COVER and command in text(".ci/run")
+
+
+def test_the_python_of_the_cover_runs_as_it_is_written(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", COVER, re.DOTALL)
+    first = [line for line in blocks[0].splitlines() if line and not line.startswith(("import", "from"))]
+    assert len(first) <= 13 and len(blocks) == 3
+    script = tmp_path / "cover.py"
+    script.write_text("\n".join(blocks), encoding="utf-8")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "FID" in done.stdout and (tmp_path / "runs" / "mine" / "samples.png").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_and_every_file_that_a_page_names_exists(page: str) -> None:
+    here = (ROOT / page).parent
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text(page)) if "://" not in link]
+    assert [link for link in links if not (here / link).exists()] == []
+    named = re.findall(r"(?:minigan|examples|tests)/[\w/.-]+\.(?:py|png|gif|md|json|ipynb)\b", text(page))
+    missing = [name for name in named if Path(name).name not in MADE and not (ROOT / name).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_is_understood(page: str) -> None:
+    for line in re.findall(r"^(?:\$ )?(minigan [^\n]*)", text(page), re.MULTILINE):
+        words = re.split(r"\s{3,}|\s#", line)[0].split()[1:]
+        assert_understood([word for word in words if not word.startswith("[")])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_that_a_page_runs_exists(page: str) -> None:
+    scripts = re.findall(r"python (examples/[\w/]+\.py)", text(page))
+    assert [script for script in scripts if not (ROOT / script).is_file()] == []
+
+
+def assert_understood(words: list[str]) -> None:
+    """The command line is parsed; nothing of it is done."""
+    from minigan import cli
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Parsed):
+        patch.setattr(cli, "friendly_errors", stop)
+        cli.main(words)
+
+
+class Parsed(Exception):
+    pass
+
+
+def stop(name: str) -> None:
+    raise Parsed(name)
 
 
 @pytest.mark.parametrize("name", objectives.names())
 def test_every_objective_has_a_row_in_the_table(name: str) -> None:
-    assert re.search(rf"^\| `{name}` \|", README, re.MULTILINE)
+    assert re.search(rf"^\| `{name}` \|", text("minigan/objectives/README.md"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", models.names())
 def test_every_model_is_named(name: str) -> None:
-    assert f"`{name}`" in README
+    assert any(f"`{name}`" in text(page) for page in PAGES)
 
 
-def test_every_file_that_the_readme_names_exists() -> None:
-    named = re.findall(r"[\w/.-]+\.(?:py|png|gif)\b", README)
-    made_by_a_run = {"samples.png", "losses.png", "training.gif", "critic.png", "ring.png", "grid.png", "more.png"}
-    missing = [name for name in named if name not in made_by_a_run and not (ROOT / name).exists()]
-    assert len(named) > 20
-    assert missing == []
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_is_on_the_page_of_systems(name: str) -> None:
+    assert name in text("minigan/systems/README.md").lower()
 
 
-def test_every_command_of_minigan_in_the_readme_exists() -> None:
-    from minigan import cli
+@pytest.mark.parametrize("table", ["objectives", "speed", "recipes"])
+def test_the_tables_are_what_the_script_writes(table: str) -> None:
+    command = [sys.executable, ROOT / "examples" / "tables.py", "--check", "--only", table]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
-    commands = set(re.findall(r"^minigan (\w+)", README, re.MULTILINE))
-    assert {"train", "sample", "explain", "gradcheck", "data"} <= commands
-    for command in commands:
-        with pytest.raises(SystemExit) as stop:
-            cli.main([command, "--help"])
-        assert stop.value.code == 0
+
+def test_the_table_of_gradients_has_a_row_for_everything_that_is_checked() -> None:
+    from minigan import checks
+
+    rows = re.findall(r"^\| (\w+) \| (.*?) \|", text("minigan/layers/README.md"), re.MULTILINE)
+    names = {("layer", str(case)) for case in checks.layer_cases()} | {
+        ("step", str(case)) for case in checks.step_cases()
+    }
+    names |= {("objective", title) for title, _ in checks.objective_cases()}
+    assert names - set(rows) == set()
+    systems = {name.split(":")[0] for kind, name in rows if kind == "turn"}
+    assert {str(case) for case in checks.system_cases()} == systems

@@ -15,10 +15,12 @@ from minigan import gradcheck
 from minigan.checks.layers import LayerCase, layer_cases, randomise
 from minigan.checks.objectives import objective_cases, outputs
 from minigan.checks.steps import StepCase, penalty_errors, small_pair, step_cases
+from minigan.checks.systems import SystemCase, system_cases, system_errors
 
 __all__ = [
     "LayerCase",
     "StepCase",
+    "SystemCase",
     "all_errors",
     "layer_cases",
     "objective_cases",
@@ -27,6 +29,8 @@ __all__ = [
     "randomise",
     "small_pair",
     "step_cases",
+    "system_cases",
+    "system_errors",
 ]
 
 
@@ -40,4 +44,7 @@ def all_errors() -> Iterator[tuple[str, str, dict[str, float]]]:
         yield "objective", title, gradcheck.objective_errors(objective, a, b, rng)
     for step in step_cases():
         yield "step", str(step), step.errors()
+    for system in system_cases():
+        for turn, error in system.errors().items():
+            yield "turn", f"{system}: {turn}", {"all weights": error}
     yield "penalty", "through conv + batch norm + tanh", penalty_errors()

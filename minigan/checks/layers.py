@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from minigan.checks.image_layers import image_layers
 from minigan.gradcheck import layer_errors
 from minigan.layers import (
     ELU,
+    Augment,
     Autoencoder,
     AvgPool2d,
     BatchNorm,
     Branches,
+    ConditionalBatchNorm,
     Conditioned,
     Conv2d,
     ConvTranspose2d,
@@ -28,8 +31,10 @@ from minigan.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaskedMax,
     MaxPool2d,
     Network,
+    Projection,
     ReLU,
     Reshape,
     Sigmoid,
@@ -157,6 +162,7 @@ def layer_cases() -> list[LayerCase]:
         case(lambda rng: SpectralNorm(Linear(6, 5, rng=rng), rng=rng), flat, train=False),
         case(_spectral_conv, image, train=False, name="SpectralNorm of Conv2d, no bias"),
         case(_spectral_transpose, image, train=False, name="SpectralNorm of ConvTranspose2d"),
+        *(case(make, shape, name=name) for make, shape, name in image_layers()),
         *_conditional(flat, image),
     ]
 
@@ -176,10 +182,71 @@ def _conditional(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCas
         case(_conditioned, image, condition=vectors, name="Conditioned, image"),
         case(_conditioned, image, train=False, condition=vectors, name="Conditioned, image"),
         case(_conditioned, image, condition=vectors, wanted=False, tangent=False, name="Conditioned, x alone"),
+        *_tabled(flat, image),
+        *_of_text(flat),
         case(_embedded, image, condition=3, name="Conditioned by Embedding, image"),
         case(_embedded_words, flat, condition=3, name="Conditioned by Embedding with padding"),
         case(_conditioned_inside, flat, condition=vectors, name="Conditioned in a Network, beside Join()"),
     ]
+
+
+def _tabled(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCase]:
+    """Layers with tables, at labels and at vectors."""
+    case, vectors = LayerCase, (5,)
+    norm, project = partial(ConditionalBatchNorm, classes=3), partial(Projection, vectors=5)
+    return [
+        case(lambda rng: norm(2), image, condition=3),
+        case(lambda rng: norm(6), flat, condition=3),
+        case(lambda rng: norm(2), image, train=False, condition=3),
+        case(_normalised, image, condition=vectors),
+        case(_normalised, image, train=False, condition=vectors),
+        case(_normalised, image, condition=vectors, wanted=False, tangent=False, name=f"{NORM}, x alone"),
+        case(lambda rng: Projection(6, classes=3, rng=rng), flat, condition=3),
+        case(lambda rng: project(6, rng=rng), flat, condition=vectors),
+        case(
+            lambda rng: project(6, rng=rng),
+            flat,
+            condition=vectors,
+            wanted=False,
+            tangent=False,
+            name=f"{HEAD}, x alone",
+        ),
+        case(_tables, image, condition=3, name=f"Conditioned: {NORM} and {HEAD}"),
+        case(_tables, image, train=False, condition=3, name=f"Conditioned: {NORM} and {HEAD}"),
+    ]
+
+
+NORM, HEAD = "ConditionalBatchNorm", "Projection"
+
+
+def _normalised(rng: np.random.Generator) -> ConditionalBatchNorm:
+    return ConditionalBatchNorm(2, vectors=5, rng=rng)
+
+
+def _tables(rng: np.random.Generator) -> Conditioned:
+    norm, head = ConditionalBatchNorm(3, vectors=4, rng=rng), Projection(60, vectors=4, rng=rng)
+    row = Tanh(), Conv2d(2, 3, 3, 1, 1, bias=False, rng=rng), norm, Softplus(), Flatten(), head
+    return Conditioned(Embedding(3, 4, rng=rng), Network(*row))
+
+
+def _of_text(flat: tuple[int, ...]) -> list[LayerCase]:
+    """What makes a condition of a caption: its positions are words where the random condition is positive."""
+    case, words = LayerCase, (3, 8, 4)
+    return [
+        case(lambda rng: Augment(6, 5, rng=rng), flat),
+        case(lambda rng: Augment(6, 5, rng=rng), flat, train=False),
+        case(_augmented, flat, condition=(5,), wanted=False, tangent=False, name="Conditioned by Augment"),
+        case(lambda rng: MaskedMax(), words, condition=(8,), tangent=False),
+        case(_most, words, condition=(8,), tangent=False, name="Network with MaskedMax"),
+    ]
+
+
+def _augmented(rng: np.random.Generator) -> Conditioned:
+    return Conditioned(Augment(5, 3, rng=rng), Network(Join(), Tanh(), Linear(9, 2, rng=rng)))
+
+
+def _most(rng: np.random.Generator) -> Network:
+    return Network(Tanh(), MaskedMax(), Linear(4, 3, rng=rng))
 
 
 def _joined(join: Join, d: int, rng: np.random.Generator) -> Network:

@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
 from minigan import device, gradcheck
+from minigan.checks.layers import randomise
+from minigan.checks.steps import small_pair
 from minigan.data import Dataset
 from minigan.device import Array
+from minigan.objectives import NonSaturating
+from minigan.systems import GAN
 from minigan.training.draw import Draw
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
+
+
+@dataclass(frozen=True)
+class SystemCase:
+    """A small system in float64 with random weights, and data sets for it."""
+
+    name: str
+    make: Callable[[], tuple[System, dict[str, Dataset]]]
+    batch_size: int = 5
+    step: int = 0
+
+    def __str__(self) -> str:
+        return self.name
+
+    def errors(self) -> dict[str, float]:
+        """The worst relative error of every turn, by its name."""
+        system, datasets = self.make()
+        return system_errors(system, datasets, self.batch_size, step=self.step)
+
+
+def system_cases() -> list[SystemCase]:
+    """Every system, in every stage."""
+    return [SystemCase("gan", _gan)]
+
+
+def pictures(n: int, shape: tuple[int, ...], classes: int | None = None) -> Dataset:
+    """n random pictures for a check."""
+    rng = np.random.default_rng(0)
+    labels = None if classes is None else rng.integers(classes, size=n)
+    return Dataset("random", rng.integers(0, 256, (n, *shape), dtype=np.uint8), labels, "random pixels")
+
+
+def exact(system: System) -> System:
+    """The system with all networks in float64, and random numbers for weights and buffers."""
+    rng = np.random.default_rng(0)
+    for network in (*(player.network for player in system.players.values()), *system.frozen.values()):
+        network.convert(lambda array: array.astype(np.float64))
+        randomise(network, rng)
+    return system
+
+
+def _gan() -> tuple[System, dict[str, Dataset]]:
+    G, D = small_pair(np.random.default_rng(0))
+    return exact(GAN(G, D, NonSaturating(), z_dim=3)), {"real": pictures(20, (6, 6, 1))}
 
 
 class ExactDraw(Draw):
