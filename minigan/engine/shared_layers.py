@@ -17,7 +17,7 @@ from minigan.device import Array
 from minigan.engine.copies import Memo
 from minigan.engine.fuse import BatchNormReLU
 from minigan.engine.team import Exchange
-from minigan.layers import BatchNorm, Dropout, Layer, SpectralNorm
+from minigan.layers import BatchNorm, ConditionalBatchNorm, Dropout, Layer, SpectralNorm
 from minigan.layers.layer import Cache, Grads, any_shape
 
 T = TypeVar("T")
@@ -96,6 +96,17 @@ class SharedBatchNormReLU(BatchNormReLU, SharedBatchNorm):
         SharedBatchNorm.__init__(self, page, exchange, rank, memo)
 
 
+class SharedConditionalBatchNorm(ConditionalBatchNorm, SharedBatchNorm):
+    """The same of a conditional batch norm, whose page asks for means in one place."""
+
+    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+        SharedBatchNorm.__init__(self, page, exchange, rank, memo)
+
+    def _over_batch(self, x: Array, *sums: Array) -> list[Array]:
+        M, *totals = self._totals(x, *sums)
+        return [total / M for total in totals]
+
+
 class SharedDropout(_Shared, Dropout):
     """Dropout with the mask that one thread would have drawn: the first draws it, for the rows of all."""
 
@@ -114,6 +125,7 @@ class SharedDropout(_Shared, Dropout):
 FORMS: dict[type[Layer], type[_Shared] | None] = {
     BatchNorm: SharedBatchNorm,
     BatchNormReLU: SharedBatchNormReLU,
+    ConditionalBatchNorm: SharedConditionalBatchNorm,
     Dropout: SharedDropout,
     SpectralNorm: None,
 }

@@ -5,6 +5,7 @@ from minigan.layers.autoencoder import Autoencoder
 from minigan.layers.batchnorm import BatchNorm
 from minigan.layers.branches import Branches
 from minigan.layers.conditional import Conditional, Conditioned, Join
+from minigan.layers.conditionalbatchnorm import ConditionalBatchNorm
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
@@ -14,6 +15,7 @@ from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.network import Network
 from minigan.layers.pool import AvgPool2d, MaxPool2d
+from minigan.layers.projection import Projection
 from minigan.layers.shape import Flatten, Reshape
 from minigan.layers.spectralnorm import SpectralNorm
 
@@ -24,6 +26,7 @@ __all__ = [
     "BatchNorm",
     "Branches",
     "Conditional",
+    "ConditionalBatchNorm",
     "Conditioned",
     "Conv2d",
     "ConvTranspose2d",
@@ -38,6 +41,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Network",
+    "Projection",
     "ReLU",
     "Reshape",
     "Sigmoid",

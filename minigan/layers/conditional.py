@@ -46,6 +46,20 @@ class Conditional(Layer):
             raise ValueError(f"{self}: {expected}, got {_seen(self.condition)}")
         return self.condition
 
+    def labels_of(self, c: Any) -> Array:
+        """The condition as N integers; ValueError where it is something else."""
+        if getattr(getattr(c, "dtype", None), "kind", None) not in ("i", "u") or c.ndim != 1:
+            raise ValueError(f"{self}: labels must be an array of N integers, got {_seen(c)}")
+        return c
+
+    def vectors_of(self, c: Any, x: Array, numbers: int | None) -> Array:
+        """The condition as N vectors in the data type of x; ValueError for something else."""
+        fits = getattr(c, "dtype", None) == x.dtype and c.ndim == 2
+        if not fits or numbers not in (None, c.shape[1]):
+            expected = f"vectors (N, {numbers or 'd'}) of type {x.dtype}"
+            raise ValueError(f"{self}: the condition must be {expected}, got {_seen(c)}")
+        return c
+
     def asks_for(self) -> str:
         """What the condition is, in a word for messages."""
         return "condition"
@@ -77,7 +91,10 @@ class Join(Conditional):
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, lambda shape: len(shape) >= 2, "(N, ..., C)")
         c = self.condition_of(x)
-        rows = self._vectors(c, x) if self.classes is None else self._one_hot(c, self.classes, x)
+        if self.classes is None:
+            rows = self.vectors_of(c, x, self.vectors)
+        else:
+            rows = self._one_hot(self.labels_of(c), self.classes, x)
         return np.concatenate([x, _spread(rows, x)], axis=-1), x.shape[-1]
 
     def input_grad(self, dy: Array, C: Cache) -> Array:
@@ -95,21 +112,10 @@ class Join(Conditional):
             ddc = _spread(self.towards, dy)
         return np.concatenate([ddx, ddc], axis=-1), None, {}
 
-    def _one_hot(self, labels: Any, classes: int, x: Array) -> Array:
+    def _one_hot(self, labels: Array, classes: int, x: Array) -> Array:
         """The labels as rows (N, classes), in the data type of x."""
-        kind = getattr(getattr(labels, "dtype", None), "kind", None)
-        if kind not in ("i", "u") or labels.ndim != 1:
-            raise ValueError(f"{self}: labels must be an array of N integers, got {_seen(labels)}")
         numbers = np.ones_like(labels, np.int64, shape=(classes,)).cumsum() - 1  # 0, 1, ..., K - 1
         return (labels[:, np.newaxis] == numbers).astype(x.dtype)
-
-    def _vectors(self, c: Any, x: Array) -> Array:
-        fits = getattr(c, "dtype", None) == x.dtype and c.ndim == 2
-        if not fits or self.vectors not in (None, c.shape[1]):
-            expected = f"vectors (N, {self.vectors or 'd'}) of type {x.dtype}"
-            raise ValueError(f"{self}: the condition must be {expected}, got {_seen(c)}")
-        rows: Array = c
-        return rows
 
     def asks_for(self) -> str:
         return "vectors" if self.classes is None else "labels"

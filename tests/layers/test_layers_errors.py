@@ -15,6 +15,7 @@ from minigan.layers import (
     ELU,
     AvgPool2d,
     BatchNorm,
+    ConditionalBatchNorm,
     Conv2d,
     ConvTranspose2d,
     Covariance,
@@ -27,6 +28,7 @@ from minigan.layers import (
     Linear,
     MaxPool2d,
     Network,
+    Projection,
     ReLU,
     Reshape,
     Sigmoid,
@@ -52,6 +54,8 @@ TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it ta
     (Dropout(0.5, rng=RNG), (4, 6)),
     (Covariance(6, 2, rng=RNG), (4, 6)),
     (Join(3).given(np.arange(4) % 3), (4, 6)),
+    (ConditionalBatchNorm(6, classes=3).given(np.arange(4) % 3), (4, 6)),
+    (Projection(6, classes=3, rng=RNG).given(np.arange(4) % 3), (4, 6)),
     *((page(), (4, 6)) for page in (ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh)),
 ]
 
