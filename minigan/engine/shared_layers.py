@@ -17,7 +17,7 @@ from minigan.device import Array
 from minigan.engine.copies import Memo
 from minigan.engine.fuse import BatchNormReLU
 from minigan.engine.team import Exchange
-from minigan.layers import BatchNorm, ConditionalBatchNorm, Dropout, Layer, SpectralNorm
+from minigan.layers import Augment, BatchNorm, ConditionalBatchNorm, Dropout, Layer, SpectralNorm
 from minigan.layers.layer import Cache, Grads, any_shape
 
 T = TypeVar("T")
@@ -120,6 +120,15 @@ class SharedDropout(_Shared, Dropout):
         return mask * x, mask
 
 
+class SharedAugment(_Shared, Augment):
+    """Conditioning augmentation with the ε that one thread would have drawn: the first draws it, for the rows of all."""
+
+    def _noise(self, x: Array) -> Array:
+        counts = self.gather(len(x))
+        start, shape = sum(counts[: self.rank]), (sum(counts), self.codes)
+        return self.from_the_first(lambda: kernels.normal(x, shape, self.rng))[start : start + len(x)]
+
+
 # Of layers that couple or draw, those that a team can share, by their exact class: a subclass may compute something
 # else. None: an ordinary copy for each thread. SpectralNorm's iteration depends on the weights alone.
 FORMS: dict[type[Layer], type[_Shared] | None] = {
@@ -127,6 +136,7 @@ FORMS: dict[type[Layer], type[_Shared] | None] = {
     BatchNormReLU: SharedBatchNormReLU,
     ConditionalBatchNorm: SharedConditionalBatchNorm,
     Dropout: SharedDropout,
+    Augment: SharedAugment,
     SpectralNorm: None,
 }
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from minigan.layers import (
     ELU,
+    Augment,
     AvgPool2d,
     BatchNorm,
     Conv2d,
@@ -34,6 +35,7 @@ from minigan.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    MaskedMax,
     MaxPool2d,
     ReLU,
     Reshape,
@@ -69,8 +71,10 @@ NAMES: Mapping[type[Layer], Mapping[str, str]] = {
     }
 }
 REFUSED: Mapping[type[Layer], str] = {
+    Augment: "PyTorch has no such layer",
     Covariance: "PyTorch has no such layer",
     Embedding: "it reads integers, and what is exchanged reads numbers",
+    MaskedMax: "PyTorch has no such layer",
 }
 
 

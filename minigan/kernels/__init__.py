@@ -48,6 +48,7 @@ __all__ = [
     "max_pool_grad",
     "max_pool_pick",
     "moments",
+    "normal",
     "pair",
     "rmsprop",
     "scatter",
@@ -163,6 +164,18 @@ def uniform(x: Array, shape: tuple[int, ...], rng: Random) -> Array:
         return like(rng.random(shape), x)
     drawn = np.empty_like(x, shape=shape, dtype=np.float32, order="C")
     draw_uniform(drawn, rng.key, rng.step, rng.part())
+    return drawn.astype(x.dtype, copy=False)
+
+
+def normal(x: Array, shape: tuple[int, ...], rng: Random) -> Array:
+    """Standard normal numbers of this shape, of the data type of x and where x lives.
+
+    A Generator draws them on the host, in float64; a Counter where they are to live, in float32.
+    """
+    if not isinstance(rng, Counter):
+        return like(rng.standard_normal(shape), x)
+    drawn = np.empty_like(x, shape=shape, dtype=np.float32, order="C")
+    draw_normal(drawn, rng.key, rng.step, rng.part())
     return drawn.astype(x.dtype, copy=False)
 
 

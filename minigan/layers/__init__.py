@@ -1,6 +1,7 @@
 """The layers: each a page with its forward pass, its backward pass, and its backward pass's backward pass."""
 
 from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from minigan.layers.augment import Augment
 from minigan.layers.autoencoder import Autoencoder
 from minigan.layers.batchnorm import BatchNorm
 from minigan.layers.branches import Branches
@@ -13,6 +14,7 @@ from minigan.layers.embedding import Embedding
 from minigan.layers.layer import Layer, accumulate, taken
 from minigan.layers.layernorm import LayerNorm
 from minigan.layers.linear import Linear
+from minigan.layers.maskedmax import MaskedMax
 from minigan.layers.network import Network
 from minigan.layers.pool import AvgPool2d, MaxPool2d
 from minigan.layers.projection import Projection
@@ -21,6 +23,7 @@ from minigan.layers.spectralnorm import SpectralNorm
 
 __all__ = [
     "ELU",
+    "Augment",
     "Autoencoder",
     "AvgPool2d",
     "BatchNorm",
@@ -39,6 +42,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "MaskedMax",
     "MaxPool2d",
     "Network",
     "Projection",
