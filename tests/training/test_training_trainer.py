@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, timeless_log, tiny, trained
+from support.tiny_runs import PER_EPOCH, assert_same_arrays, last_arrays, plain, timeless_log, tiny, trained
 
+from minigan.device import CPU
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
-from minigan.training.config import Config
+from minigan.training.draw import Fixed
+from minigan.training.steps import Outcome
 from minigan.training.trainer import Trainer
+
+
+NOTHING = Outcome(np.zeros(()), {"real": np.zeros((8, 1)), "fake": np.zeros((8, 1))}, {})
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +35,7 @@ def test_a_finished_run_has_all_its_files(finished: Trainer) -> None:
     assert found == [
         "checkpoints/step-000006.npz",
         "checkpoints/step-000012.npz",
+        "command.txt",
         "config.json",
         "log.jsonl",
         "losses.png",
@@ -38,6 +44,7 @@ def test_a_finished_run_has_all_its_files(finished: Trainer) -> None:
         "samples/step-000006.png",
         "samples/step-000012.png",
         "training.gif",
+        "versions.json",
     ]
 
 
@@ -59,7 +66,7 @@ def test_the_scores_of_logits_are_logged_as_probabilities(finished: Trainer) -> 
     assert all(0 < entry[name] < 1 for entry in finished.run.log() for name in ("d_real", "d_fake"))
 
 
-def test_the_last_picture_is_that_of_the_trained_generator(finished: Trainer) -> None:
+def test_the_last_picture_shows_the_trained_generator(finished: Trainer) -> None:
     with Image.open(finished.run.folder / "samples.png") as last, Image.open(finished.run.picture(12)) as step:
         np.testing.assert_array_equal(np.asarray(last), np.asarray(step))
     assert finished.run.picture(0).read_bytes() != finished.run.picture(12).read_bytes()
@@ -79,10 +86,10 @@ def test_the_closing_words_name_folder_files_and_what_to_do_next(finished: Train
 
 def test_a_checkpoint_holds_players_optimizers_and_counts(finished: Trainer) -> None:
     arrays, numbers = checkpoint.load(finished.run.checkpoints()[-1])
-    assert {name.split("/")[0] for name in arrays} == {"D", "G", "d_optimizer", "g_optimizer"}
-    assert "d_optimizer/m/0.weight" in arrays and "G/2.running_mean" in arrays
-    assert (numbers["step"], numbers["seen"]) == (12, 12)
-    assert numbers["counts"] == {"d_optimizer": 12, "g_optimizer": 12}
+    assert {name.split("/")[0] for name in arrays} == {"D", "G", "D_optimizer", "G_optimizer"}
+    assert "D_optimizer/m/0.weight" in arrays and "G/2.running_mean" in arrays
+    assert (numbers["step"], numbers["seen"], numbers["turns"]) == (12, {"real": 12}, 24)
+    assert numbers["counts"] == {"D_optimizer": 12, "G_optimizer": 12}
     assert_same_arrays(arrays, finished.system.arrays())
 
 
@@ -99,7 +106,7 @@ def test_another_seed_gives_another_result(finished: Trainer, pictures: Path, tm
 
 
 def test_a_run_of_points_draws_their_density(tmp_path: Path) -> None:
-    config = Config(model="points", data="ring", hidden=8, batch_size=1000, epochs=0.05, objective="wgan-gp")
+    config = plain(model="points", data="ring", hidden=8, batch_size=1000, epochs=0.05, objective="wgan-gp")
     trainer = trained(config, tmp_path / "run")
     assert "the density of 2,000 samples" in trainer.finish()
     assert [path.name for path in trainer.run.pictures()] == ["step-000000.png", "step-000005.png"]
@@ -108,18 +115,17 @@ def test_a_run_of_points_draws_their_density(tmp_path: Path) -> None:
 def test_the_discriminator_is_updated_n_critic_times_per_step(pictures: Path, tmp_path: Path) -> None:
     trainer = trained(tiny(pictures, objective="hinge", n_critic=3), tmp_path / "run")
     assert (trainer.total, trainer.draw.seen["real"]) == (2 * PER_EPOCH / 3, 2 * PER_EPOCH)
-    assert trainer.system.counts() == {"d_optimizer": 12, "g_optimizer": 4}
+    assert trainer.system.counts() == {"D_optimizer": 12, "G_optimizer": 4}
 
 
 def test_every_update_of_the_discriminator_sees_new_data_and_new_noise(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(pictures, n_critic=3, epochs=1), tmp_path / "run", quiet=True)
     seen: list[np.ndarray] = []
-    for _ in trainer.steps():
-        seen += [array.ravel()[:8] for pair in trainer.critic_batches() for array in pair] + [
-            trainer.noise().ravel()[:8]
-        ]
-        trainer.objective.d_loss(np.zeros((8, 1)), np.zeros((8, 1)))
-        trainer.record(np.zeros(()), np.zeros(()))
+    for step in trainer.steps():
+        for turn, draw in trainer.turns(step):
+            seen += [draw.batch().ravel()[:8]] if turn.name == "D" else []
+            seen += [draw.noise(8, 100).ravel()[:8]]
+            trainer.record(turn, NOTHING)
     assert len({array.tobytes() for array in seen}) == len(seen) == 2 * (3 + 3 + 1)
 
 
@@ -127,7 +133,7 @@ def test_wgan_trains_its_critic_a_hundred_times_at_first_and_clips_it(pictures: 
     config = tiny(pictures, objective="wgan", optimizer="rmsprop", n_critic=5, epochs=200 / PER_EPOCH)
     trainer = trained(config, tmp_path / "run")
     assert (trainer.total, trainer.draw.seen["real"]) == (2, 200)
-    assert trainer.system.counts() == {"d_optimizer": 200, "g_optimizer": 2}
+    assert trainer.system.counts() == {"D_optimizer": 200, "G_optimizer": 2}
     assert max(abs(array).max() for _, array in trainer.networks["D"].named_params()) <= np.float32(0.01)
 
 
@@ -140,20 +146,14 @@ def test_hooks_are_called_in_order_after_every_step(pictures: Path, tmp_path: Pa
 
 def test_learning_rates_fall_to_zero_over_the_last_share_of_the_run(pictures: Path, tmp_path: Path) -> None:
     rates: list[tuple[float, float]] = []
-    hook = lambda t: rates.append((t.state.d_optimizer.lr, t.state.g_optimizer.lr))  # noqa: E731
+    hook = lambda t: rates.append((t.system.players["D"].optimizer.lr, t.system.players["G"].optimizer.lr))  # noqa: E731
     trained(tiny(pictures, decay=0.5, d_lr=0.006, g_lr=0.003), tmp_path / "run", hooks=[hook])
     falling = [6, 5, 4, 3, 2, 1]
     np.testing.assert_allclose([d for d, _ in rates], [0.006] * 6 + [0.001 * k for k in falling], rtol=1e-12)
     np.testing.assert_allclose([g for _, g in rates], [0.003] * 6 + [0.0005 * k for k in falling], rtol=1e-12)
 
 
-def test_learning_rates_stay_without_decay(pictures: Path, tmp_path: Path) -> None:
-    rates: set[float] = set()
-    trained(tiny(pictures, epochs=1), tmp_path / "run", hooks=[lambda t: rates.add(t.state.d_optimizer.lr)])
-    assert rates == {2e-4}
-
-
-def test_the_average_follows_the_generator_and_paints_the_samples(pictures: Path, tmp_path: Path) -> None:
+def test_the_average_follows_the_generator_and_draws_the_samples(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(pictures, average=0.5, g_lr=0.01), tmp_path / "run", quiet=True)
     expected = {name: array.astype(np.float64) for name, array in trainer.networks["G"].named_params()}
 
@@ -164,15 +164,16 @@ def test_the_average_follows_the_generator_and_paints_the_samples(pictures: Path
 
     trainer.hooks.append(follow)
     trainer.train()
-    painter, weights = dict(trainer.state.painter.named_params()), dict(trainer.networks["G"].named_params())
+    drawing, weights = dict(trainer.system.drawing.named_params()), dict(trainer.networks["G"].named_params())
     for name, array in expected.items():
-        np.testing.assert_allclose(painter[name], array, rtol=1e-4, atol=1e-6)
-        assert not np.array_equal(painter[name], weights[name])
+        np.testing.assert_allclose(drawing[name], array, rtol=1e-4, atol=1e-6)
+        assert not np.array_equal(drawing[name], weights[name])
     saved = last_arrays(trainer.run.folder)
-    np.testing.assert_array_equal(saved["average/0.weight"], painter["0.weight"])
-    z = trainer.state.noise(4, np.random.default_rng(0))
-    pixels = np.clip(np.rint((trainer.state.painter.forward(z, train=False)[0] + 1) * 127.5), 0, 255)
-    np.testing.assert_array_equal(trainer.state.sample(z), pixels)
+    np.testing.assert_array_equal(saved["G_average/0.weight"], drawing["0.weight"])
+    z, again = (Fixed(np.random.default_rng(0), CPU) for _ in range(2))
+    y, _ = trainer.system.drawing.forward(z.noise(4, trainer.system.z_dim), train=False)
+    pixels = np.clip(np.rint((y + 1) * 127.5), 0, 255)
+    np.testing.assert_array_equal(trainer.system.generate(again, 4), pixels)
 
 
 def test_a_quiet_run_says_nothing(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -195,7 +196,7 @@ def test_progress_into_a_file_is_a_few_redraws_not_one_per_step(
 
 def test_a_smoothed_label_reaches_the_objective(pictures: Path, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(pictures, real_label=0.9), tmp_path / "run")
-    _, da, _ = trainer.objective.d_loss(np.zeros((1, 1)), np.zeros((1, 1)))
+    _, da, _ = trainer.system.objective.d_loss(np.zeros((1, 1)), np.zeros((1, 1)))
     assert float(da[0, 0]) == pytest.approx(0.1 - 0.5)
 
 
@@ -207,7 +208,7 @@ def test_a_run_with_very_many_pictures_still_ends_with_an_animation(pictures: Pa
         trainer.run.picture(step).write_bytes(first)
     last = trainer.run.picture(1400)
     last.write_bytes(trainer.run.picture(trainer.total).read_bytes())
-    said = trainer.pictures.finish()
+    said = trainer.pictures.finish("a run")
     assert said["training.gif"] == "the same noise at 120 moments of training"
     with Image.open(tmp_path / "run" / "samples.png") as shown, Image.open(last) as newest:
         assert np.array_equal(np.asarray(shown), np.asarray(newest))
