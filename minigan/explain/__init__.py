@@ -1,8 +1,8 @@
-"""The room that takes one training step apart: what every layer did, and by which formula."""
+"""One training step taken apart: what every layer did, and by which formula."""
 
 from minigan.explain.sections import tell
-from minigan.explain.step import Explanation, explain, watch_d, watch_g
+from minigan.explain.step import Explanation, Part, explain, watch_d, watch_g
 from minigan.explain.terminal import text
 from minigan.explain.webpage import webpage
 
-__all__ = ["Explanation", "explain", "tell", "text", "watch_d", "watch_g", "webpage"]
+__all__ = ["Explanation", "Part", "explain", "tell", "text", "watch_d", "watch_g", "webpage"]

@@ -16,7 +16,7 @@ from minigan.training.config import PENALTIES, Config
 
 TEXT = """One training step, taken apart: what every layer of D and G did, and by which formula.
 
-A step of D and a step of G with real samples, in order: forward, loss, backward, a penalty's third sweep, the
+A turn of D and a turn of G with real samples, in order: forward, loss, backward, a penalty's second-order pass, the
 optimizer. Shapes, sizes and gains of every layer, the lines of code, and marks where gradients vanish or explode.
 
 example: minigan explain --model dcgan --objective wgan-gp --html step.html"""
@@ -60,5 +60,5 @@ def _config(flags: argparse.Namespace) -> Config:
         raise ValueError(f"--html {flags.html}: the name must end in .html")
     model = flags.model or ("points" if flags.data in data.MIXTURES else "dcgan")
     names = ("objective", "data", "size", "width", "penalty", "spectral_norm", "seed")
-    given = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
-    return Config.tuned(model=model, batch_size=flags.batch, **given)
+    choices = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
+    return Config(model=model, batch_size=flags.batch, **choices)

@@ -13,9 +13,11 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.layers import Layer
+from minigan.objectives import Objective
 
 HOUSE = Path(__file__).parents[2]  # what files are named from
 HERE = str(Path(__file__).parent)
+PAIR = (Layer.forward_pair.__code__, Layer.backward_pair.__code__)  # they call forward and backward twice
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def size(array: Array) -> Size:
 
 @dataclass(frozen=True)
 class Spot:
-    """A line of code: its file, named from the house, the number and the text."""
+    """A line of code: its file, named from the folder of the project, the number and the text."""
 
     file: str
     line: int
@@ -50,14 +52,14 @@ class Spot:
 
 
 def file_name(path: str) -> str:
-    """A file of the house without the way to it; others as they are."""
+    """A file of this project without the folders above it; others as they are."""
     return Path(path).relative_to(HOUSE).as_posix() if Path(path).is_relative_to(HOUSE) else path
 
 
 def caller() -> Spot:
-    """The line outside this room that asked."""
+    """The line outside this folder that called."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(HERE):
+    while frame is not None and (frame.f_code.co_filename.startswith(HERE) or frame.f_code in PAIR):
         frame = frame.f_back
     assert frame is not None, "somebody called"
     path, line = frame.f_code.co_filename, frame.f_lineno
@@ -66,11 +68,11 @@ def caller() -> Spot:
 
 @dataclass(frozen=True)
 class Row:
-    """What one layer did in one sweep. `out` is None where nobody wanted the gradient of its input.
+    """What one layer did in one pass. `out` is None where the gradient of its input was not asked for.
 
     place    the layer's name in its network, as its parameters have it: "3", "encoder.0"; "" for the network itself
-    params   the sizes of the gradients of its parameters, as far as they were asked
-    owed     third sweep: what it owes its own input; None where it owes nothing
+    params   the sizes of the gradients of its parameters, as far as they were asked for
+    extra    second-order pass: what it adds to the gradient of its own input; None where it adds nothing
     """
 
     place: str
@@ -78,19 +80,20 @@ class Row:
     into: Size
     out: Size | None
     params: dict[str, Size] = field(default_factory=dict)
-    owed: Size | None = None
+    extra: Size | None = None
 
     @property
     def gain(self) -> float | None:
-        """Length of what came out over length of what went in; None where there was nothing to lengthen."""
+        """Length of what came out over length of what went in; None where either is missing or zero."""
         return None if self.out is None or self.into.length == 0 else self.out.length / self.into.length
 
 
 @dataclass
 class Sweep:
-    """One way through a network.
+    """One pass through a network.
 
-    kind    forward, backward, slope (backward for a penalty), third (up through the backward sweep), home (down again)
+    kind    forward, backward, slope (backward for a penalty), twice (second-order, forward through the backward pass),
+            back (and what that adds to the gradients of the layers' inputs, backward)
     about   the samples of the forward pass that it belongs to, in words
     """
 
@@ -104,9 +107,13 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Loss:
-    """A player's loss and the gradients at D's outputs, by name. `method` is where the objective states them."""
+    """A loss and its gradients at D's outputs, by name. `method` is where the objective states them.
 
-    player: str
+    side    whose of the objective's two losses it is: "D" or "G"
+    """
+
+    side: str
+    objective: Objective
     call: Spot
     method: Spot
     value: float
@@ -115,8 +122,9 @@ class Loss:
 
 @dataclass
 class Penalty:
-    """A penalty on D's slope: the sweeps behind it in the record are its own. `value` is known at their end."""
+    """A penalty on D's slope: the passes after it in the record are its own. `value` follows at their end."""
 
+    objective: Objective
     call: Spot
     value: float = math.nan
 
@@ -137,14 +145,15 @@ class Update:
 
     player: str
     call: Spot
-    rule: str  # such as Adam
+    rule: type  # such as Adam
     moves: list[Move]
 
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What the objective did behind D's update: shares of each of D's arrays that it changed, and its own numbers."""
+    """What the objective did after D's update: shares of each of D's arrays that it changed, and its own numbers."""
 
+    objective: Objective
     call: Spot
     method: Spot
     changed: dict[str, float]
@@ -155,37 +164,37 @@ Event: TypeAlias = Sweep | Loss | Penalty | Update | Aftermath
 
 
 class Log:
-    """The events of a step, and which arrays and caches have been seen: a sweep is told by what it was asked about."""
+    """The events of a turn, and what the arrays and caches in it are: passes are described by them."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self._known: list[tuple[Any, str]] = []  # arrays and caches by identity; kept, so that no other takes their id
+        self._names: list[tuple[Any, str]] = []  # arrays and caches by identity; kept, so that no other takes their id
 
     def name(self, thing: Any, words: str) -> None:
         """Remember what this array or cache is."""
-        self._known.append((thing, words))
+        self._names.append((thing, words))
 
-    def words(self, thing: Any) -> str | None:
-        """What this very array or cache is called."""
-        return next((words for known, words in reversed(self._known) if known is thing and thing is not None), None)
+    def name_of(self, thing: Any) -> str | None:
+        """What this very array or cache is."""
+        return next((words for named, words in reversed(self._names) if named is thing and thing is not None), None)
 
     def begin(self, network: str, kind: str, about: str, into: Array) -> Sweep:
-        """A sweep, to which rows are added from now on."""
+        """A pass, to which rows are added from now on."""
         sweep = Sweep(network, kind, about, caller(), size(into))
         self.events.append(sweep)
         return sweep
 
     def add(self, row: Row) -> None:
-        """A row of the sweep under way."""
+        """A row of the newest pass."""
         self.sweep.rows.append(row)
 
     @property
     def sweep(self) -> Sweep:
-        """The newest sweep."""
+        """The newest pass."""
         return next(event for event in reversed(self.events) if isinstance(event, Sweep))
 
     @property
     def in_penalty(self) -> bool:
-        """Is a penalty being worked out?"""
+        """Is a penalty being computed?"""
         last = next((event for event in reversed(self.events) if isinstance(event, Penalty)), None)
         return last is not None and math.isnan(last.value)

@@ -39,18 +39,18 @@ class Section:
 
     @property
     def owner(self) -> str:
-        """Whose layers the rows are, to stand in front of one."""
+        """Whose layers the rows are, to be put before a name."""
         return f"{self.network}'s " if self.network else ""
 
 
 @dataclass(frozen=True)
 class Story:
-    """All of it: title, introduction, the two steps, the pages of the layers, and the marks again."""
+    """All of it: title, introduction, the turns, the pages of the layers, and the marks again."""
 
     title: str
     about: str
-    words: list[tuple[str, str]]
-    parts: list[tuple[str, str, list[Section]]]  # heading, what the step is for, sections
+    terms: list[tuple[str, str]]  # with their meanings
+    parts: list[tuple[str, str, list[Section]]]  # heading, what the turn is for, sections
     pages: list[Page]
 
     @property

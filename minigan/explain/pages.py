@@ -12,7 +12,7 @@ from minigan.explain.events import Spot, file_name
 from minigan.layers import Layer
 from minigan.objectives import Objective
 
-LABELS = {"forward": "Forward", "backward": "Backward", "slope": "Backward", "third": "Twice", "home": "Backward"}
+LABELS = {"forward": "Forward", "backward": "Backward", "slope": "Backward", "twice": "Twice", "back": "Backward"}
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,21 @@ class Page:
 
 
 def page(layer: Layer, labels: Collection[str] = tuple(LABELS.values())) -> Page:
-    """The page of a layer, as far as it is written: what it leaves to its family is taken from there."""
+    """The page of a layer; what its docstring leaves out is taken from its base classes."""
     kind = type(layer)
-    own = [docpages.paragraphs(base) for base in kind.__mro__ if issubclass(base, Layer)]
+    pages = [docpages.paragraphs(base) for base in kind.__mro__ if issubclass(base, Layer)]
     shared = docpages.shared_paragraphs(kind, LABELS.values())
     formulas = {}
     for label in (label for label in dict.fromkeys(LABELS.values()) if label in labels):
-        stated = next((found[label] for found in own if label in found), None)
-        texts = [text for text in (shared.get(label), stated) if text]
+        own = next((paragraphs[label] for paragraphs in pages if label in paragraphs), None)
+        texts = [text for text in (shared.get(label), own) if text]
         if texts:
             formulas[label] = "\n".join(texts)
     return Page(kind.__name__, docpages.idea(kind), formulas, {label: _methods(kind, label) for label in formulas})
 
 
 def with_inner(layer: Layer) -> Iterator[Layer]:
-    """The layer, and the one that it wraps where it does: formulas of SpectralNorm are said in those of a Linear."""
+    """The layer, and the one that it wraps where it does: formulas of SpectralNorm refer to those of a Linear."""
     yield layer
     inner = getattr(layer, "layer", None)
     if isinstance(inner, Layer):
@@ -48,7 +48,7 @@ def with_inner(layer: Layer) -> Iterator[Layer]:
 
 
 def _methods(kind: type[Layer], label: str) -> list[tuple[str, Spot]]:
-    """The methods that answer, with the place where each is written."""
+    """The methods that compute it, with the place where each is written."""
     if label == "Backward":
         names = ["backward"] if _writes(kind, "backward") else ["input_grad", "param_grads"]
     else:
@@ -66,13 +66,13 @@ def spot(function: Callable[..., Any]) -> Spot:
     return Spot(file_name(code.co_filename), code.co_firstlineno)
 
 
-def game_formulas(game: Objective, labels: tuple[str, ...], method: str) -> list[tuple[str, str]]:
-    """What an objective's page says under these labels, and those of its family up to the class that writes `method`:
-    (class, text)."""
-    told = []
-    for kind in type(game).__mro__:
-        found = docpages.paragraphs(kind) if issubclass(kind, Objective) else {}
-        told += [(kind.__name__, found[label]) for label in labels if label in found]
+def objective_formulas(objective: Objective, labels: tuple[str, ...], method: str) -> list[tuple[str, str]]:
+    """What an objective's page states under these labels, and those of its base classes up to the one that writes
+    `method`: (class, text)."""
+    formulas = []
+    for kind in type(objective).__mro__:
+        paragraphs = docpages.paragraphs(kind) if issubclass(kind, Objective) else {}
+        formulas += [(kind.__name__, paragraphs[label]) for label in labels if label in paragraphs]
         if method in vars(kind):
             break
-    return told
+    return formulas

@@ -10,14 +10,14 @@ from minigan.explain.pages import LABELS, Page, page, with_inner
 
 NARROW, WIDE = 80, 120  # columns: less cannot hold the tables, more is hard to read
 COLUMNS = 4  # of a table that stay side by side where there is little room
-LABELLED = max(map(len, LABELS.values())) + 4  # columns in front of a formula
+LABELLED = max(map(len, LABELS.values())) + 4  # columns before a formula
 
 
 def text(story: Story, *, full: bool = False, columns: int = WIDE) -> str:
     """All of it; `full`: the formulas below every layer, in the place of one list of the classes."""
     width = min(max(columns, NARROW), WIDE)
     out = [story.title, "=" * len(story.title), "", *_fold(story.about, width), ""]
-    for word, meaning in story.words:
+    for word, meaning in story.terms:
         out += _fold(f"{word:<7}{meaning}", width, 7)
     numbers = iter(range(1, len(story.numbered) + 1))
     for heading, purpose, sections in story.parts:
@@ -41,7 +41,7 @@ def _section(count: int, section: Section, full: bool, width: int) -> Iterator[s
 
 
 def _table(section: Section, full: bool, width: int) -> Iterator[str]:
-    """A line for each row; where that is too long, what stands behind the first columns follows on a second one."""
+    """A line for each row; where that is too long, what comes after the first columns follows on a second one."""
     rows = [Line(section.heads), *section.lines]
     widths = [max(len(line.cells[i]) for line in rows) for i in range(len(section.heads))]
     columns = len(widths) if 3 + sum(widths) + 2 * len(widths) - 2 <= width else COLUMNS
@@ -86,14 +86,14 @@ def _reference(pages: list[Page], width: int) -> Iterator[str]:
             yield from _lines("  ".join(f"{method} {where}" for method, where in of.methods[label]), width, LABELLED)
 
 
-def _lines(told: str, width: int, indent: int) -> Iterator[str]:
+def _lines(content: str, width: int, indent: int) -> Iterator[str]:
     """Lines as they are written, each folded where it is too long."""
-    for line in told.splitlines():
-        own = indent + len(line) - len(line.lstrip())
-        yield from _fold(" " * own + line.lstrip(), width, own + 2)
+    for line in content.splitlines():
+        margin = indent + len(line) - len(line.lstrip())
+        yield from _fold(" " * margin + line.lstrip(), width, margin + 2)
 
 
-def _fold(told: str, width: int, indent: int = 0) -> list[str]:
+def _fold(content: str, width: int, indent: int = 0) -> list[str]:
     return textwrap.wrap(
-        told, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
+        content, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
     ) or [""]

@@ -1,10 +1,10 @@
 """Marks: where a gradient vanishes or explodes on its way.
 
 A layer is judged by its neighbours: by the length (the root of the sum of squares) of the gradient that leaves it over
-the length of the one that came in, and over the length with which the sweep began.
+the length of the one that came in, and over the length with which the pass began.
 
     JUMP     a single layer makes it so many times longer or shorter
-    TOTAL    all layers since the sweep began do
+    TOTAL    all layers since the pass began do
     FAINT    the loss itself: the slope that a sample feels, where 1 is what a plain mean of scores gives
 """
 
@@ -28,7 +28,7 @@ class Mark:
 
 
 def sweep_marks(sweep: Sweep) -> list[Mark | None]:
-    """One mark or none for each row; forward sweeps are asked only whether their numbers are finite."""
+    """One mark or none for each row; forward passes are checked for finite numbers only."""
     marks: list[Mark | None] = []
     state = ""
     for row in sweep.rows:
@@ -42,11 +42,11 @@ def sweep_marks(sweep: Sweep) -> list[Mark | None]:
 
 
 def _step(row: Row) -> Mark | None:
-    """Of one layer against the one before it in the sweep."""
+    """Of one layer against the one before it in the pass."""
     if row.gain is None or row.out is None:
         return None
     if row.gain == 0:
-        return Mark(STOP, "nothing passes: the gradient is zero behind it")
+        return Mark(STOP, "nothing passes: the gradient is zero after it")
     if row.gain > JUMP:
         return Mark(UP, f"makes the gradient {row.gain:,.0f} times longer")
     if row.gain < 1 / JUMP:
@@ -55,7 +55,7 @@ def _step(row: Row) -> Mark | None:
 
 
 def _since(start: Size, out: Size) -> str:
-    """What has become of the gradient since the sweep began."""
+    """What has become of the gradient since the pass began."""
     if start.length == 0 or out.length == 0 or not math.isfinite(out.length):
         return ""
     gain = out.length / start.length
@@ -65,12 +65,12 @@ def _since(start: Size, out: Size) -> str:
 def _total(start: Size, row: Row, own: Mark | None, sign: str) -> Mark:
     assert row.out is not None
     gain = row.out.length / start.length
-    said = f"explodes: {gain:,.0f} times as long" if sign == UP else f"vanishes: {1 / gain:,.0f} times shorter"
-    return Mark(sign, f"{'' if own is None else own.words + '; it '}{said} than where the sweep began".lstrip())
+    words = f"explodes: {gain:,.0f} times as long" if sign == UP else f"vanishes: {1 / gain:,.0f} times shorter"
+    return Mark(sign, f"{'' if own is None else own.words + '; it '}{words} than where the pass began".lstrip())
 
 
 def _broken(row: Row) -> Mark | None:
-    sizes = [size for size in (row.out, row.owed, *row.params.values()) if size is not None]
+    sizes = [size for size in (row.out, row.extra, *row.params.values()) if size is not None]
     return None if all(math.isfinite(size.rms) for size in sizes) else Mark(BROKEN, "not finite: NaN or infinity")
 
 

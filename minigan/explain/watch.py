@@ -1,11 +1,12 @@
-"""Watch: layers and networks that answer as they always do, and are noted down.
+"""Watch: layers and networks that compute as they always do, and record every pass.
 
-The steps of `training.steps` run on these as on any others: what is shown is what happened, not worked out again.
+The steps of `training.steps` run on these as on any others: what is shown is what happened, not computed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minigan.device import Array
@@ -16,17 +17,33 @@ from minigan.layers.composite import Around, Composite
 from minigan.layers.layer import Cache, Grads
 from minigan.optim.optimizer import flatten
 
+NOISE = "the noise z"
 
-class _Asked(Around):
-    """A layer of which one knows what it is asked; everything else about it is its own."""
+
+def watched(network: Layer, log: Log, name: str) -> Layer:
+    """The network, whose passes are recorded from now on under its name, with the same arrays.
+
+    Of one that computes nothing itself, an encoder beside a decoder, each of its parts is recorded under its own name.
+    """
+    if type(network).forward is not Layer.forward:
+        return WatchedNetwork(network, log, name)
+    holder = copy.copy(network)
+    for part, inner in vars(network).items():
+        if isinstance(inner, Layer):
+            setattr(holder, part, watched(inner, log, part))
+    return holder
+
+
+class _Recorded(Around):
+    """A layer whose passes are recorded; everything else about it is its own."""
 
     def __init__(self, network: Layer, log: Log) -> None:
         super().__init__(network)
         self.log = log
 
 
-class WatchedLayer(_Asked):
-    """A layer in a sweep: one row for every question."""
+class WatchedLayer(_Recorded):
+    """A layer in a network: one row for every pass."""
 
     def __init__(self, layer: Layer, log: Log, place: str) -> None:
         super().__init__(layer, log)
@@ -38,12 +55,12 @@ class WatchedLayer(_Asked):
         return y, cache
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        own: Grads | None = None if grads is None else {}
-        dx = self.network.backward(dy, cache, own, need_dx)
-        self._turn("third", "home", dy)  # what curved layers owe goes down again
-        self._note(dy, dx, own)
-        if grads is not None and own is not None:
-            accumulate(grads, own)
+        new: Grads | None = None if grads is None else {}
+        dx = self.network.backward(dy, cache, new, need_dx)
+        self._change("twice", "back", dy)  # what curved layers add to the gradients of their inputs
+        self._note(dy, dx, new)
+        if grads is not None and new is not None:
+            accumulate(grads, new)
         return dx
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
@@ -53,23 +70,23 @@ class WatchedLayer(_Asked):
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
         ddy, dx, grads = self.network.double_backward(ddx, dy, cache)
-        self._turn("home", "third", ddx)  # a network inside another has come down, and the way up goes on
+        self._change("back", "twice", ddx)  # a network inside another is done, and the outer pass goes on
         self._note(ddx, ddy, grads, dx)
         return ddy, dx, grads
 
-    def _turn(self, before: str, now: str, into: Array) -> None:
+    def _change(self, before: str, now: str, into: Array) -> None:
         sweep = self.log.sweep
         if sweep.kind == before:
             self.log.begin(sweep.network, now, sweep.about, into)
 
-    def _note(self, into: Array, out: Array | None, grads: Grads | None = None, owed: Array | None = None) -> None:
+    def _note(self, into: Array, out: Array | None, grads: Grads | None = None, extra: Array | None = None) -> None:
         params = {name: size(grad) for name, grad in flatten(grads or {}).items()}
-        self.log.add(Row(self.place, self.network, size(into), _maybe(out), params, _maybe(owed)))
+        self.log.add(Row(self.place, self.network, size(into), _maybe(out), params, _maybe(extra)))
 
 
-class WatchedNetwork(_Asked):
-    """A player: one sweep for every question. A network that calculates by itself, such as an autoencoder, gets a row
-    behind those of its layers."""
+class WatchedNetwork(_Recorded):
+    """A whole network: one record for every pass. A network that computes something itself, such as an autoencoder,
+    gets a row after those of its layers."""
 
     def __init__(self, network: Layer, log: Log, name: str) -> None:
         places = dict(_places(network))
@@ -81,13 +98,12 @@ class WatchedNetwork(_Asked):
         super().__init__(twin(network, stand_in), log)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        about = self.log.words(x) or ("the penalty's points x̂" if self.log.in_penalty else "samples")
+        about = self.log.name_of(x) or ("the penalty's points x̂" if self.log.in_penalty else "samples")
         self.log.begin(self.name, "forward", about, x)
         y, cache = self.network.forward(x, train)
         self._note(x, y)
         self.log.name(cache, about)
-        if self.name == "G":
-            self.log.name(y, "the fakes G(z)")
+        self.log.name(y, f"the samples {self.name}(z)" if about == NOISE else f"{self.name} of {about}")
         return y, cache
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
@@ -103,17 +119,17 @@ class WatchedNetwork(_Asked):
         return dx, trace
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
-        self.log.begin(self.name, "third", self._about(cache), ddx)
+        self.log.begin(self.name, "twice", self._about(cache), ddx)
         ddy, dx, grads = self.network.double_backward(ddx, dy, cache)
-        self._note(ddx, ddy, owed=dx)
+        self._note(ddx, ddy, extra=dx)
         return ddy, dx, grads
 
     def _about(self, cache: Cache) -> str:
-        return self.log.words(cache) or "samples"
+        return self.log.name_of(cache) or "samples"
 
-    def _note(self, into: Array, out: Array | None, owed: Array | None = None) -> None:
+    def _note(self, into: Array, out: Array | None, extra: Array | None = None) -> None:
         if not isinstance(self.page, Network):
-            self.log.add(Row("", self.page, size(into), _maybe(out), {}, _maybe(owed)))
+            self.log.add(Row("", self.page, size(into), _maybe(out), {}, _maybe(extra)))
 
 
 def _maybe(array: Array | None) -> Size | None:
@@ -121,12 +137,18 @@ def _maybe(array: Array | None) -> Size | None:
 
 
 def _places(layer: Layer, prefix: str = "") -> Iterator[tuple[int, str]]:
-    """The layers that calculate, by id, with their place among the composites."""
+    """The layers that compute, by id, with their place among the composites."""
     if not isinstance(layer, Composite):
         yield id(layer), prefix.removesuffix(".")
         return
     for name, value in vars(layer).items():
-        parts = enumerate(value) if isinstance(value, tuple) else [(name, value)]
-        for part_name, part in parts:
-            if isinstance(part, Layer):
-                yield from _places(part, f"{prefix}{part_name}.")
+        for inner_name, inner in _items(name, value):
+            if isinstance(inner, Layer):
+                yield from _places(inner, f"{prefix}{inner_name}.")
+
+
+def _items(name: str, value: Any) -> Iterable[tuple[Any, Any]]:
+    """What an attribute holds, by name; layers in a row are counted."""
+    if isinstance(value, tuple | list):
+        return enumerate(value)
+    return value.items() if isinstance(value, dict) else [(name, value)]

@@ -21,7 +21,7 @@ def webpage(story: Story) -> str:
     bars = f"rms on a logarithmic scale: gradients {scale}, other arrays {plain}; a layer unfolds to its formulas"
     words = [
         element(tag, text)
-        for pair in (*story.words, ("bars", bars))
+        for pair in (*story.terms, ("bars", bars))
         for tag, text in zip(("dt", "dd"), pair, strict=True)
     ]
     numbers = iter(range(1, len(story.numbered) + 1))
@@ -105,11 +105,11 @@ def _code(place: str, line: str = "") -> Html:
 def _table(section: Section) -> Html:
     heads = element("tr", *(element("th", head) for head in ("", *section.heads)))
     return element(
-        "table", heads, *(element("tr", *(element("td", cell) for cell in _told(line))) for line in section.lines)
+        "table", heads, *(element("tr", *(element("td", cell) for cell in _with_mark(line))) for line in section.lines)
     )
 
 
-def _told(line: Line) -> Iterable[str]:
+def _with_mark(line: Line) -> Iterable[str]:
     if line.mark is None:
         return ("", *line.cells)
     return (line.mark.sign, *line.cells, line.mark.words)

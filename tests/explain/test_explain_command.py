@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan import models, objectives
+from minigan import data, device, models, objectives
 from minigan.cli import main
-from minigan.explain.events import HOUSE, Loss, Update
-from minigan.explain.step import explain
+from minigan.explain.events import Loss, Sweep, Update
+from minigan.explain.sections import tell
+from minigan.explain.step import WatchedDraw, explain, watch_turn
+from minigan.layers import Linear, Network
+from minigan.systems import GAN
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 
@@ -28,23 +31,11 @@ def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_it_prints_both_steps_of_dcgan_and_wgan_gp_where_nothing_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_both_turns_of_dcgan_and_wgan_gp_where_nothing_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("One step of dcgan with wgan-gp\n") and "the third sweep" in out
+    assert out.startswith("One step of dcgan with wgan-gp\n") and "the second-order pass" in out
     assert max(map(len, out.splitlines())) <= 120
-
-
-def test_readme_shows_what_it_prints_but_for_the_digits(capsys: pytest.CaptureFixture[str]) -> None:
-    def lines(text: str) -> list[str]:
-        return [" ".join(re.sub(r"-?\d[\d.e+-]*", "#", line).split()) for line in text.splitlines() if line.strip()]
-
-    readme = (HOUSE / "README.md").read_text(encoding="utf-8")
-    excerpt = readme.partition("$ minigan explain --model dcgan --objective wgan-gp\n")[2].partition("```")[0]
-    main(["explain", "--model", "dcgan", "--objective", "wgan-gp"])
-    printed = lines(capsys.readouterr().out)
-    shown = [line for line in lines(excerpt) if line != "..."]
-    assert len(shown) > 30 and [line for line in shown if line not in printed] == []
 
 
 def test_one_seed_gives_one_text_and_another_another(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,20 +74,50 @@ def test_penalty_and_spectral_norm_can_be_added(capsys: pytest.CaptureFixture[st
 
 
 def test_the_losses_are_those_of_a_run_that_begins() -> None:
-    config = Config.tuned(model="dcgan", objective="nonsaturating", width=0.1, batch_size=8, epochs=0.01)
-    explained = explain(config)
-    seen: list[float | None] = []
+    config = Config(model="dcgan", objective="nonsaturating", width=0.1, batch_size=8, epochs=0.01)
+    d_part, g_part = explain(config).parts
+    losses: list[float] = []
 
     def note(trainer: Trainer) -> None:
-        seen.extend(trainer.last.values())
+        losses.extend(trainer.losses.values())
 
     trainer = Trainer.start(config, Path("run"), quiet=True, hooks=[note])
     trainer.train()
-    (d_loss,) = [event.value for event in explained.d_events if isinstance(event, Loss)]
-    (g_loss,) = [event.value for event in explained.g_events if isinstance(event, Loss)]
-    assert seen[:2] == pytest.approx([d_loss, g_loss], rel=1e-4)
-    (update,) = [event for event in explained.g_events if isinstance(event, Update)]
-    assert len(update.moves) == len(list(trainer.G.named_params()))
+    (d_loss,) = [event.value for event in d_part.events if isinstance(event, Loss)]
+    (g_loss,) = [event.value for event in g_part.events if isinstance(event, Loss)]
+    assert losses[:2] == pytest.approx([d_loss, g_loss], rel=1e-4)
+    (update,) = [event for event in g_part.events if isinstance(event, Update)]
+    assert len(update.moves) == len(trainer.system.players["G"].optimizer.params)
+
+
+def test_of_many_turns_of_d_the_first_is_explained() -> None:
+    config = Config(objective="wgan", data="ring", model="points", n_critic=3, batch_size=8)
+    assert [part.turn for part in explain(config).parts] == ["D", "G"]
+
+
+def test_a_system_is_as_it_was_when_it_has_been_watched() -> None:
+    rng = np.random.default_rng(0)
+    G, D = (Network(Linear(2, n, rng=rng)) for n in (2, 1))
+    system = GAN(G, D, objectives.get("hinge"), z_dim=2)
+    before = {**vars(system)}, [(player.network, player.optimizer) for player in system.players.values()]
+    draw = WatchedDraw({"real": data.load("ring", rng=rng)}, 8, 0, device.choose("cpu"))
+    for turn in system.turns(0, 1):
+        assert watch_turn(system, turn, draw)
+    after = [(player.network, player.optimizer) for player in system.players.values()]
+    assert all(vars(system)[name] is value for name, value in before[0].items())
+    assert after == before[1]
+
+
+def test_gmmn_in_code_space_is_explained_with_the_encoder_of_its_real_samples() -> None:
+    hyper = {"space": "codes", "passes": 2}
+    config = Config(model="mlp", objective="gmmn", hyper=hyper, batch_size=8)
+    explained = explain(config)
+    (part,) = explained.parts
+    assert (part.turn, part.purpose, explained.prepared) == ("G", "moves G", True)
+    passes = [(event.network, event.about) for event in part.events if isinstance(event, Sweep)]
+    assert passes[:2] == [("encoder", "real samples"), ("G", "the noise z")]
+    assert ("D", "encoder of real samples") in passes and ("D", "the samples G(z)") in passes
+    assert "prepared itself" in tell(config, explained).about
 
 
 def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +137,7 @@ def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (["--batch", "0"], "must be positive"),
         (["--seed", "-1"], "seed must be an integer from 0"),
         (["--data", "minst"], "unknown data set 'minst'"),
-        (["--model", "dcgan", "--data", "ring"], "this model paints (H, W, C) images"),
+        (["--model", "dcgan", "--data", "ring"], "(H, W, C) images"),
         (["--objective", "ebgan", "--penalty", "r1"], "a penalty needs one score per sample"),
     ],
 )

@@ -20,8 +20,8 @@ def linear(scale: float, bias: float = 0.0, outputs: int = 4) -> Linear:
 
 
 def marks(*layers: Layer) -> list[tuple[str, Mark]]:
-    """The marks of the sweep back through D = layers and a linear one, place and mark."""
-    _, events = through(Network(*layers, linear(1.0, outputs=1)))
+    """The marks of the pass back through D = layers and a linear one, place and mark."""
+    events = through(Network(*layers, linear(1.0, outputs=1)))
     sweep = next(e for e in events if isinstance(e, Sweep) and e.kind == "backward")
     return [(row.place, mark) for row, mark in zip(sweep.rows, sweep_marks(sweep), strict=True) if mark is not None]
 
@@ -58,7 +58,7 @@ def test_numbers_that_are_not_finite_are_marked_in_both_directions() -> None:
     broken = linear(1.0)
     broken.weight[0, 0] = np.nan
     assert marks(linear(1.0), broken)[0][1].sign == "!"
-    _, events = through(Network(broken, linear(1.0, outputs=1)))
+    events = through(Network(broken, linear(1.0, outputs=1)))
     forward = next(e for e in events if isinstance(e, Sweep) and e.network == "D")
     assert [mark is not None and mark.sign for mark in sweep_marks(forward)] == ["!", "!"]
 
@@ -74,11 +74,11 @@ def test_the_threshold_of_one_layer_is_the_stated_one(scale: float, sign: str) -
 
 def test_a_loss_whose_slope_is_nearly_nothing_is_marked() -> None:
     confident = linear(1.0, bias=-20.0, outputs=1)
-    _, events = through(Network(confident), "minimax")
+    events = through(Network(confident), "minimax")
     loss = next(e for e in events if isinstance(e, Loss))
     (mark,) = loss_marks(loss)
     assert mark is not None and mark.sign == "▼" and "in the loss itself" in mark.words
-    _, events = through(Network(confident), "nonsaturating")
+    events = through(Network(confident), "nonsaturating")
     assert loss_marks(next(e for e in events if isinstance(e, Loss))) == [None], "its gradient stays when it is losing"
 
 

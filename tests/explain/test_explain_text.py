@@ -17,14 +17,13 @@ from minigan.layers import ELU, BatchNorm, Conv2d, Flatten, Layer, LayerNorm, Le
 
 
 @pytest.mark.parametrize("name", objectives.names())
-def test_every_game_is_told_within_the_columns_of_a_terminal(name: str) -> None:
-    told = story(name)
+def test_every_objective_is_explained_within_the_columns_of_a_terminal(name: str) -> None:
     for columns in (80, 100, 120):
-        lines = text(told, columns=columns).splitlines()
+        lines = text(story(name), columns=columns).splitlines()
         tables = [line for line in lines if not re.search(r"\S{60}", line)]
         assert max(map(len, tables)) <= columns
-    assert ("THE DISCRIMINATOR'S STEP" in "\n".join(lines)) == objectives.get(name).trains_d
-    assert "THE GENERATOR'S STEP" in "\n".join(lines)
+    assert ("TURN D" in "\n".join(lines)) == objectives.get(name).trains_d
+    assert "TURN G" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", objectives.names())
@@ -49,11 +48,11 @@ def test_formulas_of_the_family_follow_where_the_loss_is_written_there() -> None
     assert owners("nonsaturating", "D's loss") == ["NonSaturating", "Minimax"]
 
 
-def test_a_penalty_comes_with_its_formula_and_its_sweeps_behind_it() -> None:
+def test_a_penalty_comes_with_its_formula_and_its_passes_after_it() -> None:
     sections = [section for _, section in story("wgan-gp").numbered]
     penalty = next(i for i, section in enumerate(sections) if section.title.startswith("the penalty"))
     assert "R = λ mean" in sections[penalty].formulas[0][1]
-    assert sections[penalty + 3].title.startswith("the third sweep")
+    assert sections[penalty + 3].title.startswith("the second-order pass")
 
 
 def test_a_formula_is_given_once_for_a_class_and_for_every_layer_where_all_is_asked() -> None:
@@ -100,9 +99,11 @@ def test_every_method_that_is_named_begins_at_its_line(name: str) -> None:
         assert lines[spot.line - 1].strip().startswith(f"def {method}(")
 
 
-def test_every_layer_of_a_sweep_is_in_the_table_with_its_numbers() -> None:
+def test_every_layer_of_a_pass_is_in_the_table_with_its_numbers() -> None:
     told = text(story("wgan-gp"))
-    section = next(section for _, section in story("wgan-gp").numbered if section.title == "D looks at real samples")
+    section = next(
+        section for _, section in story("wgan-gp").numbered if section.title == "forward through D: real samples"
+    )
     for line in section.lines:
         assert "  ".join(line.cells).split() in [row.split() for row in told.splitlines()]
     assert [line.cells[0].split()[-1] for line in section.lines][:3] == ["x", "Conv2d", "LayerNorm"]

@@ -11,7 +11,7 @@ from explained import story, through
 
 from minigan import objectives
 from minigan.explain.sections import tell
-from minigan.explain.step import Explanation
+from minigan.explain.step import Explanation, Part
 from minigan.explain.webpage import webpage
 from minigan.layers import Linear, Network
 from minigan.training.config import Config
@@ -44,7 +44,7 @@ class Reader(HTMLParser):
 
 
 @pytest.mark.parametrize("name", objectives.names())
-def test_the_page_of_every_game_is_whole_and_needs_nothing_else(name: str) -> None:
+def test_the_page_of_every_objective_is_whole_and_needs_nothing_else(name: str) -> None:
     page = webpage(story(name))
     tags = Reader(page).tags
     assert {"main", "details", "summary", "svg", "rect", "pre", "style"} <= {tag for tag, _ in tags}
@@ -64,7 +64,7 @@ def test_the_page_has_what_the_terminal_has() -> None:
         assert all(formula in words for formula in page.formulas.values())
 
 
-def test_every_layer_of_every_sweep_unfolds_and_links_lead_somewhere() -> None:
+def test_every_layer_of_every_pass_unfolds_and_links_lead_somewhere() -> None:
     told, tags = story("wgan-gp"), Reader(webpage(story("wgan-gp"))).tags
     layers = sum(line.layer is not None for _, section in told.numbered for line in section.lines)
     assert sum(tag == "details" for tag, _ in tags) == layers > 50
@@ -105,8 +105,7 @@ def test_gradients_that_are_zero_or_not_finite_are_shown_with_their_marks() -> N
     for value, sign in ((0.0, "∅"), (np.nan, "!"), (1e9, "▲")):
         D = Network(Linear(4, 4, rng=np.random.default_rng(0), dtype=np.float64), *[_one()])
         D.layers[0].weight[...] = value
-        game, events = through(D)
-        told = tell(Config(objective="wgan"), Explanation(game, [], events))
+        told = tell(Config(objective="wgan"), Explanation([Part("G", "moves G", through(D))]))
         assert sign in [mark.sign for _, mark, _ in told.findings]
         assert f'<span class="sign">{sign}</span>' in webpage(told)
 
