@@ -47,3 +47,16 @@ def truncated_normal(std: float = 0.02) -> Initializer:
         return w
 
     return draw
+
+
+def icnr(init: Initializer, upscale_factor: int) -> Initializer:
+    """Equal weights for the r² outputs that PixelShuffle(r) makes one channel of: together they begin as nearest
+    neighbours, without the checkerboard of independent weights (Aitken et al. 2017)."""
+
+    def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
+        outputs, copies = shape[-1], upscale_factor**2
+        if outputs % copies:
+            raise ValueError(f"icnr: {outputs} output channels are not a multiple of {copies}")
+        return init(rng, (*shape[:-1], outputs // copies), fan_in).repeat(copies, axis=-1)
+
+    return draw

@@ -19,7 +19,6 @@ from minigan.layers import (
     BatchNorm,
     Branches,
     ConditionalBatchNorm,
-    ConditionalBatchNorm,
     Conditioned,
     Conv2d,
     ConvTranspose2d,
@@ -35,7 +34,6 @@ from minigan.layers import (
     MaskedMax,
     MaxPool2d,
     Network,
-    Projection,
     Projection,
     ReLU,
     Reshape,
@@ -186,7 +184,6 @@ def _conditional(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCas
         case(_conditioned, image, condition=vectors, wanted=False, tangent=False, name="Conditioned, x alone"),
         *_tabled(flat, image),
         *_of_text(flat),
-        *_tabled(flat, image),
         case(_embedded, image, condition=3, name="Conditioned by Embedding, image"),
         case(_embedded_words, flat, condition=3, name="Conditioned by Embedding with padding"),
         case(_conditioned_inside, flat, condition=vectors, name="Conditioned in a Network, beside Join()"),
@@ -250,45 +247,6 @@ def _augmented(rng: np.random.Generator) -> Conditioned:
 
 def _most(rng: np.random.Generator) -> Network:
     return Network(Tanh(), MaskedMax(), Linear(4, 3, rng=rng))
-
-
-def _tabled(flat: tuple[int, ...], image: tuple[int, ...]) -> list[LayerCase]:
-    """Layers with tables, at labels and at vectors."""
-    case, vectors = LayerCase, (5,)
-    norm, project = partial(ConditionalBatchNorm, classes=3), partial(Projection, vectors=5)
-    return [
-        case(lambda rng: norm(2), image, condition=3),
-        case(lambda rng: norm(6), flat, condition=3),
-        case(lambda rng: norm(2), image, train=False, condition=3),
-        case(_normalised, image, condition=vectors),
-        case(_normalised, image, train=False, condition=vectors),
-        case(_normalised, image, condition=vectors, wanted=False, tangent=False, name=f"{NORM}, x alone"),
-        case(lambda rng: Projection(6, classes=3, rng=rng), flat, condition=3),
-        case(lambda rng: project(6, rng=rng), flat, condition=vectors),
-        case(
-            lambda rng: project(6, rng=rng),
-            flat,
-            condition=vectors,
-            wanted=False,
-            tangent=False,
-            name=f"{HEAD}, x alone",
-        ),
-        case(_tables, image, condition=3, name=f"Conditioned: {NORM} and {HEAD}"),
-        case(_tables, image, train=False, condition=3, name=f"Conditioned: {NORM} and {HEAD}"),
-    ]
-
-
-NORM, HEAD = "ConditionalBatchNorm", "Projection"
-
-
-def _normalised(rng: np.random.Generator) -> ConditionalBatchNorm:
-    return ConditionalBatchNorm(2, vectors=5, rng=rng)
-
-
-def _tables(rng: np.random.Generator) -> Conditioned:
-    norm, head = ConditionalBatchNorm(3, vectors=4, rng=rng), Projection(60, vectors=4, rng=rng)
-    row = Tanh(), Conv2d(2, 3, 3, 1, 1, bias=False, rng=rng), norm, Softplus(), Flatten(), head
-    return Conditioned(Embedding(3, 4, rng=rng), Network(*row))
 
 
 def _joined(join: Join, d: int, rng: np.random.Generator) -> Network:

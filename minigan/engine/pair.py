@@ -13,7 +13,7 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.engine.fuse import BatchNormReLU
-from minigan.engine.sharded import Sharded, buffer_pairs, given_rows, join_conditions, replica, shares, update
+from minigan.engine.sharded import Sharded, buffer_pairs, given_rows, join_conditions, parts_of, replica, shares, update
 from minigan.engine.team import Team
 from minigan.layers import BatchNorm, Layer, accumulate
 from minigan.layers.composite import Around
@@ -39,7 +39,8 @@ class OneBatch(Around):
             return y1, y2, (None, caches)
         joint = self._joint()
         y, cache = joint.forward(np.concatenate([x1, x2]))
-        return y[: len(x1)], y[len(x1) :], (joint, cache)
+        half = len(y) // 2  # not len(x1): Patches gives several rows for each sample
+        return y[:half], y[half:], (joint, cache)
 
     def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
         joint, cache = caches
@@ -98,12 +99,14 @@ class SideBySide(Sharded):
         results = self.team.run(lambda rank: self.halves[rank].forward(parts[rank]))
         ys, caches = zip(*results, strict=True)
         self._move_running()
-        return np.concatenate(ys[: self.half]), np.concatenate(ys[self.half :]), caches
+        first, second = ys[: self.half], ys[self.half :]
+        return np.concatenate(first), np.concatenate(second), (caches, parts_of(first), parts_of(second))
 
     def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
-        parts = [dy[rows] for dy in (dy1, dy2) for rows in shares(dy, self.half)]
+        inner, first, second = caches
+        parts = [*(dy1[rows] for rows in first), *(dy2[rows] for rows in second)]
         own: list[Grads] = [{} for _ in parts]
-        self.team.run(lambda rank: self.halves[rank].backward(parts[rank], caches[rank], own[rank], need_dx=False))
+        self.team.run(lambda rank: self.halves[rank].backward(parts[rank], inner[rank], own[rank], need_dx=False))
         if self.wanted:
             join_conditions(own[: self.half])
             join_conditions(own[self.half :])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from itertools import accumulate as accumulated
 from itertools import pairwise
 from typing import Any, Self
 
@@ -47,27 +48,27 @@ class Sharded(Around):
         update(self._buffers)
         results = self.team.run(lambda rank: self.replicas[rank].forward(x[rows[rank]], train))
         ys, caches = zip(*results, strict=True)
-        return np.concatenate(ys), (caches, rows)
+        return np.concatenate(ys), (caches, rows, parts_of(ys))
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
-        caches, rows = cache
-        own: list[Any] = [None if grads is None else {} for _ in rows]
+        caches, _, outputs = cache
+        own: list[Any] = [None if grads is None else {} for _ in outputs]
         parts: list[Array] = self.team.run(
-            lambda rank: self.replicas[rank].backward(dy[rows[rank]], caches[rank], own[rank], need_dx)
+            lambda rank: self.replicas[rank].backward(dy[outputs[rank]], caches[rank], own[rank], need_dx)
         )
         if grads is not None:
             self.add_up(grads, own)
         return np.concatenate(parts) if need_dx else None
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
-        caches, rows = cache
-        results = self.team.run(lambda rank: self.replicas[rank].traced_backward(dy[rows[rank]], caches[rank]))
+        caches, _, outputs = cache
+        results = self.team.run(lambda rank: self.replicas[rank].traced_backward(dy[outputs[rank]], caches[rank]))
         parts, traces = zip(*results, strict=True)
         return np.concatenate(parts), Traces(traces)
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
-        caches, rows = cache
-        seen = dy if isinstance(dy, Traces) else [dy[part] for part in rows]
+        caches, rows, outputs = cache
+        seen = dy if isinstance(dy, Traces) else [dy[part] for part in outputs]
         results = self.team.run(
             lambda rank: self.replicas[rank].double_backward(ddx[rows[rank]], seen[rank], caches[rank])
         )
@@ -139,6 +140,12 @@ def join_conditions(parts: Sequence[Grads]) -> None:
             join_conditions([part[name] for part in parts])
         elif name == "condition":
             parts[0][name] = np.concatenate([part.pop(name) for part in parts])
+
+
+def parts_of(ys: Sequence[Array]) -> list[slice]:
+    """Where each thread's part lies in all of them joined: a network may give several rows for one of x (Patches)."""
+    ends = [0, *accumulated(len(y) for y in ys)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def shares(x: Array, size: int) -> list[slice]:

@@ -19,18 +19,25 @@ from minigan.layers import (
     ConvTranspose2d,
     Dropout,
     Flatten,
+    InstanceNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
     MaxPool2d,
     Network,
+    Patches,
+    PixelShuffle,
+    PReLU,
+    ReflectionPad2d,
     ReLU,
     Reshape,
+    Residual,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    UpsampleNearest2d,
 )
 
 INDENT = "    "
@@ -40,8 +47,14 @@ def as_pytorch(network: Layer, input_shape: tuple[int, ...]) -> str:
     """The Python expression that makes this network in PyTorch, `nn` being torch.nn.
 
     Its images are (N, C, H, W). Layers side by side and autoencoders have no PyTorch class of their own: they come as
-    a ModuleList of the branches and a ModuleDict of encoder and decoder, whose names are the same. Arguments and errors
-    are those of `write_safetensors`.
+    a ModuleList of the branches and a ModuleDict of encoder and decoder, whose names are the same. Residual has none
+    either; it comes as itself, and is in PyTorch
+
+        class Residual(nn.Sequential):
+            def forward(self, x):
+                return x + super().forward(x)
+
+    Arguments and errors are those of `write_safetensors`.
     """
     tensors(network, input_shape)  # refuses what PyTorch has not
     some = next(array for _, array in network.named_params())
@@ -54,7 +67,7 @@ def _text(layer: Layer, x: Array) -> str:
         for part in layer.layers:
             lines.append(_text(part, x))
             x, _ = part.forward(x, train=False)
-        return _block("nn.Sequential(", lines, ")")
+        return _block("Residual(" if isinstance(layer, Residual) else "nn.Sequential(", lines, ")")
     if isinstance(layer, Branches):
         return _block("nn.ModuleList([", [_text(branch, x) for branch in layer.layers], "])")
     if isinstance(layer, Autoencoder):
@@ -110,6 +123,12 @@ def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[-1], *shape[:-1]
 
 
+def _sides(padding: tuple[int, int]) -> tuple[int, ...]:
+    """Left, right, top, bottom: the last axis first."""
+    (p, q) = padding
+    return q, q, p, p
+
+
 def _call(name: str, *arguments: Any) -> str:
     return f"nn.{name}({', '.join(map(str, arguments))})"
 
@@ -125,6 +144,14 @@ _WRITTEN: Mapping[type[Layer], Callable[[Any, tuple[int, ...]], str]] = {
     Linear: _linear,
     BatchNorm: _batchnorm,
     LayerNorm: lambda layer, shape: _call("LayerNorm", _channels_first(layer.normalized_shape), f"eps={layer.eps}"),
+    InstanceNorm: lambda layer, shape: _call(
+        "InstanceNorm2d", layer.num_features, f"eps={layer.eps}", f"affine={layer.affine}"
+    ),
+    PReLU: lambda layer, shape: _call("PReLU", layer.num_parameters),
+    PixelShuffle: lambda layer, shape: _call("PixelShuffle", layer.upscale_factor),
+    ReflectionPad2d: lambda layer, shape: _call("ReflectionPad2d", _sides(layer.padding)),
+    UpsampleNearest2d: lambda layer, shape: _call("UpsamplingNearest2d", f"scale_factor={layer.scale_factor}"),
+    Patches: lambda layer, shape: _call("Sequential", _call("Flatten", 0), _call("Unflatten", 0, (-1, 1))),
     LeakyReLU: lambda layer, shape: _call("LeakyReLU", layer.negative_slope),
     Dropout: lambda layer, shape: _call("Dropout", layer.p),
     Reshape: _reshape,

@@ -31,18 +31,24 @@ from minigan.layers import (
     Dropout,
     Embedding,
     Flatten,
+    InstanceNorm,
     Layer,
     LayerNorm,
     LeakyReLU,
     Linear,
     MaskedMax,
     MaxPool2d,
+    Patches,
+    PixelShuffle,
+    PReLU,
+    ReflectionPad2d,
     ReLU,
     Reshape,
     Sigmoid,
     Softplus,
     SpectralNorm,
     Tanh,
+    UpsampleNearest2d,
 )
 
 Order: TypeAlias = Any  # of a row's features: their places here, as PyTorch counts them; an index, or SAME
@@ -59,8 +65,10 @@ KEEP_PLACES = (
     Dropout,
     BatchNorm,
     LayerNorm,
+    PReLU,
 )  # y_i stands where x_i stood
 _BARE = (LeakyReLU, ReLU, Tanh, Sigmoid, Softplus, ELU, Dropout, MaxPool2d, AvgPool2d, Flatten, Reshape)
+_BARE += (PixelShuffle, ReflectionPad2d, UpsampleNearest2d, Patches)
 
 # What their arrays are called in PyTorch, where that is not what they are called here.
 NAMES: Mapping[type[Layer], Mapping[str, str]] = {
@@ -112,6 +120,14 @@ def _layernorm(layer: Layer, before: Order, after: Order) -> dict[str, Arrange]:
     return {"weight": arrange, "bias": arrange}
 
 
+def _instancenorm(layer: Layer, before: Order, after: Order) -> dict[str, Arrange]:
+    return dict.fromkeys(layer.params, lambda array: array[after])
+
+
+def _prelu(layer: Layer, before: Order, after: Order) -> dict[str, Arrange]:
+    return {"weight": lambda weight: weight if len(weight) == 1 else weight[after]}
+
+
 def _spectralnorm(layer: Layer, before: Order, after: Order) -> dict[str, Arrange]:
     inner: Any = layer.layer  # type: ignore[attr-defined]
 
@@ -133,6 +149,8 @@ _RULES: Mapping[type[Layer], Callable[[Layer, Order, Order], dict[str, Arrange]]
     ConvTranspose2d: _convolution,
     BatchNorm: _batchnorm,
     LayerNorm: _layernorm,
+    InstanceNorm: _instancenorm,
+    PReLU: _prelu,
     SpectralNorm: _spectralnorm,
     **dict.fromkeys(_BARE, _bare),
 }

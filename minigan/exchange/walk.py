@@ -26,11 +26,13 @@ from minigan.layers import (
     Layer,
     LayerNorm,
     Network,
+    Patches,
     Reshape,
+    Residual,
 )
 
-MADE_OF_PARTS = (Branches, Autoencoder)
-Leaf = tuple[str, Layer]  # its name with a dot behind it, "" for a layer on its own
+MADE_OF_PARTS = (Branches, Autoencoder, Residual)
+Leaf = tuple[str, Layer]  # its name with a dot after it, "" for a layer on its own
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _tensors(network: Layer, x: Array, name: str) -> Iterator[Tensor]:
     for (leaf, layer), x, (before, after) in zip(leaves, inputs[:-1], pairwise(orders), strict=True):
         if isinstance(layer, MADE_OF_PARTS):
             for part, inner, shown in _parts(layer, x):
-                yield from _tensors(inner, shown, f"{leaf}{part}.")
+                yield from _tensors(inner, shown, f"{leaf}{part}")
         else:
             yield from _own(leaf, layer, before, after)
 
@@ -103,12 +105,14 @@ def _leaves(layer: Layer, name: str) -> Iterator[Leaf]:
         yield name, layer
 
 
-def _parts(layer: Branches | Autoencoder, x: Array) -> list[tuple[str, Layer, Array]]:
-    """The networks that a layer is made of: name, network and what it is shown."""
+def _parts(layer: Branches | Autoencoder | Residual, x: Array) -> list[tuple[str, Layer, Array]]:
+    """The networks that a layer is made of: name, with a dot where it has one, network and input."""
+    if isinstance(layer, Residual):
+        return [("", Network(*layer.layers), x)]
     if isinstance(layer, Branches):
-        return [(str(i), branch, x) for i, branch in enumerate(layer.layers)]
+        return [(f"{i}.", branch, x) for i, branch in enumerate(layer.layers)]
     codes, _ = layer.encoder.forward(x, train=False)
-    return [("encoder", layer.encoder, x), ("decoder", layer.decoder, codes)]
+    return [("encoder.", layer.encoder, x), ("decoder.", layer.decoder, codes)]
 
 
 def _own(name: str, layer: Layer, before: Order, after: Order) -> Iterator[Tensor]:
@@ -130,6 +134,8 @@ def _check(name: str, layer: Layer, before: tuple[int, ...], after: tuple[int, .
         raise ValueError(f"{where} maps {before} to {after}; only rows (features,) and images (H, W, C) are exchanged")
     if isinstance(layer, LayerNorm) and layer.normalized_shape != before:
         raise ValueError(f"{where} cannot be exchanged: PyTorch's normalises over the last axes of (C, H, W)")
+    if isinstance(layer, Patches) and after != (1,):
+        raise ValueError(f"{where} cannot be exchanged: PyTorch joins scores of patches where a map has one channel")
     if isinstance(layer, Reshape) and len(before) == len(after) == 3 and before != after:
         raise ValueError(f"{where} cannot be exchanged: it mixes pixels and channels, in PyTorch otherwise")
 

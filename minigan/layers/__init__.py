@@ -12,12 +12,16 @@ from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
 from minigan.layers.embedding import Embedding
 from minigan.layers.layer import Layer, accumulate, taken
-from minigan.layers.layernorm import LayerNorm
+from minigan.layers.layernorm import InstanceNorm, LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.maskedmax import MaskedMax
 from minigan.layers.network import Network
+from minigan.layers.patches import Patches
 from minigan.layers.pool import AvgPool2d, MaxPool2d
+from minigan.layers.prelu import PReLU
 from minigan.layers.projection import Projection
+from minigan.layers.residual import Residual
+from minigan.layers.resize import PixelShuffle, ReflectionPad2d, UpsampleNearest2d
 from minigan.layers.shape import Flatten, Reshape
 from minigan.layers.spectralnorm import SpectralNorm
 
@@ -37,6 +41,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "InstanceNorm",
     "Join",
     "Layer",
     "LayerNorm",
@@ -45,13 +50,19 @@ __all__ = [
     "MaskedMax",
     "MaxPool2d",
     "Network",
+    "PReLU",
+    "Patches",
+    "PixelShuffle",
     "Projection",
     "ReLU",
+    "ReflectionPad2d",
     "Reshape",
+    "Residual",
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
     "Tanh",
+    "UpsampleNearest2d",
     "accumulate",
     "taken",
 ]

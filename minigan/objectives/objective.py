@@ -103,7 +103,8 @@ class Objective:
         """ValueError unless D's outputs for samples (or codes) x (N, ...) are what this game is played with."""
         y = D.forward(x, train=False)[0]
         columns = y.shape[-1]
-        fits = y.ndim == 2 and len(y) == len(x)
+        several = self.output == "score" and len(y) > 0 and len(y) % len(x) == 0  # a score for every patch (Patches)
+        fits = y.ndim == 2 and (several or len(y) == len(x))
         if self.output == "autoencoder":
             fits &= hasattr(D, "energy") and columns >= 2
         elif self.output in ("samples", "codes"):

@@ -85,6 +85,11 @@ def rows_of(a: Any, seed: int) -> Any:
     return np.random.default_rng(seed).normal(size=(ROWS, *a.shape[1:]))
 
 
+def like(y: np.ndarray, seed: int) -> np.ndarray:
+    """Random numbers in the shape of y, which may have several rows for a sample."""
+    return np.random.default_rng(seed).normal(size=y.shape)
+
+
 class Asked:
     """A fresh layer of a case, or a form of it, at batches of ROWS rows."""
 
@@ -110,7 +115,7 @@ class Asked:
         layer, train = self.bound(tangent=True), self.case.train
         layer.forward(self.x2, train)
         y, cache = layer.forward(self.x1, train)
-        dy, ddx = rows_of(y, 5), rows_of(self.x1, 6)
+        dy, ddx = like(y, 5), rows_of(self.x1, 6)
         grads: dict[str, Any] = {}
         results = {
             "y": y,
@@ -131,15 +136,15 @@ class Asked:
         self.case.rewind()
         layer, grads = self.bound(), dict[str, Any]()
         y1, y2, caches = layer.forward_pair(self.x1, self.x2)
-        layer.backward_pair(rows_of(y1, 5), rows_of(y2, 6), caches, grads)
+        layer.backward_pair(like(y1, 5), like(y2, 6), caches, grads)
         return flatten({"y1": y1, "y2": y2, "grads": grads}) | self.buffers()
 
     def joined(self) -> dict[str, Any]:
         """The same of the two as one batch: without layers that couple that is a pair, but for what is drawn."""
         self.case.rewind()
         y, cache = self.bound(twice=True).forward(np.concatenate([self.x1, self.x2]))
-        y1, y2, grads = y[:ROWS], y[ROWS:], dict[str, Any]()
-        dy = np.concatenate([rows_of(y1, 5), rows_of(y2, 6)])
+        y1, y2, grads = *np.split(y, 2), dict[str, Any]()
+        dy = np.concatenate([like(y1, 5), like(y2, 6)])
         self.bound(twice=True).backward(dy, cache, grads, need_dx=False)
         return flatten({"y1": y1, "y2": y2, "grads": grads}) | self.buffers()
 

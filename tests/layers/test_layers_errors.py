@@ -21,6 +21,7 @@ from minigan.layers import (
     Covariance,
     Dropout,
     Flatten,
+    InstanceNorm,
     Join,
     Layer,
     LayerNorm,
@@ -28,17 +29,23 @@ from minigan.layers import (
     Linear,
     MaxPool2d,
     Network,
+    Patches,
+    PixelShuffle,
+    PReLU,
     Projection,
+    ReflectionPad2d,
     ReLU,
     Reshape,
     Sigmoid,
     Softplus,
     Tanh,
+    UpsampleNearest2d,
 )
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
-COMPOSED = ("Autoencoder", "Branches", "Conditioned", "Network", "SpectralNorm")  # the inner layer that met it speaks
+# The layer inside reports it.
+COMPOSED = ("Autoencoder", "Branches", "Conditioned", "Network", "Residual", "SpectralNorm")
 OF_INTEGERS = ("Embedding",)  # test_layers_embedding.py
 NO_LAYERS = ("Conditional", "Layer", "accumulate", "taken")
 TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it takes
@@ -56,6 +63,12 @@ TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it ta
     (Join(3).given(np.arange(4) % 3), (4, 6)),
     (ConditionalBatchNorm(6, classes=3).given(np.arange(4) % 3), (4, 6)),
     (Projection(6, classes=3, rng=RNG).given(np.arange(4) % 3), (4, 6)),
+    (InstanceNorm(2), (4, 5, 6, 2)),
+    (PReLU(), (4, 6)),
+    (PixelShuffle(2), (4, 5, 6, 8)),
+    (ReflectionPad2d(2), (4, 5, 6, 2)),
+    (UpsampleNearest2d(2), (4, 5, 6, 2)),
+    (Patches(), (4, 1, 1, 2)),
     *((page(), (4, 6)) for page in (ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh)),
 ]
 
