@@ -1,4 +1,4 @@
-"""Which game finds every mode, which paints the best digits? All objectives on the same data, from the same seed.
+"""Which objective finds every mode, which makes the best digits? All objectives on the same data, from the same seed.
 
     python examples/compare_objectives.py                                   every objective on the ring of Gaussians
     python examples/compare_objectives.py --only minimax wgan-gp r1         some of them
@@ -7,10 +7,10 @@
 
 The comparison is paired. Every random number of a run is a function of seed, step and name of its stream, whatever is
 drawn elsewhere: all objectives start from the same weights wherever their networks agree, and, at one batch size, see
-the same batches in the same order and the same noise at the same step. What differs is the game, and its recipe
-(minigan/training/recipes.py). With --same-rates all train with what the recipes have in common, and only the game
-differs: its paper's hyper-parameters and D steps per G step. A run lasts so many passes over the data; a game with more
-D steps makes fewer steps of G from them.
+the same batches in the same order and the same noise at the same step. What differs is the objective, and its
+recipe (minigan/training/recipes.py). With --same-rates all train with what the recipes have in common, and only the
+objective differs: its paper's hyper-parameters and D steps per G step. A run lasts so many passes over the data; an
+objective with more D steps makes fewer steps of G from them.
 
 objectives.png has a row for each, table.json the numbers. On points: the modes that at least one good point reaches,
 and the share of good points, those within three deviations of a Gaussian. On digits: the share of samples that a small
@@ -31,15 +31,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare_recipes import judge, train_classifier
+from compare_recipes import judge, samples, train_classifier
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from minigan import Config, Network, Streams, Trainer, data, objective_cards, objectives, plots
 from minigan.atomic import replacing
 from minigan.data.mixtures import Coverage
-from minigan.runs.friendly import mended
+from minigan.runs.friendly import friendly_errors
 from minigan.training import recipes
+from minigan.training.config import DEFAULTS
 
 MIXTURES = {"ring": data.ring(), "grid": data.grid()}
 LOOKS, POINTS = 20, 2500  # moments of a run at which so many points are measured
@@ -63,8 +64,9 @@ def choose(name: str, flags: argparse.Namespace) -> Config:
     if flags.epochs is not None:
         choices["epochs"] = flags.epochs
     if flags.same_rates:
-        return Config(**base(flags.data) | {"n_critic": objectives.find(name).defaults.n_critic} | choices)
-    return Config.tuned(**choices)
+        common = DEFAULTS | base(flags.data) | {"n_critic": objectives.find(name).defaults.n_critic}
+        return Config(**common | choices)  # with every choice named, no recipe fills in the rest
+    return Config(**choices)
 
 
 def within(config: Config, seconds: float) -> Config:
@@ -72,14 +74,14 @@ def within(config: Config, seconds: float) -> Config:
     clock: list[tuple[float, int]] = []
 
     def look(trainer: Trainer) -> None:
-        clock.append((time.perf_counter(), trainer.seen))
-        trainer.total = min(trainer.total, 8)
+        clock.append((time.perf_counter(), trainer.draw.seen["real"]))
+        trainer.schedule.total = min(trainer.total, 8)
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer.start(replace(config, epochs=10.0), Path(folder), hooks=[look], quiet=True)
         trainer.train()
     times, batches = np.diff(clock, axis=0).T
-    return replace(config, epochs=seconds / (times / batches).min() / trainer.batches.per_epoch)
+    return replace(config, epochs=seconds / (times / batches).min() / trainer.draw.per_epoch())
 
 
 class Watch:
@@ -93,7 +95,7 @@ class Watch:
 
     def __call__(self, trainer: Trainer) -> None:
         if trainer.step in self.moments and trainer.config.data in MIXTURES:
-            points = trainer.state.sample(trainer.state.noise(POINTS, Streams(1)("points")))
+            points = samples(trainer, POINTS, "points")
             if not np.isfinite(points).all():
                 raise FloatingPointError(f"step {trainer.step}: the generator's points are not finite")
             self.looks[trainer.step] = MIXTURES[trainer.config.data].coverage(points)
@@ -122,7 +124,7 @@ def run(config: Config, seconds: float | None, classifier: Network | None, folde
         line |= {"seconds": round(trainer.seconds, 1), "steps": trainer.step}
         if classifier is None:
             return line, watch.row(config.objective, line.get("note", ""))
-        images = None if "note" in line else trainer.state.sample(trainer.state.noise(IMAGES, Streams(2)("grid")))
+        images = None if "note" in line else samples(trainer, IMAGES, "grid", seed=2)
         return line, plots.ImagesRow(config.objective, images, words(line))
 
 
@@ -197,7 +199,7 @@ def flags_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=[*MIXTURES, "mnist-10k"], default="ring")
     parser.add_argument("--only", nargs="+", choices=objectives.names(), default=objectives.names(), metavar="NAME")
-    parser.add_argument("--seed", type=int, default=Config.seed)
+    parser.add_argument("--seed", type=int, default=DEFAULTS["seed"])
     parser.add_argument("--jobs", type=int, default=2, help="objectives that train side by side, on one core each")
     parser.add_argument("--same-rates", action="store_true", help="what all recipes start from, for everybody")
     length = parser.add_mutually_exclusive_group()
@@ -206,10 +208,11 @@ def flags_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/objectives"), help="folder for runs, figure and table")
     parser.add_argument("--record", action="store_true", help="put the results into minigan/measured.json")
     flags = parser.parse_args(arguments)
-    changed = flags.seed != Config.seed or flags.same_rates or flags.epochs or flags.seconds
+    changed = flags.seed != DEFAULTS["seed"] or flags.same_rates or flags.epochs or flags.seconds
     if flags.record and (flags.data not in RECORDED or changed):
         known = " or ".join(RECORDED)
-        raise ValueError(f"--record keeps what the recipes do, whole, on {known} with seed {Config.seed}; leave it out")
+        own = f"on {known} with seed {DEFAULTS['seed']}"
+        raise ValueError(f"--record keeps what the recipes do, whole, {own}; leave it out")
     if flags.out.exists() and (not flags.out.is_dir() or any(flags.out.iterdir())):
         raise ValueError(f"{flags.out} exists already: choose another --out")
     return flags
@@ -236,5 +239,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with mended("compare_objectives"):
+    with friendly_errors("compare_objectives"):
         main()

@@ -5,8 +5,8 @@
     python examples/mnist_gan.py --resume runs/...                    go on with a run that was stopped
 
 The loop in `train` is Algorithm 1 of Goodfellow et al. 2014. Everything around it (bar, log, pictures, checkpoints,
-Ctrl-C) is the trainer's; everything inside it is two short functions of minigan/training/steps.py. `minigan train` makes
-the same steps with the same functions (minigan/systems/gan.py), and ends with the same weights to the last bit.
+Ctrl-C) is the trainer's; everything inside it is two short functions of minigan/training/steps.py. `minigan train`
+calls the same functions (minigan/systems/gan.py), and ends with the same weights to the last bit.
 """
 
 import argparse

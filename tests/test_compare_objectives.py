@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import Config, Streams, Trainer, objective_cards, objectives, plots
+from minigan import Config, Trainer, objective_cards, objectives, plots
 from minigan.training import recipes
-from minigan.training.state import State
 
 ROOT = Path(__file__).parent.parent
 RING = {"name": "minimax", "found": 7, "modes": 8, "good": 0.934, "seconds": 31.2, "steps": 3000}
@@ -38,7 +37,7 @@ def flags(comparison: ModuleType, out: Path, *arguments: str) -> argparse.Namesp
 
 
 def tiny(objective: str = "minimax", **choices: Any) -> Config:
-    return Config.tuned(**{"objective": objective, "data": "ring", "epochs": 0.06, "hidden": 8, **choices})
+    return Config(**{"objective": objective, "data": "ring", "epochs": 0.06, "hidden": 8, **choices})
 
 
 def test_it_leaves_figure_and_table_in_the_order_of_the_objectives(tmp_path: Path) -> None:
@@ -69,9 +68,8 @@ def test_looking_changes_nothing(comparison: ModuleType, tmp_path: Path) -> None
     first, second = (comparison.run(tiny(), None, None, tmp_path / name)[1] for name in "ab")
     trainer = Trainer.start(tiny(), tmp_path / "c", quiet=True)
     trainer.train()
-    noise = trainer.state.noise(comparison.POINTS, Streams(1)("points"))
     assert np.array_equal(first.pictures[24], second.pictures[24])
-    assert np.array_equal(first.pictures[24], trainer.state.sample(noise))
+    assert np.array_equal(first.pictures[24], comparison.samples(trainer, comparison.POINTS, "points"))
 
 
 def test_a_run_that_diverges_is_reported_and_stops_no_other(comparison: ModuleType, tmp_path: Path) -> None:
@@ -89,7 +87,7 @@ def test_of_digits_some_are_kept_and_all_are_judged(
     comparison: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "judge", lambda trainer, classifier: {"recognised": 0.6123, "classes": classifier})
-    config = Config.tuned(objective="hinge", data="mnist-10k", width=0.05, epochs=0.02)
+    config = Config(objective="hinge", data="mnist-10k", width=0.05, epochs=0.02)
     line, row = comparison.run(config, None, 9, tmp_path / "run")
     assert (line["recognised"], line["classes"]) == (0.612, 9)
     assert row.images.shape == (16, 28, 28, 1)
@@ -112,7 +110,7 @@ def test_stopping_keeps_what_is_done(
     assert "7 of 8 modes found, 93.4% good" in capsys.readouterr().out
 
 
-def test_at_the_same_rates_only_the_game_differs(comparison: ModuleType, tmp_path: Path) -> None:
+def test_at_the_same_rates_only_the_objective_differs(comparison: ModuleType, tmp_path: Path) -> None:
     same = flags(comparison, tmp_path, "--same-rates", "--seed", "5")
     configs = [asdict(comparison.choose(name, same)) for name in objectives.names()]
     for config in configs:
@@ -124,14 +122,16 @@ def test_at_the_same_rates_only_the_game_differs(comparison: ModuleType, tmp_pat
 def test_without_that_every_objective_has_its_recipe(comparison: ModuleType, tmp_path: Path) -> None:
     own = flags(comparison, tmp_path, "--data", "grid", "--epochs", "2")
     for name in objectives.names():
-        assert comparison.choose(name, own) == Config.tuned(objective=name, data="grid", epochs=2.0)
+        assert comparison.choose(name, own) == Config(objective=name, data="grid", epochs=2.0)
 
 
 def test_generators_start_from_the_same_weights(comparison: ModuleType, tmp_path: Path) -> None:
     same = flags(comparison, tmp_path, "--same-rates")
-    first, *others = (State(comparison.choose(name, same), (2,)) for name in ("minimax", "wgan-gp", "began", "fisher"))
+    configs = [comparison.choose(name, same) for name in ("minimax", "wgan-gp", "began", "fisher")]
+    trainers = [Trainer.start(config, tmp_path / config.objective, quiet=True) for config in configs]
+    first, *others = (trainer.networks["G"] for trainer in trainers)
     for other in others:
-        for (name, mine), (_, its) in zip(first.G.named_params(), other.G.named_params(), strict=True):
+        for (name, mine), (_, its) in zip(first.named_params(), other.named_params(), strict=True):
             assert np.array_equal(mine, its), name
 
 
