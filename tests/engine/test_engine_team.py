@@ -279,17 +279,25 @@ def test_parameters_moved_by_a_team_are_those_of_one_thread_to_the_last_bit(team
     assert_same_arrays(after[1], after[0])
 
 
-def test_two_callers_of_one_team_wait_for_each_other(pair: Team) -> None:
-    sharded = Sharded(critic(), pair)
-    expected, _ = sharded.forward(images(), False)
-    results: list[Any] = []
-    callers = [threading.Thread(target=lambda: results.append(sharded.forward(images(), False)[0])) for _ in range(8)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(timeout=60)
-    assert len(results) == 8
-    assert all(np.array_equal(y, expected) for y in results)
+def test_a_second_caller_waits_until_the_team_is_done_with_the_first(pair: Team) -> None:
+    started, release, order = threading.Event(), threading.Event(), list[str]()
+
+    def slow(rank: int) -> None:
+        started.set()
+        release.wait(60)
+        order.append("first")
+
+    first = threading.Thread(target=pair.run, args=[slow])
+    second = threading.Thread(target=pair.run, args=[lambda rank: order.append("second")])
+    first.start()
+    started.wait(60)
+    second.start()
+    second.join(0.2)
+    assert order == []
+    release.set()
+    first.join(60)
+    second.join(60)
+    assert order == ["first", "first", "second", "second"]
 
 
 def test_a_layer_that_couples_or_draws_and_has_no_form_cannot_be_shared(pair: Team) -> None:
