@@ -15,9 +15,9 @@ Share in products: how much of a step its busiest thread spends inside np.matmul
 timed. Of peak: the operations in those products, by what the machine would do in that time at the best rate of a
 large product on as many threads. Memory: by how much the process's peak has grown since its imports.
 
-minigan uses its threads as a run does; single kernels give them to BLAS. A run paints fresh fakes for each update,
-unless it is told --same-noise; the PyTorch sides paint once for both, as the official example does. They
-(`benchmark_torch.py` tells what they do) are left out where PyTorch is not installed.
+minigan uses its threads as a run does; single kernels give them to BLAS. A run generates new samples for each update,
+unless it has --same-noise; the PyTorch sides generate once for both, as the official example does. They
+(`benchmark_torch.py` says what they do) are left out where PyTorch is not installed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="length of a block (default 0.5, for kernels 0.1)")
     parser.add_argument("--sides", nargs="+", choices=PYTORCH, default=PYTORCH, help="PyTorch's forms to compare with")
     parser.add_argument(
-        "--same-noise", action="store_true", help="minigan, too, paints once for both updates of a step"
+        "--same-noise", action="store_true", help="minigan, too, generates once for both updates of a step"
     )
     parser.add_argument("--markdown", action="store_true", help="also print the table as Markdown")
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
@@ -160,7 +160,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure as the flags say; a worker that dies, or Ctrl-C, is told in one line."""
+    """Measure as the flags say; a worker that dies, or Ctrl-C, is reported in one line."""
     options = flags(arguments)
     try:
         if options.device == "cpu":

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import threadpoolctl
 from benchmarks.cases import MODELS, Kernel
 from benchmarks.line import Case, serve
 
-from minigan import kernels, models
-from minigan.engine.choose import Players
-from minigan.models import Model
+from minigan import Layer, discriminator_step, generator_step, kernels, models
+from minigan.engine.choose import choose
+from minigan.engine.pair import OneGeneration
 from minigan.objectives import WGANGP, NonSaturating, Objective
 from minigan.optim import Adam
 from minigan.random import Streams
-from minigan.training.config import Config
-from minigan.training.steps import generator_step
 
 Step = Callable[[], object]
 
 
-def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple[Model, Step]:
-    """A model and its step, one update of D and one of G, on so many threads as a run uses them.
+def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple[Layer, Layer, Step]:
+    """D, G, and their step: one update of each, on so many threads as a run uses them.
 
-    same_noise: paint once for both updates, as the PyTorch sides do.
+    same_noise: generate once for both updates, as the PyTorch sides do.
     """
     streams, betas = Streams(0), (0.5, 0.999)
     objective: Objective = NonSaturating()
@@ -36,11 +33,11 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
     else:
         model = models.get(name, streams)
     d_optimizer, g_optimizer = (Adam(network.named_params(), 2e-4, betas=betas) for network in (model.D, model.G))
-    config = Config(batch_size=batch, threads=threads, same_noise=same_noise)
-    players = Players(
-        config,
-        SimpleNamespace(D=model.D, G=model.G, objective=objective, d_optimizer=d_optimizer, g_optimizer=g_optimizer),
-    )
+    chosen = choose({"D": model.D, "G": model.G}, threads=threads, batch_size=batch, on_cpu=True)
+    d_optimizer.workers = g_optimizer.workers = chosen.team
+    D, G = chosen.networks["D"], chosen.networks["G"]
+    if same_noise:
+        G = OneGeneration(G)
     threadpoolctl.threadpool_limits(1)
     real = streams("data").uniform(-1, 1, (batch, *model.sample_shape)).astype(np.float32)
 
@@ -49,10 +46,10 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
 
     def step() -> None:
         z = noise()
-        players.d_step(players.D, players.G, objective, d_optimizer, real, z)
-        generator_step(players.D, players.G, objective, g_optimizer, z if same_noise else noise())
+        discriminator_step(D, G, objective, d_optimizer, real, z)
+        generator_step(D, G, objective, g_optimizer, z if same_noise else noise())
 
-    return model, step
+    return D, G, step
 
 
 def kernel(name: str, batch: int, threads: int) -> Step:
@@ -116,8 +113,8 @@ def build(name: str, batch: int, threads: int, same_noise: bool) -> Case:
     """The training step of a model, or a kernel."""
     parameters = []
     if name in MODELS:
-        model, step = ours(name, batch, threads, same_noise)
-        parameters = [models.count(network) for network in (model.G, model.D)]
+        D, G, step = ours(name, batch, threads, same_noise)
+        parameters = [models.count(network) for network in (G, D)]
     else:
         step = kernel(name, batch, threads)
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]

@@ -6,8 +6,9 @@
 eager     every operation launched by itself
 graph     the step recorded into a CUDA graph, and replayed
 
-The data set lies on the GPU as bytes, batches and noise are drawn there, and one painting serves both updates of a
-step, as on PyTorch's side. `machine` tells what this is, how fast it copies and multiplies, and what a call costs.
+The data set lies on the GPU as bytes, batches and noise are drawn there, and the same generated samples serve both
+updates of a step, as on PyTorch's side. `machine` says what this is, how fast it copies and multiplies, and what a call
+costs.
 It prints a line of JSON for each case; `benchmark.py` starts it and reads them.
 """
 
@@ -23,57 +24,62 @@ from benchmarks.blocks import Span, cases, timed, told
 
 from minigan import __version__, device, kernels, models
 from minigan.data import Dataset
-from minigan.device import Array, Device
-from minigan.engine.choose import Players
-from minigan.engine.recorded import Replays, RunBooks
+from minigan.device import Device
+from minigan.engine.choose import choose
+from minigan.engine.pair import OneGeneration
+from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
-from minigan.training.config import Config
-from minigan.training.draw import OnDevice
-from minigan.training.observed import Observed
-from minigan.training.state import State
-from minigan.training.steps import generator_step
+from minigan.objectives import NonSaturating
+from minigan.random import Streams
+from minigan.systems import GAN
+from minigan.training.draw import DeviceDraw
+from minigan.training.steps import Outcome
+from minigan.training.system import Turn
 
 FORMS = ("eager", "graph")
 IMAGES = 10_000  # in the data set
 SHAPES = {"mlp": (28, 28, 1), "dcgan": (28, 28, 1), "dcgan64": (64, 64, 3)}
 
 
-class Game:
-    """The players of a run, and its step in one form, without log, bar and files; `why_not` of a recording."""
+class Steps:
+    """The steps of a run in one form, without log, bar and files."""
 
-    def __init__(self, form: str, model: str, batch: int, on: Device, precision: str = "float32") -> None:
-        config = Config(model, batch_size=batch, device=str(on), same_noise=True, precision=precision)
-        shape = SHAPES[model]
+    def __init__(self, form: str, name: str, batch: int, on: Device) -> None:
+        shape, model = SHAPES[name], models.get(name, Streams(0), sample_shape=SHAPES[name])
         images = np.random.default_rng(0).integers(0, 256, (IMAGES, *shape), dtype=np.uint8)
-        self.state = State(config, shape)
-        self.source = OnDevice(self.state, Dataset("noise", images, None, "random bytes"), batch)
-        self.players, self.objective = Players(config, self.state), Observed(self.state.objective)
-        self.batch, self._z = batch, None
-        self.source.seek(0)
-        books, cuda = RunBooks(self.state, self.source), on.cuda()
-        self._replays = Replays(self.d_turn, self.g_turn, self.objective, books, cuda, lambda words: None)
-        self.step = self.plain if form == "eager" else lambda: self._replays.step(1)
+        for network in (model.D, model.G):
+            network.convert(on.asarray)
+        self.system = GAN(model.G, model.D, NonSaturating(), z_dim=model.z_dim, same_noise=True)
+        self.draw = DeviceDraw({"real": Dataset("noise", images, None, "random bytes")}, batch, 0, on)
+        self.system.connect(self.draw)
+        chosen = choose({"D": model.D, "G": model.G}, threads=1, batch_size=batch, on_cpu=False)
+        self.system.players["D"].network = chosen.networks["D"]
+        self.system.players["G"].network = OneGeneration(chosen.networks["G"])
+        self.draw.seek(0)
+        recorded = Recorded(self.system, self.draw, on.cuda(), lambda sentence: None)
+        self._recorded = recorded if form == "graph" else None
+
+    def __call__(self) -> Outcome:
+        """One update of D and one of G; what the last one found."""
+        self.draw.begin_step()
+        d_turn, g_turn = self.system.turns(0, 1)
+        self._play(d_turn, 1)
+        return self._play(g_turn, 0)
 
     @property
     def why_not(self) -> str | None:
-        return self._replays.why_not
+        """Why the step cannot be recorded; None where it can, or is not to be."""
+        return None if self._recorded is None else self._recorded.why_not
 
     def parameters(self) -> list[int]:
         """Trained numbers of G and of D."""
-        return [models.count(network) for network in (self.state.G, self.state.D)]
+        return [models.count(self.system.players[name].network) for name in ("G", "D")]
 
-    def plain(self) -> tuple[Array, Array]:
-        return self.d_turn(), self.g_turn()
-
-    def d_turn(self) -> Array:
-        self.source.begin(0, 1)
-        real, self._z = self.source.real(), self.source.noise(self.batch)
-        D, G = self.players.D, self.players.G
-        return self.players.d_step(D, G, self.objective, self.state.d_optimizer, real, self._z)
-
-    def g_turn(self) -> Array:
-        self.source.begin(0, 0)
-        return generator_step(self.players.D, self.players.G, self.objective, self.state.g_optimizer, self._z)
+    def _play(self, turn: Turn, part: int) -> Outcome:
+        if self._recorded is not None:
+            return self._recorded.play(turn, 0, part)
+        self.draw.begin(0, part)
+        return turn.play(self.draw)
 
 
 def span_on(on: Device) -> Span:
@@ -141,13 +147,12 @@ def main() -> None:
         told(**machine(on))
     for model, batch, precision in cases(options.cases):
         with using(precision):
-            game = Game(options.form, model, batch, on, precision)
-            found = timed(game.step, span_on(on))
-        about = {"model": model, "batch": batch, "precision": precision, "parameters": game.parameters()}
-        told(
-            side="minigan", form=options.form, library=f"minigan {__version__}", why_not=game.why_not, **about, **found
-        )
-        del game
+            step = Steps(options.form, model, batch, on)
+            found = timed(step, span_on(on))
+        about = {"model": model, "batch": batch, "precision": precision, "parameters": step.parameters()}
+        about |= {"side": "minigan", "form": options.form, "library": f"minigan {__version__}"}
+        told(why_not=step.why_not, **about, **found)
+        del step
         on.release()
 
 

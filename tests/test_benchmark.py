@@ -137,20 +137,22 @@ def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, nam
     assert facts["parameters"] == [models.count(model.G), models.count(model.D)]
 
 
-@pytest.mark.parametrize(("same_noise", "paintings"), [(False, 2), (True, 1)])
+@pytest.mark.parametrize(("same_noise", "passes"), [(False, 2), (True, 1)])
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", ["mlp", "wgan-gp-dcgan"])
-def test_a_step_moves_both_players_and_paints_for_each_or_once(
-    parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str, same_noise: bool, paintings: int
+def test_a_step_moves_both_networks_and_generates_for_each_or_once(
+    parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str, threads: int, same_noise: bool, passes: int
 ) -> None:
-    model, step = parts.benchmark_minigan.ours(name, 4, 1, same_noise)
-    params = [*model.D.named_params(), *model.G.named_params()]
+    D, G, step = parts.benchmark_minigan.ours(name, 4, threads, same_noise)
+    params = [*D.named_params(), *G.named_params()]
     weights = [param for name, param in params if name.endswith("weight")]  # a critic's last bias has no gradient
     before = [weight.copy() for weight in weights]
-    forward, painted = model.G.forward, []
-    monkeypatch.setattr(model.G, "forward", lambda z, *train: painted.append(z) or forward(z, *train))
+    generator = G.network if same_noise else G  # inside of what keeps the samples for the second update
+    forward, generated = generator.forward, []
+    monkeypatch.setattr(generator, "forward", lambda z, *train: generated.append(z) or forward(z, *train))
     step()
     assert not any(np.array_equal(a, b) for a, b in zip(before, weights, strict=True))
-    assert len(painted) == paintings
+    assert len(generated) == passes
 
 
 def test_networks_that_differ_are_not_compared(parts: SimpleNamespace) -> None:

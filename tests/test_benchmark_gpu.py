@@ -265,9 +265,10 @@ def test_minigans_forms_take_a_step_without_a_gpu(
     gpu_machine.install(monkeypatch)
     ours = importlib.import_module("benchmark_minigan_gpu")
     monkeypatch.setattr(ours, "IMAGES", 20)
-    game = ours.Game(form, "mlp", 4, Device("cuda"))
-    before = [param.get() for _, param in game.state.G.named_params()]
-    losses = [float(game.step()[1]) for _ in range(4)]
-    moved = [(old != new.get()).any() for old, (_, new) in zip(before, game.state.G.named_params(), strict=True)]
+    step = ours.Steps(form, "mlp", 4, Device("cuda"))
+    params = [param for player in step.system.players.values() for _, param in player.network.named_params()]
+    before = [param.get() for param in params]
+    losses = [float(step().loss) for _ in range(4)]
+    moved = [(old != new.get()).any() for old, new in zip(before, params, strict=True)]
     assert all(moved) and len(set(losses)) == 4
-    assert game.why_not == (None if form == "eager" else "this machine records no graphs")
+    assert step.why_not == (None if form == "eager" else "this machine records no graphs")

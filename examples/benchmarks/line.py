@@ -70,7 +70,7 @@ def serve(build: Callable[[str, int], Case]) -> None:
 class Worker:
     """This end: one side in a process of its own, limited to so many threads.
 
-    same_noise: minigan paints once for both updates of a step.
+    same_noise: minigan generates once for both updates of a step.
     """
 
     def __init__(self, side: str, threads: int, same_noise: bool = False) -> None:
