@@ -78,8 +78,8 @@ def _convolves(network: Layer) -> bool:
 
 
 def _note(name: str, network: Layer) -> str:
-    layers = sorted({type(layer).__name__ for layer in without_form(network)})
+    layers = ", ".join(sorted({type(layer).__name__ for layer in without_form(network)}))
     return (
-        f"{name} computes whole batches on one thread, the others share only the updates of its weights: "
-        f"{' and '.join(layers)} couples the samples of a batch or draws, and has no form for threads"
+        f"{name} computes whole batches on one thread, and the others share only the updates of its weights, because "
+        f"layers in it couple the samples of a batch or draw random numbers and have no form for threads: {layers}"
     )
