@@ -62,7 +62,7 @@ class Story:
     def findings(self) -> list[tuple[int, Mark, str]]:
         """Every mark with the number of its section, and the words: "D's 3 LayerNorm makes ..."."""
         return [
-            (n, line.mark, f"{section.owner}{' '.join(line.cells[0].split())} {line.mark.words}")
+            (n, line.mark, f"{section.owner}{' '.join(line.cells[0].split())} {line.mark.meaning}")
             for n, section in self.numbered
             for line in section.lines
             if line.mark is not None

@@ -24,7 +24,7 @@ class Mark:
     """A sign for the margin of a table, and what it means here."""
 
     sign: str
-    words: str
+    meaning: str
 
 
 def sweep_marks(sweep: Sweep) -> list[Mark | None]:
@@ -66,7 +66,7 @@ def _total(start: Size, row: Row, own: Mark | None, sign: str) -> Mark:
     assert row.out is not None
     gain = row.out.length / start.length
     words = f"explodes: {gain:,.0f} times as long" if sign == UP else f"vanishes: {1 / gain:,.0f} times shorter"
-    return Mark(sign, f"{'' if own is None else own.words + '; it '}{words} than where the pass began".lstrip())
+    return Mark(sign, f"{'' if own is None else own.meaning + '; it '}{words} than where the pass began".lstrip())
 
 
 def _broken(row: Row) -> Mark | None:

@@ -112,7 +112,7 @@ def _table(section: Section) -> Html:
 def _with_mark(line: Line) -> Iterable[str]:
     if line.mark is None:
         return ("", *line.cells)
-    return (line.mark.sign, *line.cells, line.mark.words)
+    return (line.mark.sign, *line.cells, line.mark.meaning)
 
 
 def _sweep(section: Section, scale: _Scale) -> Iterator[Html]:
@@ -139,7 +139,7 @@ def _cells(line: Line, section: Section, scale: _Scale) -> Html:
         (None, gain),
         ("bar-cell", scale.bar(line.rms, section.gradient)),
         *([("more", more)] if more else []),
-        *([("said", line.mark.words)] if line.mark else []),
+        *([("said", line.mark.meaning)] if line.mark else []),
     ]
     return joined(element("span", text, class_=kind) for kind, text in cells)
 

@@ -56,10 +56,10 @@ def environment(evidence: Evidence) -> Html:
 
 def _changes(evidence: Evidence) -> list[str]:
     """A sentence for each time that the choices of the run changed."""
-    return [
-        f"From step {entry['step']:,} on it had other choices: {', '.join(entry['changed'])}."
-        for entry in evidence.changes
-    ]
+    entries = evidence.changes
+    if "changes" in evidence.missing:
+        return [f"Its later changes cannot be read: {evidence.missing['changes']}."]
+    return [f"From step {entry['step']:,} on it had other choices: {', '.join(entry['changed'])}." for entry in entries]
 
 
 def _shortened(word: str) -> str:

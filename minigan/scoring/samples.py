@@ -50,10 +50,9 @@ def collect(
 
 def _of_run(folder: Path, n: int, seed: int, best: bool, on: str | None) -> Samples:
     generator = SavedGenerator(folder, best=best, on=on)
-    shape, data = generator.system.sample_shape, generator.config.data
-    if shape is None or len(shape) != 3:
+    images, data = generator(n, seed, progress="generating"), generator.config.data
+    if images.ndim != 4:
         raise ValueError(f"{folder} draws points, and these metrics are about images; its log has the modes it reached")
-    images = generator(n, seed, progress="generating")
     return Samples(images, f"{n:,} samples from {generator.path}", references.for_data(data) or data)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from minigan import data, device, models, objectives
 from minigan.cli import main
-from minigan.explain.events import Loss, Sweep, Update
+from minigan.explain.events import HOUSE, Loss, Sweep, Update
 from minigan.explain.sections import tell
 from minigan.explain.step import WatchedDraw, explain, watch_turn
 from minigan.layers import Linear, Network
@@ -36,6 +36,17 @@ def test_it_prints_both_turns_of_dcgan_and_wgan_gp_where_nothing_is_chosen(capsy
     out = capsys.readouterr().out
     assert out.startswith("One step of dcgan with wgan-gp\n") and "the second-order pass" in out
     assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_readme_shows_what_it_prints_but_for_the_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    def lines(text: str) -> list[str]:
+        return [" ".join(re.sub(r"-?\d[\d.e+-]*", "#", line).split()) for line in text.splitlines() if line.strip()]
+
+    readme = (HOUSE / "minigan" / "explain" / "README.md").read_text(encoding="utf-8")
+    excerpt = readme.partition("$ minigan explain --model dcgan --objective wgan-gp\n")[2].partition("```")[0]
+    main(["explain", "--model", "dcgan", "--objective", "wgan-gp"])
+    printed, shown = lines(capsys.readouterr().out), lines(excerpt)
+    assert len(shown) > 5 and [line for line in shown if line not in printed] == []
 
 
 def test_one_seed_gives_one_text_and_another_another(capsys: pytest.CaptureFixture[str]) -> None:

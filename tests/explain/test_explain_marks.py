@@ -29,8 +29,8 @@ def marks(*layers: Layer) -> list[tuple[str, Mark]]:
 def test_a_stack_of_saturated_sigmoids_vanishes() -> None:
     found = marks(linear(1.0, 9.0), Sigmoid(), linear(1.0, 9.0), Sigmoid(), linear(1.0, 9.0), Sigmoid())
     assert [place for place, _ in found] == ["5", "3", "1"], "each of them, from the loss downwards"
-    assert all(mark.sign == "▼" and "shorter" in mark.words for _, mark in found)
-    assert "vanishes" in found[0][1].words + found[1][1].words
+    assert all(mark.sign == "▼" and "shorter" in mark.meaning for _, mark in found)
+    assert "vanishes" in found[0][1].meaning + found[1][1].meaning
 
 
 def test_sigmoids_that_are_not_saturated_vanish_by_being_many() -> None:
@@ -38,16 +38,16 @@ def test_sigmoids_that_are_not_saturated_vanish_by_being_many() -> None:
     found = marks(*layers)
     assert len(found) == 1
     (place, mark), total = found[0], 0.25**5
-    assert mark.sign == "▼" and "vanishes" in mark.words and place == "3", "a quarter of a quarter, five times over"
+    assert mark.sign == "▼" and "vanishes" in mark.meaning and place == "3", "a quarter of a quarter, five times over"
     assert total < 1 / TOTAL < 4 * total
 
 
 def test_large_weights_explode() -> None:
     found = marks(linear(20.0), linear(20.0), linear(20.0))
     assert [(place, mark.sign) for place, mark in found] == [("0", "▲")]
-    assert "explodes: 8,000 times as long" in found[0][1].words
+    assert "explodes: 8,000 times as long" in found[0][1].meaning
     (place, mark) = marks(linear(1.0), linear(150.0), linear(1.0))[0]
-    assert place == "1" and mark.words == "makes the gradient 150 times longer"
+    assert place == "1" and mark.meaning == "makes the gradient 150 times longer"
 
 
 def test_a_dead_layer_lets_nothing_pass() -> None:
@@ -77,7 +77,7 @@ def test_a_loss_whose_slope_is_nearly_nothing_is_marked() -> None:
     events = through(Network(confident), "minimax")
     loss = next(e for e in events if isinstance(e, Loss))
     (mark,) = loss_marks(loss)
-    assert mark is not None and mark.sign == "▼" and "in the loss itself" in mark.words
+    assert mark is not None and mark.sign == "▼" and "in the loss itself" in mark.meaning
     events = through(Network(confident), "nonsaturating")
     assert loss_marks(next(e for e in events if isinstance(e, Loss))) == [None], "its gradient stays when it is losing"
 
