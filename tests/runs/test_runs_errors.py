@@ -355,7 +355,9 @@ def test_other_errors_are_left_as_they_are() -> None:
     assert told.value is error
 
 
-@pytest.mark.parametrize(("fits", "advice"), [(3, "a new run with --batch-size 2 would fit"), (1, "a smaller one needs")])
+@pytest.mark.parametrize(
+    ("fits", "advice"), [(3, "a new run with --batch-size 2 would fit"), (1, "a smaller one needs")]
+)
 def test_the_memory_of_the_host_is_explained_likewise(fits: int, advice: str) -> None:
     step = SmallGpu(fits)
     with pytest.raises(MemoryError) as told, explained(CPU, 16, step):

@@ -12,7 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.tiny_runs import KINDS, assert_same_arrays, assert_same_run, last_arrays, resumed, timeless_log, tiny, trained
+from support.tiny_runs import (
+    KINDS,
+    assert_same_arrays,
+    assert_same_run,
+    last_arrays,
+    resumed,
+    timeless_log,
+    tiny,
+    trained,
+)
 
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run

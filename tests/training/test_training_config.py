@@ -135,7 +135,11 @@ def test_choices_go_before_the_papers_numbers() -> None:
 def test_a_config_is_the_recipe_of_its_objective_and_a_whole_one_is_taken_as_it_is() -> None:
     assert Config() == Config(objective="nonsaturating", model="infogan", data="mnist-10k")
     assert (Config().width, Config().d_lr, Config().decay, Config().real_label) == (0.25, 1e-3, 0.5, 0.9)
-    assert (Config(data="ring").model, Config(model="points").data, Config(data="ring").d_lr) == ("points", "ring", 2e-3)
+    assert (Config(data="ring").model, Config(model="points").data, Config(data="ring").d_lr) == (
+        "points",
+        "ring",
+        2e-3,
+    )
     assert Config(model="mlp").width is None  # a network without channels
     assert Config(objective="lsgan", n_critic=3).n_critic == 3
     assert Config(objective="wgan-gp").hyper == {} and Config(objective="began").hyper == {"gamma": 0.7, "rate": 0.01}
@@ -175,8 +179,8 @@ def test_another_pair_starts_from_its_own_recipe_says_so_and_keeps_what_is_not_a
     assert {name: getattr(config, name) for name in kept | pair} == kept | pair
     for name in ("d_lr", "g_lr", "batch_size", "average", "decay", "epochs"):
         assert getattr(config, name) != getattr(recipe, name), name
-    said = f"The numbers of this run start from the recipe for {config.objective} on images (minigan/training/recipes.py).\n"
-    assert capsys.readouterr() == ("", said)
+    said = f"The numbers of this run start from the recipe for {config.objective} on images "
+    assert capsys.readouterr() == ("", f"{said}(minigan/training/recipes.py).\n")
 
 
 def test_another_kind_of_data_starts_from_its_own_recipe_and_says_so() -> None:

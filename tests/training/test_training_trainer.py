@@ -17,7 +17,6 @@ from minigan.training.draw import Fixed
 from minigan.training.steps import Outcome
 from minigan.training.trainer import Trainer
 
-
 NOTHING = Outcome(np.zeros(()), {"real": np.zeros((8, 1)), "fake": np.zeros((8, 1))}, {})
 
 

@@ -10,6 +10,7 @@ import pytest
 from support.tiny_runs import PER_EPOCH, tiny, trained
 
 from minigan.runs.folder import Run
+from minigan.training.steps import Outcome
 from minigan.training.trainer import Trainer
 
 
@@ -20,7 +21,7 @@ def test_a_huge_learning_rate_stops_the_run_and_leaves_the_last_good_checkpoint(
     def explode(t: Trainer) -> None:
         if t.step == 2 * PER_EPOCH:
             before.update({path: path.read_bytes() for path in t.run.checkpoints()})
-            t.schedule.config = tiny(pictures, model="mlp", epochs=20, d_lr=1e30, g_lr=1e30)
+            t.schedule.learning_rates = lambda step: {"D": 1e30, "G": 1e30}  # type: ignore[method-assign]
 
     with pytest.raises(FloatingPointError, match=r"step \d+: .*last good checkpoint is .*step-000012\.npz") as caught:
         trained(config, tmp_path / "run", hooks=[explode])
@@ -32,7 +33,7 @@ def test_a_huge_learning_rate_stops_the_run_and_leaves_the_last_good_checkpoint(
 def poison(player: str, step: int) -> Any:
     def hook(t: Trainer) -> None:
         if t.step == step:
-            next(getattr(t.state, player).named_params())[1][...] = np.nan
+            next(t.networks[player].named_params())[1][...] = np.nan
 
     return hook
 
@@ -54,6 +55,30 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(pictures: Path, tmp
     assert resumed.step == 12
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_gradient_that_is_not_finite_is_refused_before_it_moves_anything(
+    pictures: Path, tmp_path: Path, threads: int
+) -> None:
+    trainer = Trainer.start(tiny(pictures, threads=threads, n_critic=2, epochs=4), tmp_path / "run", quiet=True)
+    g_loss, before = trainer.system.objective.g_loss, dict[str, np.ndarray]()
+
+    def steep(b: Any) -> Any:
+        if trainer.step < 7:
+            return g_loss(b)
+        before.update({name: array.copy() for name, array in trainer.networks["G"].named_params()})
+        loss, db = g_loss(b)
+        return loss, db * np.float32(np.inf)
+
+    trainer.system.objective.g_loss = steep
+    words = (
+        r"step 7: not finite: the gradient of G, because the gradient of G's 0\.\w+ in Linear\(100, 24\) is not finite"
+    )
+    with pytest.raises(FloatingPointError, match=rf"{words}; the last good checkpoint is .*step-000006\.npz"):
+        trainer.train()
+    for name, array in trainer.networks["G"].named_params():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_without_a_checkpoint_a_stopped_run_says_so(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match=r"step 1: .*there is no checkpoint yet"):
         trained(tiny(pictures), tmp_path / "run", hooks=[poison("D", 1)])
@@ -64,9 +89,9 @@ def test_weights_broken_by_the_last_update_of_an_epoch_are_not_kept(pictures: Pa
 
     def loop() -> None:
         for step in trainer.steps():
-            list(trainer.critic_batches())
-            trainer.objective.d_loss(np.zeros((8, 1)), np.zeros((8, 1)))
-            trainer.record(np.zeros(()), np.zeros(()))
+            for turn, draw in trainer.turns(step):
+                _ = draw.batch() if turn.name == "D" else None
+                trainer.record(turn, Outcome(np.zeros(()), {"real": np.zeros((8, 1)), "fake": np.zeros((8, 1))}, {}))
             if step == 11:
                 dict(trainer.networks["G"].named_params())["0.weight"][0, 0] = np.inf
 
@@ -97,13 +122,13 @@ def test_label_smoothing_where_there_are_no_labels_is_refused_and_leaves_no_fold
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"hyper": {"clip": 0.1}}, r"objective 'nonsaturating' has no \['clip'\]; it has \['real_label'\]"),
         ({"objective": "wgan", "hyper": {"clip": -0.1}}, "clip must be positive, got -0.1"),
-        ({"objective": "began", "penalty": "r1"}, "one score per sample; began is played with energy and code"),
-        ({"objective": "magan", "penalty": "dragan"}, "one score per sample; magan is played with energy and code"),
+        ({"objective": "began", "penalty": "r1"}, "one score per sample; D of began gives energy and code"),
+        ({"objective": "magan", "penalty": "dragan"}, "one score per sample; D of magan gives energy and code"),
         (
             {"objective": "cramer", "penalty": "wgan-gp"},
-            r"one score per sample; cramer is played with features \(N, d\)",
+            r"one score per sample; D of cramer gives features \(N, d\)",
         ),
-        ({"objective": "gmmn", "penalty": "r1"}, "one score per sample; gmmn is played with the samples themselves"),
+        ({"objective": "gmmn", "penalty": "r1"}, "one score per sample; D of gmmn gives the samples themselves"),
         ({"objective": "hinge", "penalty": "r1", "penalty_weight": -1.0}, "gamma, .* must not be negative, got -1"),
         ({"objective": "hinge", "penalty": "lsgan"}, "unknown penalty 'lsgan'; known are wgan-gp, dragan, r1"),
         ({"objective": "gmmn", "spectral_norm": True}, "for a D that is trained; here is none"),

@@ -10,7 +10,7 @@ import pytest
 from minigan import data, layers, objectives
 from minigan.watch import vitals
 from minigan.watch.conditions import CONDITIONS
-from minigan.watch.facts import Game
+from minigan.watch.facts import Facts
 from minigan.watch.judge import counts, kinds
 from minigan.watch.monitor import Monitor
 
@@ -23,33 +23,33 @@ def points(*parts: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"step": 10 * (i + 1), "vitals": part} for i, part in enumerate(parts)]
 
 
-def history(game: Game, *parts: dict[str, Any]) -> list[tuple[int, str, str]]:
+def history(facts: Facts, *parts: dict[str, Any]) -> list[tuple[int, str, str]]:
     """At which steps which conditions begin and end."""
-    monitor = Monitor(game)
+    monitor = Monitor(facts)
     return [(p["step"], e["condition"], e["state"]) for p in points(*parts) for e in monitor.feed(p)]
 
 
-def said(game: Game, *parts: dict[str, Any]) -> list[str]:
-    monitor = Monitor(game)
+def said(facts: Facts, *parts: dict[str, Any]) -> list[str]:
+    monitor = Monitor(facts)
     return [entry["says"] for point in points(*parts) for entry in monitor.feed(point)]
 
 
 def test_a_condition_is_told_once_when_it_begins_and_once_when_it_ends() -> None:
     parts = [MOVING] * 2 + [FROZEN] * 6 + [MOVING] * 6
-    assert history(Game(), *parts) == [(50, "frozen generator", "begins"), (110, "frozen generator", "ends")]
+    assert history(Facts(), *parts) == [(50, "frozen generator", "begins"), (110, "frozen generator", "ends")]
 
 
 def test_what_comes_and_goes_is_not_told() -> None:
-    assert history(Game(), *[FROZEN, FROZEN, MOVING] * 5) == []
+    assert history(Facts(), *[FROZEN, FROZEN, MOVING] * 5) == []
 
 
 def test_points_without_the_measurement_are_no_news() -> None:
     parts = [FROZEN, {}, FROZEN, {}, FROZEN]
-    assert history(Game(), *parts) == [(50, "frozen generator", "begins")]
+    assert history(Facts(), *parts) == [(50, "frozen generator", "begins")]
 
 
 def test_what_begins_has_a_sentence_with_its_numbers_and_a_remedy_and_what_ends_has_none() -> None:
-    monitor = Monitor(Game())
+    monitor = Monitor(Facts())
     begins, ends = [entry for p in points(*[FROZEN] * 3, *[MOVING] * 3) for entry in monitor.feed(p)]
     assert "1.0e-09" in begins["says"] and "Usual remedies" in begins["remedy"]
     assert (ends["says"], ends["remedy"]) == ("G moves again.", "")
@@ -58,80 +58,91 @@ def test_what_begins_has_a_sentence_with_its_numbers_and_a_remedy_and_what_ends_
 
 def test_a_replayed_log_leaves_the_monitor_as_if_it_had_been_there() -> None:
     log = points(*[MOVING] * 2, *[FROZEN] * 4)
-    there, later = Monitor(Game()), Monitor(Game())
+    there, later = Monitor(Facts()), Monitor(Facts())
     told = [there.feed(point) for point in log]
     assert sum(map(len, told)) == 1
-    later.replay(log)
-    assert later.verdict() == there.verdict() != "health: nothing unusual"
+    for point in log:
+        later.feed(point)
+    assert later.active == there.active != {}
     assert [later.feed(p) for p in points(*[MOVING] * 3)] == [there.feed(p) for p in points(*[MOVING] * 3)]
 
 
-def test_the_last_word_is_that_nothing_is_unusual_or_what_is_and_since_when() -> None:
-    monitor = Monitor(Game())
-    assert monitor.verdict() == "health: nothing unusual"
-    monitor.replay(points(*[FROZEN] * 3))
-    first, second = monitor.verdict().splitlines()
-    assert first == "health, still so at the end:"
-    assert second.startswith("  since step 30: G does not move: ") and "Usual remedies" in second
+def test_what_is_still_wrong_is_kept_with_its_step_and_remedy() -> None:
+    monitor = Monitor(Facts())
+    for point in points(*[FROZEN] * 3):
+        monitor.feed(point)
+    (sentence,) = monitor.active.values()
+    assert sentence.startswith("since step 30: G does not move: ") and "Usual remedies" in sentence
 
 
-CLASSES = Game(classes=("0", "1", "2"))
-CLIPPED = Game(clip=(-0.1, 0.1))
-ILL: list[tuple[str, Game, dict[str, Any], str]] = [
+def test_signs_name_the_players_by_their_own_names() -> None:
+    facts = Facts(D="D_A", G="G_BA")
+    assert said(facts, *[FROZEN] * 3)[0].startswith("G_BA does not move: ")
+    assert "D_A's weights" in said(facts, *[{"d_moved": 0.04, "g_moved": 0.002}] * 10)[0]
+
+
+CLASSES = Facts(classes=("0", "1", "2"))
+CLIPPED = Facts(clip=(-0.1, 0.1))
+ILL: list[tuple[str, Facts, dict[str, Any], str]] = [
     ("mode collapse", CLASSES, {"counts": [500, 0, 0], "of": 500}, "missing: 1 and 2; 100% of its samples are 0"),
-    ("mode collapse", CLASSES, {"counts": [0, 0, 0], "of": 500}, "G paints none of the 3 classes"),
-    ("saturated discriminator", Game(), LEADS | {"ranked": 1.0, "pull": 0.01}, "ranks 100.0% of real"),
-    ("vanishing generator gradient", Game(), {"g_gradient": 1e-4, "slope": 0.001}, "only 0.1% as steep"),
-    ("vanishing generator gradient", Game(), {"g_gradient": 1e-9}, "1.0e-09 is below the ε"),
-    ("frozen generator", Game(), {"g_gradient": 0.0, "g_moved": 0.0}, "its gradient is exactly zero"),
-    ("explosion", Game(logit=True), LEADS | {"size": 100.0}, "they are 100 in size"),
-    ("learning rate too high", Game(), {"d_moved": 2.0, "g_moved": 1.0}, "changes its weights by 200%"),
+    ("mode collapse", CLASSES, {"counts": [0, 0, 0], "of": 500}, "G generates none of the 3 classes"),
+    (
+        "saturated discriminator",
+        Facts(),
+        LEADS | {"ranked": 1.0, "pull": 0.01},
+        "100.0% of the real ones higher",
+    ),
+    ("vanishing generator gradient", Facts(), {"g_gradient": 1e-4, "slope": 0.001}, "only 0.1% as steep"),
+    ("vanishing generator gradient", Facts(), {"g_gradient": 1e-9}, "1.0e-09 is below the ε"),
+    ("frozen generator", Facts(), {"g_gradient": 0.0, "g_moved": 0.0}, "its gradient is exactly zero"),
+    ("explosion", Facts(logit=True), LEADS | {"size": 100.0}, "they are 100 in size"),
+    ("learning rate too high", Facts(), {"d_moved": 2.0, "g_moved": 1.0}, "changes its weights by 200%"),
     (
         "unequal players",
-        Game(),
+        Facts(),
         {"d_moved": 0.04, "g_moved": 0.002},
-        "D's weights by 4.0% of their size, and G's by 0.2",
+        "D's weights by 4.0% of their size, G's by 0.2",
     ),
-    ("dead layer", Game(), {"probed": 64, "idle": {"G 3": 0.99}}, "Layer 3 of G is dead: 99%"),
-    ("dead layer", Game(), {"probed": 64, "slope_of_tanh": 1e-5}, "mean slope of 1.0e-05"),
-    ("linear layer", Game(), {"probed": 64, "linear": {"D 1": 1.0}}, "Layer 1 of D bends nothing"),
-    ("layer without gradient", Game(), {"g_gradient": 1.0, "still": ["D 0.weight"]}, "reaches 0.weight of D:"),
+    ("dead layer", Facts(), {"probed": 64, "idle": {"G 3": 0.99}}, "Layer 3 of G is dead: 99%"),
+    ("dead layer", Facts(), {"probed": 64, "slope_of_tanh": 1e-5}, "mean slope of 1.0e-05"),
+    ("linear layer", Facts(), {"probed": 64, "linear": {"D 1": 1.0}}, "Layer 1 of D bends nothing"),
+    ("layer without gradient", Facts(), {"g_gradient": 1.0, "still": ["D 0.weight"]}, "reaches 0.weight of D:"),
     ("weights at the bounds", CLIPPED, {"bounded": 0.97}, "97% of D's weights lie at the bounds -0.1 and 0.1"),
     ("clip too wide", CLIPPED, {"bounded": 0.0}, "reaches the bounds -0.1 and 0.1"),
 ]
 
 
-@pytest.mark.parametrize(("condition", "game", "part", "words"), ILL)
-def test_each_condition_has_its_sign(condition: str, game: Game, part: dict[str, Any], words: str) -> None:
-    assert condition in {name for _, name, state in history(game, *[part] * 10) if state == "begins"}
-    assert any(words in sentence for sentence in said(game, *[part] * 10)), said(game, *[part] * 10)
+@pytest.mark.parametrize(("condition", "facts", "part", "words"), ILL)
+def test_each_condition_has_its_sign(condition: str, facts: Facts, part: dict[str, Any], words: str) -> None:
+    assert condition in {name for _, name, state in history(facts, *[part] * 10) if state == "begins"}
+    assert any(words in sentence for sentence in said(facts, *[part] * 10)), said(facts, *[part] * 10)
 
 
 def test_every_condition_is_among_them() -> None:
     assert {condition for condition, *_ in ILL} == {condition.name for condition in CONDITIONS}
 
 
-WELL: list[tuple[Game, dict[str, Any]]] = [
+WELL: list[tuple[Facts, dict[str, Any]]] = [
     (CLASSES, {"counts": [300, 190, 10], "of": 500}),
-    (Game(), LEADS | {"ranked": 1.0}),  # sure, but still learning
-    (Game(), LEADS | {"pull": 0.01}),
-    (Game(), {"d_moved": 0.01, "g_moved": 0.002}),
+    (Facts(), LEADS | {"ranked": 1.0}),  # sure, but still learning
+    (Facts(), LEADS | {"pull": 0.01}),
+    (Facts(), {"d_moved": 0.01, "g_moved": 0.002}),
     (CLIPPED, {"d_moved": 0.04, "g_moved": 0.002, "bounded": 0.4, "g_gradient": 3e-6}),
-    (Game(), {"probed": 64, "idle": {"G 3": 0.6}, "linear": {"D 8": 0.9}, "slope_of_tanh": 0.05}),
-    (Game(logit=True), LEADS | {"size": 5.0}),
-    (Game(reach=4.0), LEADS | {"estimate": 10.0, "size": 20.0}),
+    (Facts(), {"probed": 64, "idle": {"G 3": 0.6}, "linear": {"D 8": 0.9}, "slope_of_tanh": 0.05}),
+    (Facts(logit=True), LEADS | {"size": 5.0}),
+    (Facts(reach=4.0), LEADS | {"estimate": 10.0, "size": 20.0}),
 ]
 
 
-@pytest.mark.parametrize(("game", "part"), WELL)
-def test_ordinary_numbers_are_no_condition(game: Game, part: dict[str, Any]) -> None:
-    assert history(game, *[part] * 30) == []
+@pytest.mark.parametrize(("facts", "part"), WELL)
+def test_ordinary_numbers_are_no_condition(facts: Facts, part: dict[str, Any]) -> None:
+    assert history(facts, *[part] * 30) == []
 
 
 def test_scores_that_leave_the_reach_of_the_data_are_an_explosion_when_they_grow() -> None:
     growing = [LEADS | {"estimate": 10.0 * i, "size": 10.0 * i} for i in range(1, 10)]
-    assert (70, "explosion", "begins") in history(Game(reach=4.0), *growing)
-    assert history(Game(reach=4.0), *growing[::-1]) == []
+    assert (70, "explosion", "begins") in history(Facts(reach=4.0), *growing)
+    assert history(Facts(reach=4.0), *growing[::-1]) == []
 
 
 def test_gradients_a_thousand_times_those_of_the_start_are_an_explosion_and_a_thousandth_is_vanishing() -> None:
@@ -139,13 +150,13 @@ def test_gradients_a_thousand_times_those_of_the_start_are_an_explosion_and_a_th
         parts = [{"d_gradient": 1e-3, "g_gradient": 1e-3}] * 20 + [
             {"d_gradient": 1e-3, "g_gradient": 1e-3 * factor}
         ] * 5
-        assert [name for _, name, _ in history(Game(), *parts)] == [condition]
+        assert [name for _, name, _ in history(Facts(), *parts)] == [condition]
 
 
 def test_verdicts_of_d_by_hand() -> None:
-    game = objectives.get("minimax")
+    facts = objectives.get("minimax")
     a, b = np.array([[2.0], [0.0]]), np.array([[1.0], [-1.0]])
-    found = vitals.verdicts(game, a, b)
+    found = vitals.verdicts(facts, a, b)
     assert found["ranked"] == 3 / 4
     assert found["estimate"] == 1.0 and found["size"] == pytest.approx(np.sqrt(1.5))
     p, q = 1 / (1 + np.exp(-b)), 1 / (1 + np.exp(-a))
@@ -160,9 +171,9 @@ def test_a_wasserstein_critic_is_pulled_alike_by_all_samples() -> None:
 def test_the_share_of_weights_at_the_bounds() -> None:
     D = layers.Network(layers.Linear(160, 10, rng=np.random.default_rng(0)))
     for clip, low, high in ((10.0, 0.0, 0.0), (0.04, 0.3, 0.7), (1e-6, 0.98, 1.0)):
-        game = objectives.get("wgan", clip=clip)
-        game.after_d_update(D)
-        assert low <= (vitals.bounded(game, D) or 0.0) <= high
+        facts = objectives.get("wgan", clip=clip)
+        facts.after_d_update(D)
+        assert low <= (vitals.bounded(facts, D) or 0.0) <= high
     assert vitals.bounded(objectives.get("hinge"), D) is None
     assert vitals.bounds(objectives.get("rwgan", bounds=(-1.0, 2.0))) == (-1.0, 2.0)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.judges import CLASSES, brightness, noise
-from support.tiny_runs import assert_same_arrays, assert_same_run, tiny, trained
+from support.tiny_runs import assert_same_arrays, assert_same_run, plain, tiny, trained
 
 from minigan.data import Dataset
 from minigan.runs import checkpoint
@@ -113,7 +113,7 @@ def test_scores_are_shown_on_the_bar(pictures: Path, tmp_path: Path, capfd: pyte
 
 
 def test_a_mixture_is_scored_by_its_modes(tmp_path: Path) -> None:
-    config = Config(model="points", data="ring", hidden=8, batch_size=5000, epochs=1, score_every=10)
+    config = plain(model="points", data="ring", hidden=8, batch_size=5000, epochs=1, score_every=10)
     trainer = trained(config, tmp_path / "run")
     assert [part.keys() for part in scores(trainer.run).values()] == [{"covered", "good"}] * 2
     assert trainer.run.best()[2]["score"].keys() == {"step", "covered", "good"}
@@ -150,12 +150,12 @@ def test_the_closing_pictures_have_the_scores_among_the_curves(pictures: Path, t
 
 def test_the_verdict_has_scores_a_sentence_and_a_file(pictures: Path, tmp_path: Path) -> None:
     trainer = trained(tiny(pictures), tmp_path / "run", judge=brightness)
-    trainer.batches.dataset = Dataset("noise", noise(1), None, "made here")
+    trainer.draw.datasets["real"] = Dataset("noise", noise(1), None, "made here")
     found = trainer.verdict()
     assert [score.protocol.metric for score in found.scores] == ["fid", "classes_captured", "classes_entropy"]
     assert found.scores[0].protocol.n_generated == 200
     assert str(found).startswith(f"{found.scores[0]}\nFID {found.scores[0].value:.2f} of 200 samples. ")
-    assert "Painted: " in str(found)
+    assert "Generated: " in str(found)
     ruler = [found.scores[0].details[name] for name in ("real", "one_missing", "half_missing")]
     assert ruler == sorted(ruler) and ruler[0] < 0.1 * ruler[1]
     kept = json.loads((tmp_path / "run" / "scores.json").read_text())
@@ -170,7 +170,7 @@ def test_the_sentence_measures_with_real_images(fid: float, word: str) -> None:
 
 
 def test_the_verdict_on_a_mixture_counts_its_gaussians(tmp_path: Path) -> None:
-    config = Config(model="points", data="ring", hidden=8, batch_size=5000, epochs=0.2)
+    config = plain(model="points", data="ring", hidden=8, batch_size=5000, epochs=0.2)
     found = trained(config, tmp_path / "run").verdict()
     assert [score.protocol.metric for score in found.scores] == ["captured", "good"]
     assert "of 8 Gaussians" in str(found) and (tmp_path / "run" / "scores.json").is_file()
@@ -198,9 +198,9 @@ def test_ctrl_c_during_the_verdict_loses_nothing(
 
 
 def test_the_real_feature_network_scores_a_run_of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("scoring", "verdict"):  # half of them are still more than there are features
-        monkeypatch.setattr(f"minigan.training.{module}.SAMPLES", 600)
-    trainer = trained(Config(model="infogan", width=0.05, epochs=0.04, score_every=5), tmp_path / "run")
+    for module in ("scores", "verdict"):  # half of them are still more than there are features
+        monkeypatch.setattr(f"minigan.watch.{module}.SAMPLES", 600)
+    trainer = trained(plain(model="infogan", width=0.05, epochs=0.04, score_every=5), tmp_path / "run")
     found = trainer.verdict()
     assert "Poor: " in str(found)  # after six steps
     assert found.scores[0].details["real"] < found.scores[0].details["one_missing"]
