@@ -13,14 +13,15 @@ from minigan.data.dataset import Dataset
 
 SPLITS = ("train", "test")
 MIXTURES = ("ring", "grid")
-NAMES = ("mnist-10k", *mnist.COLLECTIONS, *MIXTURES)
+CAPTIONED = "captioned-mnist"
+NAMES = ("mnist-10k", *mnist.COLLECTIONS, CAPTIONED, *MIXTURES)
 POINTS = 100_000  # drawn from a mixture, as in Lin et al. 2018
 FOLDER_SIZE = 64
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the catalogue: a data set that `load` knows by name.
+    """One line of the catalogue: a data set that `load` takes by name.
 
     name, what   its name and a description for people
     samples      how many samples the training split has
@@ -46,10 +47,12 @@ def load(
 ) -> Dataset:
     """The data set of this name, or a folder of pictures by its path.
 
-    name    `mnist-10k` (in the package), `mnist`, `fashion-mnist` (found on this machine, else downloaded), `ring`,
-            `grid` (100,000 points drawn from a mixture), or a path: anything with a separator in it, and any folder
-    size    pixels along the side to which a folder's pictures are resized, default 64; for folders only
-    rng     where the points of a mixture are drawn from; mixtures need it, the others do not look at it
+    name    `mnist-10k` (in the package), `mnist`, `fashion-mnist` (found on this machine, else downloaded),
+            `captioned-mnist` (coloured digits with captions), `ring`, `grid` (100,000 points drawn from a mixture), or
+            a path: anything with a separator in it, and any folder
+    size    pixels along the side: of a folder's pictures, default 64; of captioned-mnist 28 or 56, default 28; of no
+            other data set
+    rng     where the points of a mixture and the colours of captioned-mnist are drawn from; the others do not need it
     split   `train`; `mnist` and `fashion-mnist` have `test` too
 
     Raises ValueError for an unknown name, a split that the set lacks, a size where none applies or a missing rng; the
@@ -63,6 +66,8 @@ def load(
         raise ValueError(f"{name} has no split {split!r}: it has {has}")
     if name not in NAMES:
         return _folder(name, FOLDER_SIZE if size is None else size)
+    if name == CAPTIONED:
+        return _captioned(size, rng)
     if size is not None:
         raise ValueError(f"size={size} does not apply to {name}: only the pictures of a folder are resized")
     if name in MIXTURES:
@@ -78,11 +83,12 @@ def here(name: str, split: str = "train") -> bool:
 
 
 def available() -> list[Entry]:
-    """The data sets that `load` knows by name, and where each one is; downloads nothing, reads no data."""
+    """The data sets that `load` takes by name, and where each one is; downloads nothing, reads no data."""
     return [
         Entry("mnist-10k", "MNIST digits, 1,000 of each class", 10_000, (28, 28, 1), "in the package", True),
         _published("mnist", "MNIST, handwritten digits"),
         _published("fashion-mnist", "Fashion-MNIST, pictures of clothes"),
+        Entry(CAPTIONED, "coloured digits with captions", 30_000, (28, 28, 3), "made when loaded", True),
         Entry("ring", "8 Gaussians on a circle", POINTS, (2,), "drawn when loaded", True),
         Entry("grid", "25 Gaussians on a square grid", POINTS, (2,), "drawn when loaded", True),
     ]
@@ -103,6 +109,14 @@ def _embedded() -> Dataset:
     from minigan.data import embedded  # here, not above: `python -m minigan.data.embedded` must be its first import
 
     return embedded.load()
+
+
+def _captioned(size: int | None, rng: np.random.Generator | None) -> Dataset:
+    from minigan.data import captioned  # here, not above: it is made of the embedded digits
+
+    if rng is None:
+        raise ValueError(f"the colours of {CAPTIONED} are drawn at random: pass rng=numpy.random.default_rng(seed)")
+    return captioned.load(rng, captioned.SIZES[0] if size is None else size)
 
 
 def _draw(name: str, rng: np.random.Generator | None) -> Dataset:

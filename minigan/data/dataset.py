@@ -7,17 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from minigan.data.vocabulary import Vocabulary
 from minigan.device import Array, to_host
+
+EXAMPLES = 64  # captions that a checkpoint keeps, to generate samples where none is asked for
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Samples that a generator is to imitate.
 
-    name    what the set is called
-    images  uint8 (N, H, W, C), pixels as they were stored; or float32 (N, 2), points of the plane
-    labels  uint8 or int64 (N,), the class of each sample; None where there are no classes
-    source  where the samples came from, a sentence for people
+    name      what the set is called
+    images    uint8 (N, H, W, C), pixels as they were stored; or float32 (N, 2), points of the plane
+    labels    uint8 or int64 (N,), the class of each sample; None where there are no classes
+    source    where the samples came from, a sentence for people
+    captions  of each sample one text or more; None where there are none
 
     Raises ValueError for arrays of another type or shape.
     """
@@ -26,6 +30,7 @@ class Dataset:
     images: np.ndarray = field(repr=False)
     labels: np.ndarray | None = field(repr=False)
     source: str
+    captions: tuple[tuple[str, ...], ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -39,6 +44,12 @@ class Dataset:
             raise ValueError(
                 f"{self.name}: expected uint8 or int64 labels of shape ({len(images)},), "
                 f"got {labels.dtype} of shape {labels.shape}"
+            )
+        if self.captions is not None and (len(self.captions) != len(images) or not all(self.captions)):
+            lacking = sum(not texts for texts in self.captions)
+            raise ValueError(
+                f"{self.name}: every one of the {len(images)} samples must have a caption, "
+                f"got {len(self.captions)} entries, of which {lacking} are empty"
             )
 
     def __len__(self) -> int:
@@ -55,9 +66,18 @@ class Dataset:
         return self.images.ndim == 4
 
     def about(self) -> dict[str, Any]:
-        """What networks for this data depend on, as JSON: "shape" of a sample, and the number of "classes"."""
+        """What networks for this data depend on, as JSON: "shape" of a sample, and the number of "classes".
+
+        With captions, "captions" too: their "words", the "length" of the longest one, and some "examples".
+        """
         classes = None if self.labels is None else int(self.labels.max()) + 1
-        return {"shape": list(self.shape), "classes": classes}
+        about: dict[str, Any] = {"shape": list(self.shape), "classes": classes}
+        if self.captions is not None:
+            vocabulary = Vocabulary.of(text for texts in self.captions for text in texts)
+            examples = list(dict.fromkeys(texts[0] for texts in self.captions[: 4 * EXAMPLES]))[:EXAMPLES]
+            own = {"words": list(vocabulary.words), "length": vocabulary.length, "examples": examples}
+            about["captions"] = own
+        return about
 
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """The samples at these indices as a network sees them, float32: pixels in [-1, 1], points as they are."""

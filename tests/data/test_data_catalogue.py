@@ -112,8 +112,8 @@ def test_an_unknown_split_is_refused(home: Path, name: str) -> None:
 def test_the_catalogue_lists_every_name_and_downloads_nothing(home: Path, internet: Internet) -> None:
     asked = internet({})
     entries = {entry.name: entry for entry in data.available()}
-    assert list(entries) == ["mnist-10k", "mnist", "fashion-mnist", "ring", "grid"]
-    assert {name for name, entry in entries.items() if entry.present} == {"mnist-10k", "ring", "grid"}
+    assert list(entries) == ["mnist-10k", "mnist", "fashion-mnist", "captioned-mnist", "ring", "grid"]
+    assert {name for name, entry in entries.items() if entry.present} == {"mnist-10k", "captioned-mnist", "ring", "grid"}
     assert str(mnist.cache("mnist")) in entries["mnist"].where
     assert asked == []
     assert list(home.iterdir()) == []
