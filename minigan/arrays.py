@@ -1,9 +1,9 @@
-"""Files of named arrays: .npz archives that describe themselves, written whole, and read with suspicion.
+"""Files of named arrays: .npz archives that describe themselves, written whole, and checked when read.
 
 Such a file is a zip archive of .npy members that `numpy.load` reads. What `write` makes has one member more, "minigan":
-a JSON text, the header, with what the caller tells of the file, the data type and shape of every array, and a SHA-256
-digest of all that. A reader believes nothing before it has compared it with what is really there: sizes of members
-with the file, shapes with the members, contents with checksums and digest. Nothing in a file is ever executed.
+a JSON text, the header, with what the caller states about the file, the data type and shape of every array, and a
+SHA-256 digest of all that. A reader compares everything with what is really there: sizes of members with the file,
+shapes with the members, contents with checksums and digest. Nothing in a file is ever executed.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any
     objects = [name for name, array in arrays.items() if array.dtype.hasobject]
     if objects:
         raise TypeError(f"{path}: arrays of objects cannot be written: {', '.join(objects)}")
-    told = json.loads(json.dumps({**header, "arrays": {name: _form(array) for name, array in arrays.items()}}))
-    told["sha256"] = digest(arrays, told)
+    header = json.loads(json.dumps({**header, "arrays": {name: _form(array) for name, array in arrays.items()}}))
+    header["sha256"] = digest(arrays, header)
     with replacing(path) as file, _new_archive(file) as archive:
-        for name, array in {HEADER: np.array(json.dumps(told)), **arrays}.items():
+        for name, array in {HEADER: np.array(json.dumps(header)), **arrays}.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
@@ -129,7 +129,7 @@ def _suspicion(path: Path, what: str) -> Iterator[IO[bytes]]:
     """The file to read; whatever goes wrong with its contents becomes one ValueError."""
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("it is no file")  # opening a pipe would wait for ever
+            raise ValueError("it is not a file")  # opening a pipe would never return
         with _Modest(io.FileIO(path)) as file:
             yield file
     except (FileNotFoundError, PermissionError):
@@ -191,7 +191,7 @@ def _array(stream: IO[bytes], name: str, size: int) -> np.ndarray:
     if stream.read(1):  # at the end of a member its checksum is compared
         raise ValueError(f"{name} has more bytes than it claims")
     if dtype.kind == "U" and count and array.view(f"{dtype.str[0]}u4").max() > 0x10FFFF:
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
     return array.reshape(shape, order="F" if order == b"True" else "C")
 
 
@@ -203,17 +203,17 @@ def _npy_header(stream: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...]
     if start[:6] != b"\x93NUMPY" or length > 10_000:
         raise ValueError(f"{name} is no .npy array")
     text = stream.read(length)
-    told = _NPY.fullmatch(text)
-    if told is None or len(text) != length:
+    parsed = _NPY.fullmatch(text)
+    if parsed is None or len(text) != length:
         raise ValueError(f"{name} is not a plain array of numbers or of text: {text[:100]!r}")
-    shape = tuple(int(n) for n in told[3].split(b",") if n.strip())
-    return np.dtype(told[1].decode()), shape, told[2], 8 + digits + length
+    shape = tuple(int(n) for n in parsed[3].split(b",") if n.strip())
+    return np.dtype(parsed[1].decode()), shape, parsed[2], 8 + digits + length
 
 
 def _header(array: np.ndarray) -> dict[str, Any]:
     header = json.loads(array.item()) if array.dtype.kind == "U" and array.ndim == 0 else None
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     return header
 
 
@@ -224,11 +224,11 @@ def _form(array: np.ndarray) -> list[Any]:
 
 def _verify(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Compare the arrays with what their header says; ValueError lists all differences."""
-    told, found = header["arrays"], {name: _form(array) for name, array in arrays.items()}
-    wrong = [f"{name} is missing" for name in told.keys() - found.keys()]
-    wrong += [f"{name} is not in the header" for name in found.keys() - told.keys()]
-    both = told.keys() & found.keys()
-    wrong += [f"{name} is {found[name]}, expected {told[name]}" for name in both if told[name] != found[name]]
+    stated, found = header["arrays"], {name: _form(array) for name, array in arrays.items()}
+    wrong = [f"{name} is missing" for name in stated.keys() - found.keys()]
+    wrong += [f"{name} is not in the header" for name in found.keys() - stated.keys()]
+    both = stated.keys() & found.keys()
+    wrong += [f"{name} is {found[name]}, expected {stated[name]}" for name in both if stated[name] != found[name]]
     if wrong:
         raise ValueError("; ".join(sorted(wrong)))
     if digest(arrays, header) != header["sha256"]:

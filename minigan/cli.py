@@ -21,6 +21,10 @@ from minigan.training.flags import add_flags
 from minigan.training.registry import SYSTEMS
 from minigan.training.trainer import Trainer
 
+# What samples may be asked for, where a system takes it.
+CONDITIONS = {
+    "class": "a class by name or number, a list with commas, or all: n samples of each, a row for each",
+}
 RAW = argparse.RawDescriptionHelpFormatter
 EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}
 
@@ -76,7 +80,8 @@ def _add_sample(commands: argparse._SubParsersAction) -> None:
 A .png shows them as a grid; .npy and .npz (array "samples") hold uint8 (n, 28, 28), or (n, H, W, C) for colour; the
 points of a mixture are float32 (n, 2).
 
-example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out grid.png"""
+examples: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out grid.png
+          minigan sample runs/digits --class all -n 12 --out rows.png"""
     parser = commands.add_parser("sample", help="samples of a trained GAN", description=text, formatter_class=RAW)
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
@@ -84,6 +89,8 @@ example: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out g
     parser.add_argument("--seed", type=int, default=0, help="another seed, other samples (default 0)")
     parser.add_argument("--best", action="store_true", help="from the best checkpoint, not the newest")
     parser.add_argument("--device", default=None, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
+    for name, what in CONDITIONS.items():
+        parser.add_argument(f"--{name}", dest=f"asked.{name}", default=None, help=what)
     parser.set_defaults(act=_sample)
 
 
@@ -96,18 +103,20 @@ def _sample(flags: argparse.Namespace) -> int:
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
     generator = SavedGenerator(flags.run, best=flags.best, on=flags.device)
-    samples = generator(flags.n, flags.seed)
+    asked = {name: getattr(flags, f"asked.{name}") for name in CONDITIONS}
+    words = {name: value for name, value in asked.items() if value is not None}
+    samples, columns = generator.answer(flags.n, flags.seed, words)
     if suffix == ".png":
-        _save_picture(flags.out, samples)
+        _save_picture(flags.out, samples, columns)
     else:
         _save_arrays(flags.out, samples[..., 0] if samples.shape[-1] == 1 else samples)
-    print(f"{flags.out}: {flags.n} samples from {generator.path}")
+    print(f"{flags.out}: {len(samples)} samples from {generator.path}")
     return 0
 
 
-def _save_picture(path: Path, samples: np.ndarray) -> None:
+def _save_picture(path: Path, samples: np.ndarray, columns: int | None) -> None:
     if samples.ndim == 4:
-        plots.save_grid(path, samples)
+        plots.save_grid(path, samples, columns)
     else:
         plots.save_density_strip(path, [samples], [f"{len(samples):,} samples"])
 
@@ -157,13 +166,13 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:
-    text = """What --objective can be: a table of all games, or the card of one.
+    text = """What --objective can be: a table of all objectives, or the card of one.
 
 A card has the losses of D and G with their gradients, the paper's defaults, what a healthy run looks like, how it
 fails, and where it comes from.
 
 example: minigan objectives wgan-gp"""
-    parser = commands.add_parser("objectives", help="the games", description=text, formatter_class=RAW)
+    parser = commands.add_parser("objectives", help="the objectives", description=text, formatter_class=RAW)
     parser.add_argument("name", nargs="?", help="the one whose card to show; without it, the table of all")
     parser.add_argument("--markdown", action="store_true", help="the table as README has it")
     parser.set_defaults(act=_objectives)

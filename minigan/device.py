@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: NumPy's dispatch, not a type checker, tells them apart
+Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: NumPy's dispatch, not a type checker, distinguishes them
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Docpages: what the docstrings of layers and objectives state, paragraph by paragraph.
 
-A labelled paragraph has its label in the first 12 columns and its text behind them; further lines of the text are
+A labelled paragraph has its label in the first 12 columns and its text after them; further lines of the text are
 indented by 12 columns. "D, G" labels the text as that of both.
 
     Forward     y = x W + b

@@ -45,7 +45,7 @@ def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, 
             return float("inf")
         stated = float((gradient * v).sum())
         size = max(abs(numeric), abs(stated), float(np.linalg.norm(gradient)))
-        # Both zero up to rounding (a bias in front of batch norm): no scale to compare with but that of f itself.
+        # Both zero up to rounding (a bias before batch norm): no scale to compare with but that of f itself.
         rounding = 1e-13 * max(1.0, abs(above)) / STEP
         worst = max(worst, abs(numeric - stated) / size if size > rounding else 0.0)
     return worst

@@ -103,18 +103,18 @@ def markdown() -> str:
 
 def card(name: str) -> str:
     """The page of one objective for a terminal: its docstring, its family's, its numbers. ValueError: unknown name."""
-    page, game, results = objectives.find(name), objectives.get(name), measured().get(name, {})
+    page, objective, results = objectives.find(name), objectives.get(name), measured().get(name, {})
     facts = {
-        "Optimizer": f"{_optimizer(game)} (D : G steps), batches of {game.defaults.batch_size}",
+        "Optimizer": f"{_optimizer(objective)} (D : G steps), batches of {objective.defaults.batch_size}",
         "Hyper": ", ".join(_hyperparameters(page)),
-        "D's output": f"{OUTPUTS[game.output]}; constraint: {game.constraint}",
+        "D's output": f"{OUTPUTS[objective.output]}; constraint: {objective.constraint}",
         "Recipes": "; ".join(f"{kind}: {_choices(name, kind == 'points')}" for kind in ("points", "images")),
         "Measured": "; ".join(map(str, results.values())),
     }
     family = [base for base in page.__mro__[1:] if issubclass(base, Objective) and "name" not in vars(base)]
     shared = [f"{base.__name__}: {docpages.text(base)}" for base in family if base is not Objective]
-    told = "\n".join(_paragraph(label, text) for label, text in facts.items() if text)
-    return "\n\n".join([name, docpages.text(page), *shared, told])
+    facts_text = "\n".join(_paragraph(label, text) for label, text in facts.items() if text)
+    return "\n\n".join([name, docpages.text(page), *shared, facts_text])
 
 
 def paragraphs(name: str) -> dict[str, str]:
@@ -140,13 +140,13 @@ def measured() -> dict[str, dict[str, Ring | Digits]]:
 
 
 def _row(name: str, results: dict[str, Ring | Digits]) -> Row:
-    game, ring, digits = objectives.get(name), results.get("ring"), results.get("digits")
+    objective, ring, digits = objectives.get(name), results.get("ring"), results.get("digits")
     return Row(
         name=name,
-        idea=docpages.idea(type(game)),
-        output=OUTPUTS[game.output].split(" (")[0].removeprefix("a "),
-        constraint=game.constraint,
-        optimizer=_optimizer(game),
+        idea=docpages.idea(type(objective)),
+        output=OUTPUTS[objective.output].split(" (")[0].removeprefix("a "),
+        constraint=objective.constraint,
+        optimizer=_optimizer(objective),
         source=_source(paragraphs(name)["Source"]),
         ring=f"{ring.found} of {ring.modes}, {100 * ring.good:.0f} %" if isinstance(ring, Ring) else "",
         digits=f"{100 * digits.recognised:.0f} %" if isinstance(digits, Digits) else "",
@@ -159,10 +159,10 @@ def _source(text: str) -> str:
     return re.sub(r"^([^,]+),.* (\d{4})$", r"\1 et al. \2", who)
 
 
-def _optimizer(game: Objective) -> str:
-    own: Defaults = game.defaults
+def _optimizer(objective: Objective) -> str:
+    own: Defaults = objective.defaults
     betas = f" ({own.betas[0]:g}, {own.betas[1]:g})" if own.optimizer in ("adam", "adamax") else ""
-    d_steps = own.n_critic if game.trains_d else 0
+    d_steps = own.n_critic if objective.trains_d else 0
     return f"{OPTIMIZERS[own.optimizer]} {_rate(own.lr)}{betas}, {d_steps}:1"
 
 

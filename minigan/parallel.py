@@ -1,4 +1,4 @@
-"""Independent pieces of work, by all cores: batches to paint or to look at, which do not know of each other."""
+"""Independent pieces of work, by all cores: batches to generate or to measure, which are independent of each other."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Slope:
 
     Forward     h = critic(x)        u = seed(h)        g = Jᵀ · u, the gradient at x of that scalar function
 
-    Backward    ddx = dR/dg goes up through the backward sweep that made g, and what curved layers owe their inputs
+    Backward    ddx = dR/dg goes up through the backward pass that made g, and what curved layers add to their inputs
                 comes down again (Network, "Twice"). What arrives on top is ddu = dR/du = J · ddx.
                 Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to state; `critic.backward(dh, caches,
                 grads)` takes it home.

@@ -29,7 +29,7 @@ def first_line(name: str) -> str:
 
 
 def test_the_readme_has_the_table_as_the_command_prints_it() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "minigan" / "objectives" / "README.md").read_text(encoding="utf-8")
     assert readme.count(BEGIN) == readme.count(END) == 1
     between = readme.partition(BEGIN)[2].partition(END)[0]
     assert between.strip("\n") == objective_cards.markdown()

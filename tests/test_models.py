@@ -367,7 +367,7 @@ def test_the_options_of_a_model_are_known_by_name() -> None:
         ("dcgan", {"critic_norm": "group"}, "unknown normalisation 'group'; known are 'batch', 'layer' and None"),
         ("dcgan", {"sample_shape": (27, 28, 1)}, r"H and W multiples of 4, got \(27, 28, 1\)"),
         ("infogan", {"sample_shape": (28, 28)}, r"\(H, W, C\) images .*, got \(28, 28\)"),
-        ("dcgan64", {"sample_shape": (32, 32, 3)}, r"dcgan64 paints \(64, 64, C\) images, got .* \(32, 32, 3\)"),
+        ("dcgan64", {"sample_shape": (32, 32, 3)}, r"dcgan64 generates \(64, 64, C\) images, got .* \(32, 32, 3\)"),
         ("dcgan", {"width": 0}, "width must be positive, got 0"),
         ("dcgan", {"width": float("nan")}, "width must be positive"),
         ("mlp", {"dropout": 1}, r"p of Dropout .* in \[0, 1\), got 1"),

@@ -89,7 +89,7 @@ def read_log(path: Path) -> None:
     """As a resumed run does."""
     trainer = read_log.trainer  # type: ignore[attr-defined]
     trainer.run.folder = path.parent
-    trainer.journal.recall(1, path)
+    trainer.log.restore(1, path)
     trainer.run.forget_after(20)
 
 

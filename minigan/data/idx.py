@@ -38,7 +38,7 @@ FREE, RATIO = 2**26, 20  # a file may unpack to this many bytes, or to so many t
 
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """The uint8 array in an IDX file, plain or gzip (told apart by the first bytes, not by the name).
+    """The uint8 array in an IDX file, plain or gzip (recognised by the first bytes, not by the name).
 
     Raises FileNotFoundError where there is no file, and ValueError, with the path, what came and what was expected,
     for anything that is not one whole IDX file of unsigned bytes. Memory stays bounded whatever the file says: it
@@ -111,7 +111,7 @@ def _read_header(stream: IO[bytes], path: Path) -> tuple[int, ...]:
 
 
 def _read_up_to(stream: IO[bytes], size: int) -> bytearray:
-    """At most `size` bytes, asked for in pieces: a reader told to fetch 2 GiB would set them aside at once."""
+    """At most `size` bytes, asked for in pieces: a reader that is asked for 2 GiB would allocate them at once."""
     values = bytearray()
     while len(values) < size and (piece := stream.read(min(CHUNK, size - len(values)))):
         values += piece

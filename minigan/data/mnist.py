@@ -1,8 +1,8 @@
 """MNIST and Fashion-MNIST: found where they lie already, else downloaded.
 
-Either set is four IDX files of the same names, so only their content tells the two apart, or good from damaged.
-Every file that is read, from whatever place, must have the SHA-256 of the published one, taken of the decompressed
-content so that it does not matter who compressed it.
+Either set is four IDX files of the same names, so only their content distinguishes the two sets, and good files from
+damaged ones. Every file that is read, from whatever place, must have the SHA-256 of the published one, taken of the
+decompressed content so that it does not matter who compressed it.
 
 Source: LeCun, Cortes & Burges, the MNIST database; Xiao, Rasul & Vollgraf 2017, Fashion-MNIST.
 """
@@ -38,14 +38,19 @@ KERAS_ARRAYS = MappingProxyType(
 )
 
 
+FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
 @dataclass(frozen=True)
 class Collection:
-    """What is known of one published set: its title, its folder in torchvision's layout, mirrors and content."""
+    """What is known of one published set: its title, its folder in torchvision's layout, mirrors, content, and the
+    names of its classes where they are not numbers."""
 
     title: str
     torchvision: str
     mirrors: tuple[str, ...]
     sha256: dict[str, str]
+    classes: tuple[str, ...] | None = None
 
 
 COLLECTIONS = MappingProxyType(
@@ -78,6 +83,7 @@ COLLECTIONS = MappingProxyType(
                 "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
                 "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             },
+            classes=FASHION,
         ),
     }
 )
@@ -93,7 +99,7 @@ def load(name: str, split: str = "train") -> Dataset:
     images, labels = (read(path, name, file) for path, file in zip(paths, FILES[split], strict=True))
     folders = dict.fromkeys(str(path.parent) for path in paths)
     source = f"{COLLECTIONS[name].title}, {split} split, from {' and '.join(folders)}"
-    return Dataset(name, images[..., np.newaxis], labels, source)
+    return Dataset(name, images[..., np.newaxis], labels, source, classes=COLLECTIONS[name].classes)
 
 
 def find(name: str, file: str) -> Path | None:

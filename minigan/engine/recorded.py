@@ -2,7 +2,7 @@
 
 A turn of a small network is a hundred small kernels, and Python needs longer to start one than the GPU to run it. A
 graph holds them all. What it asks of the turn: the same work every time, on the same arrays; nothing that waits for the
-GPU or comes from the host; and memory that nobody else is given, which is why the graph has a pool of its own.
+GPU or comes from the host; and memory that is used for nothing else, which is why the graph has a pool of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
 
 T = TypeVar("T")
-WARM_UP = 2  # steps in front of the recorded one: kernels are compiled, libraries loaded, the pool has its memory
+WARM_UP = 2  # calls before the recorded one: kernels are compiled, libraries loaded, the pool has its memory
 
 
 class Books:

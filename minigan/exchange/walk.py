@@ -1,8 +1,8 @@
 """The walk through a network that finds every array's tensor: its name in PyTorch, and how its numbers lie there.
 
 An image flattened here is (H, W, C) written in a row, in PyTorch (C, H, W). So that both networks compute the same
-function, what reads or makes such a row has its numbers in the other order: the rows of a Linear behind Flatten, the
-columns of one in front of Reshape, the channels of a batch norm between them. A Linear may take any order and give any
+function, what reads or makes such a row has its numbers in the other order: the rows of a Linear after Flatten, the
+columns of one before Reshape, the channels of a batch norm between them. A Linear may take any order and give any
 other; the layers in `KEEP_PLACES` hand on the order that they get. What goes in and what comes out keeps its order.
 """
 
@@ -42,7 +42,7 @@ class Tensor:
     name        PyTorch's
     array       the live one
     places      of the tensor's numbers in the array, counted row by row; in the tensor's shape
-    counted     is it PyTorch's num_batches_tracked, which nothing depends on? A file may lack it; `array` is nobody's
+    counted     is it PyTorch's num_batches_tracked, which nothing depends on? A file may lack it, and no layer has it
     """
 
     name: str

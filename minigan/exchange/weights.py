@@ -23,7 +23,7 @@ from minigan.exchange.walk import Tensor, tensors
 from minigan.layers import Layer
 
 KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
-TIMES, ROOM = 16, 2**24  # a file may have 16 times the network's bytes, and 16 MiB: what is larger is no such network's
+TIMES, ROOM = 16, 2**24  # a file of a network has at most 16 times the network's bytes, and 16 MiB
 SHOWN = 40  # differences that an error lists
 
 
@@ -37,7 +37,7 @@ def write_safetensors(
 
     input_shape   one sample's, (features,) or (H, W, C): in PyTorch a flattened image lies in another order
     names         PyTorch's names of modules or tensors where they differ: {"0": "main.0"} makes "main.0.weight" of
-                  "0.weight", {"": "main"} puts "main." in front of all
+                  "0.weight", {"": "main"} puts "main." before all
 
     num_batches_tracked of a batch norm is 0: nothing is counted here, and nothing depends on it. FloatingPointError:
     an array holds a NaN or an infinity. ValueError: PyTorch has not such a layer, or a name does not fit.
@@ -91,7 +91,7 @@ def _named(found: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
 def _load(path: Path, most: int) -> dict[str, dict[str, Any]]:
     """The raw tensors by name: "dtype", "shape" and "data"; ValueError for a damaged or foreign file."""
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no file")
+        raise ValueError(f"{path}: not a file")
     size = path.stat().st_size
     if size > most:
         raise ValueError(f"{path}: has {size:,} bytes, far more than the weights of this network")

@@ -216,7 +216,7 @@ def draw_uniform(out: Array, key: Sequence[int], step: Array, part: int) -> None
     """Fill `out`, float32, with multiples of 2^-24 from [0, 1) that follow from key, step and part alone.
 
     key: (seed, stream), two numbers below 2^64. step: an array of one uint64 where `out` is, read when the numbers are
-    made, so that a recorded step draws anew at every replay. part: tells the draws of one step apart, below 2^32.
+    made, so that a recorded step draws anew at every replay. part: distinguishes the draws of one step, below 2^32.
     """
     _checked(out, np.float32, step)
     _drawing_for(out).draw_uniform(out, key, step, part)

@@ -8,7 +8,7 @@ Pair: TypeAlias = tuple[int, int]  # (height, width)
 
 
 def pair(value: int | Pair, name: str, least: int) -> Pair:
-    """`value` for height and width; ValueError where one is no integer or below `least`."""
+    """`value` for height and width; ValueError where one is not an integer or below `least`."""
     both = value if isinstance(value, tuple | list) else (value, value)
     right = (isinstance(v, int) and not isinstance(v, bool) and v >= least for v in both)
     if len(both) != 2 or not all(right):

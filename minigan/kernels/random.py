@@ -1,7 +1,7 @@
 """Random numbers as a function of where they stand: the formulas that the kernels on a GPU follow bit for bit.
 
 Philox4x32-10 makes four words out of a key of two words and a counter of four. Number i of a draw is word i % 4 of
-the counter (i // 4, part, step low, step high): nothing has a history, any number can be made by itself, and a step
+the counter (i // 4, part, step low, step high): nothing has a history, any number can be computed alone, and a step
 that is recorded once draws anew whenever the step count in memory has moved on. All words are kept in uint64, the
 type that holds their products.
 

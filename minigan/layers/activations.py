@@ -1,4 +1,4 @@
-"""Activations: functions of each number by itself.
+"""Activations: functions of each number alone.
 
 For y = f(x) all of them answer alike; a page states f, its slope f' and its curvature f'':
 
@@ -74,7 +74,7 @@ class _Smooth(Layer):
 
 
 class Tanh(_Smooth):
-    """Squash to (-1, 1): the range of the pixels that a generator paints.
+    """Squash to (-1, 1): the range of the pixels that a generator generates.
 
     Shapes      x and y the same, any
     Forward     y = tanh x

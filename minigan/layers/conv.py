@@ -24,7 +24,7 @@ from minigan.layers.layer import Cache, Grads, Layer, whole
 class _Convolution(Layer):
     """What both layers share: their numbers, their weights, and the sums of the bias."""
 
-    windows: tuple[str, ...] = ("kernel_size", "stride", "padding")  # the pairs that tell two layers apart
+    windows: tuple[str, ...] = ("kernel_size", "stride", "padding")  # the pairs that distinguish two layers
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Conv2d(_Convolution):
     Backward    dx = spread(dy, weight)
                 dweight = match(x, dy)        dbias = Σ dy over batch and pixels
 
-    Twice       Linear in x: the forward pass without bias, and the weight gradient with ddx in the place of x.
+    Twice       Linear in x: the forward pass without bias, and the weight gradient with ddx instead of x.
                 ddy = correlate(ddx, weight)        dweight = match(ddx, dy)
 
     Cache       x.
@@ -127,7 +127,7 @@ class Conv2d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """Paint a small window for every input pixel, scaled by it; overlapping paint adds up.
+    """Add a small window to the output for every input pixel, scaled by it; overlaps add up.
 
     Shapes      x, dx, ddx (N, H, W, in); y, dy, ddy (N, OH, OW, out); weight (KH, KW, out, in); bias (out,)
                 OH = (H - 1) stride - 2 padding + KH + output_padding, OW likewise
@@ -137,7 +137,7 @@ class ConvTranspose2d(_Convolution):
     Backward    dx = correlate(dy, weight)
                 dweight = match(dy, x)        dbias = Σ dy over batch and pixels
 
-    Twice       Linear in x: the forward pass without bias, and the weight gradient with ddx in the place of x.
+    Twice       Linear in x: the forward pass without bias, and the weight gradient with ddx instead of x.
                 ddy = spread(ddx, weight)        dweight = match(dy, ddx)
 
     output_padding (below stride) chooses among the sizes that a convolution of this stride maps to (H, W).

@@ -52,7 +52,7 @@ class Layer:
         raise NotImplementedError(f"{self} has no input gradient")
 
     def param_grads(self, dy: Array, cache: Cache) -> Grads:
-        """dL/dy -> {name: dL/dparam}, in arrays that nobody else holds."""
+        """dL/dy -> {name: dL/dparam}, in arrays that nothing else holds."""
         return {}
 
     def double_backward(
@@ -227,7 +227,7 @@ def _layers_of(value: Any) -> Iterator[Layer]:
 
 
 def _with_layers(value: Any, change: Callable[[Layer], Layer]) -> Any:
-    """The same value with change(layer) in the place of each layer in it."""
+    """The same value with change(layer) instead of each layer in it."""
     if isinstance(value, Layer):
         return change(value)
     if isinstance(value, tuple | list):

@@ -22,7 +22,7 @@ class Linear(Layer):
                 dweight = xᵀ · dy        dbias = Σ dy over the batch
 
     Twice       A layer linear in x: the third sweep is the forward pass without bias, and its weight gradient is the
-                ordinary one with ddx in the place of x.
+                ordinary one with ddx instead of x.
                 ddy = ddx · weight       dweight = ddxᵀ · dy
 
     Cache       x.

@@ -25,7 +25,7 @@ class SpectralNorm(Layer):
 
     Forward     v ← Wᵀ u / (‖Wᵀ u‖ + ε)        u ← W v / (‖W v‖ + ε)        in training: one step of
                                                                             power iteration
-                σ = uᵀ W v        W̄ = W / σ        y = the layer's, with W̄ in the place of W
+                σ = uᵀ W v        W̄ = W / σ        y = the layer's, with W̄ instead of W
 
     Backward    dx = the layer's, with W̄
                 dW = (dW̄ - <dW̄, W̄> · u vᵀ) / σ     u and v count as constants: where they are

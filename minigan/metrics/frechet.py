@@ -11,7 +11,7 @@ Gaussian, whose covariance has the eigenvalues l, are at the distance
 
     E[FID] = (1/n1 + 1/n2) (sum_i l_i + 1/2 sum_ij l_i l_j (1 + [i = j]) / (l_i + l_j))        0/0 = 0
 
-which is what a perfect generator would score; every score tells it. It follows from the distance's second-order
+which is what a perfect generator would score; every score states it. It follows from the distance's second-order
 expansion and the variance of the entries of a Wishart matrix.
 
 Source: Heusel et al. 2017, GANs trained by a two time-scale update rule; Dowson & Landau 1982; FID-infinity: Chong &
@@ -147,7 +147,7 @@ def _notes(reference: Statistics, generated: Statistics, root: Root) -> list[str
 
 
 def _completed(protocol: Protocol, reference: Origin, generated: Origin) -> Protocol:
-    """The protocol with what the two origins tell."""
+    """The protocol with what the two origins state."""
     return replace(
         protocol,
         extractor=_agreed("extractor", protocol.extractor, reference.extractor, generated.extractor),
@@ -157,10 +157,10 @@ def _completed(protocol: Protocol, reference: Origin, generated: Origin) -> Prot
     )
 
 
-def _agreed(field: str, given: Any, *told: Any) -> Any:
-    """What is given, else what all origins tell; unknown as soon as one does not tell it."""
+def _agreed(field: str, given: Any, *stated: Any) -> Any:
+    """What is given, else what all origins state; unknown as soon as one does not state it."""
     unknown = (UNKNOWN, None)
-    known = {value for value in (given, *told) if value not in unknown}
+    known = {value for value in (given, *stated) if value not in unknown}
     if len(known) > 1:
         raise ProtocolMismatch(f"the {field} is not one and the same: {' and '.join(sorted(map(repr, known)))}")
-    return given if given not in unknown else next((value for value in told if value in unknown), told[0])
+    return given if given not in unknown else next((value for value in stated if value in unknown), stated[0])

@@ -37,8 +37,8 @@ def kid(
     """The KID of features (N, d) of generated samples against reference features (M, d), of any real type.
 
     The mean over `subsets` random subsets of `subset_size` samples of each side, drawn without replacement, the
-    published form; `deviation` in the details is their standard deviation, which is no error of the mean, as subsets
-    overlap. With blocks = True the mean over disjoint blocks of at most `block_size` samples in random order;
+    published form; `deviation` in the details is their standard deviation, which is not an error of the mean, because
+    subsets overlap. With blocks = True the mean over disjoint blocks of at most `block_size` samples in random order;
     `standard_error` in the details is that of the mean (None for a single block).
 
     TypeError, ValueError, NonFiniteSamples: arrays or sizes that do not fit; too few samples are refused.

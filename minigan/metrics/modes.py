@@ -61,8 +61,8 @@ def _modes(labels: np.ndarray, modes: int, protocol: Protocol, name: str) -> Mod
     kl = float(shares @ np.log(shares * modes))
 
     def score(metric: str, value: float, **details: float) -> Score:
-        told = replace(protocol, metric=f"{name}_{metric}", reference="", n_reference=None, n_generated=n, seed=None)
-        return Score(value, replace(told, parameters={**protocol.parameters, "modes": modes}), details)
+        counted = replace(protocol, metric=f"{name}_{metric}", reference="", n_reference=None, n_generated=n, seed=None)
+        return Score(value, replace(counted, parameters={**protocol.parameters, "modes": modes}), details)
 
     fair = int((20 * modes * counts >= n).sum())
     expected = modes * (1 - (1 - 1 / modes) ** n)

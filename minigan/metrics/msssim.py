@@ -38,7 +38,7 @@ def diversity(
     size = max(1, BLOCK // x[0].size)
     found = [ms_ssim(x[a[i : i + size]], x[b[i : i + size]]) for i in range(0, pairs, size)]
     protocol = protocol or Protocol("ms_ssim")
-    told = replace(
+    measured = replace(
         protocol,
         metric="ms_ssim",
         parameters={**protocol.parameters, "pairs": pairs, "within": "all" if labels is None else "class"},
@@ -49,7 +49,7 @@ def diversity(
         quantised=x.dtype == np.uint8,
     )
     values = np.concatenate(found)
-    return Score(float(values.mean()), told, {"standard_deviation": float(values.std())})
+    return Score(float(values.mean()), measured, {"standard_deviation": float(values.std())})
 
 
 def ms_ssim(a: Array, b: Array) -> np.ndarray:
@@ -76,6 +76,12 @@ def ms_ssim(a: Array, b: Array) -> np.ndarray:
         product *= np.maximum(similar, 0) ** weight
         a, b = _halve(a), _halve(b)
     return product.reshape(n, C).mean(axis=1)
+
+
+def compare(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """SSIM of each pair of images (n, H, W, C), uint8 or floats in [0, 1]: the first scale, the mean over channels."""
+    luminance, structure = _compare(_planes(a), _planes(b))
+    return (luminance * structure).mean(axis=(1, 2)).reshape(len(a), -1).mean(axis=1)
 
 
 def as_images(x: Array, what: str) -> np.ndarray:

@@ -71,7 +71,7 @@ def prdc(
         closest = np.minimum(closest, squares.min(axis=0))
 
     def score(metric: str, value: float, k: int) -> Score:
-        told = replace(
+        measured = replace(
             protocol,
             metric=metric,
             parameters={**protocol.parameters, "k": k},
@@ -79,7 +79,7 @@ def prdc(
             n_generated=M,
             seed=None,
         )
-        return Score(float(value), told)
+        return Score(float(value), measured)
 
     p, r = precise.mean(), recalled.mean()
     return PRDC(

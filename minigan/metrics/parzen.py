@@ -43,7 +43,7 @@ def parzen(
     best = int(means.argmax())
     found = log_likelihoods(test, generated, sigmas[best : best + 1])[0]
     protocol = protocol or Protocol("parzen")
-    told = replace(
+    measured = replace(
         protocol,
         metric="parzen",
         parameters={**protocol.parameters, "sigmas": tuple(sigmas), "validation": len(validation)},
@@ -57,7 +57,7 @@ def parzen(
         "standard_error": float(found.std() / math.sqrt(len(found))),
         "validation": means.tolist(),
     }
-    return Score(float(found.mean()), told, details)
+    return Score(float(found.mean()), measured, details)
 
 
 def log_likelihoods(x: Array, centres: Array, sigmas: Sequence[float]) -> np.ndarray:

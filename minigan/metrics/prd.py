@@ -60,14 +60,14 @@ def prd(
     numbers = {"clusters": clusters, "clusterings": clusterings, "restarts": restarts, "angles": angles}
 
     def score(metric: str, beta: float) -> Score:
-        told = replace(
+        measured = replace(
             protocol,
             metric=metric,
             parameters={**protocol.parameters, **numbers},
             n_reference=len(x),
             n_generated=len(y),
         )
-        return Score(best_f(precision, recall, beta), told)
+        return Score(best_f(precision, recall, beta), measured)
 
     return PRD(precision, recall, recall_heavy=score("prd_f8", 8), precision_heavy=score("prd_f1/8", 1 / 8))
 

@@ -80,14 +80,14 @@ class Score:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Score:
-        """What `as_json` told; TypeError, ValueError or KeyError where it is no score."""
-        protocol = dict(told["protocol"])
+    def from_json(cls, entry: Mapping[str, Any]) -> Score:
+        """The score that `as_json` wrote; TypeError, ValueError or KeyError where it is not one."""
+        protocol = dict(entry["protocol"])
         protocol["parameters"] = {name: _hashable(value) for name, value in dict(protocol["parameters"]).items()}
         for name in ("metric", "extractor", "variant", "reference", "version"):
             if not isinstance(protocol.get(name, ""), str):
                 raise TypeError(f"its {name} is {protocol[name]!r}, expected words")
-        return cls(float(told["value"]), Protocol(**protocol), dict(told["details"]))
+        return cls(float(entry["value"]), Protocol(**protocol), dict(entry["details"]))
 
 
 def write_scores(path: Path, scores: Iterable[Score]) -> None:
@@ -100,8 +100,8 @@ def read_scores(path: Path) -> list[Score]:
     """What `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
     path = path / "scores.json" if path.is_dir() else path
     try:
-        told: Any = json.loads(path.read_text())
-        return [Score.from_json(entry) for entry in told["scores"]]
+        content: Any = json.loads(path.read_text())
+        return [Score.from_json(entry) for entry in content["scores"]]
     except FileNotFoundError:
         raise
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -117,8 +117,8 @@ def difference(a: Score, b: Score) -> float:
     left, right = asdict(a.protocol), asdict(b.protocol)
     differing = [name for name in left if name not in FREE and left[name] != right[name]]
     if differing:
-        told = "; ".join(f"{name}: {left[name]!r} and {right[name]!r}" for name in differing)
-        raise ProtocolMismatch(f"these scores cannot be compared, they were measured differently: {told}")
+        differences = "; ".join(f"{name}: {left[name]!r} and {right[name]!r}" for name in differing)
+        raise ProtocolMismatch(f"these scores cannot be compared, they were measured differently: {differences}")
     if not (math.isfinite(a.value) and math.isfinite(b.value)):
         raise NonFiniteSamples(f"a score is not finite: {a.value} and {b.value}")
     return a.value - b.value

@@ -62,7 +62,7 @@ class Origin:
 class Statistics:
     """Number `n`, mean (d,) and covariance (d, d) of features, with their origin; `update` adds more of them.
 
-    n is None for statistics from a file that does not tell it; these can be compared, but not added to.
+    n is None for statistics from a file that does not state it; these can be compared, but not added to.
     """
 
     def __init__(self, d: int, origin: Origin | None = None) -> None:

@@ -31,7 +31,7 @@ _BUILDERS: tuple[Callable[..., Model], ...] = (mlp, dcgan, infogan, dcgan64, gmm
 
 
 def names() -> list[str]:
-    """The names that `get` knows."""
+    """The names that `get` accepts."""
     return [build.__name__ for build in _BUILDERS]
 
 

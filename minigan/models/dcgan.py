@@ -1,7 +1,7 @@
 """Convolutional networks: DCGAN for small and for 64 x 64 images, and InfoGAN's pair with hidden layers.
 
 Weights are drawn from N(0, 0.02) (Radford et al. 2015, section 3); an autoencoder without normalisation would not wake
-up from them and gets PyTorch's default. A linear layer or convolution in front of a normalisation has no bias: the
+up from them and gets PyTorch's default. A linear layer or convolution before a normalisation has no bias: the
 normalisation would take it out again. D's normalisation is a parameter, because batch norm is forbidden under a
 penalty per sample. As an autoencoder D is its own stairs down to a code and the generator's stairs up from it.
 """
@@ -103,7 +103,7 @@ def dcgan64(
 ) -> Model:
     """Radford et al. 2015, figure 1: four stairs of stride 2, no pooling, no hidden fully connected layers."""
     if len(sample_shape) != 3 or tuple(sample_shape[:2]) != (64, 64):
-        raise ValueError(f"dcgan64 paints (64, 64, C) images, got samples of shape {sample_shape}")
+        raise ValueError(f"dcgan64 generates (64, 64, C) images, got samples of shape {sample_shape}")
     rng, C = streams("init"), sample_shape[-1]
     channels = tuple(_scaled(wide, width) for wide in (512, 256, 128, 64))
     critic_norm, init = _plain(critic_norm, critic)
@@ -153,7 +153,7 @@ def _down(
     rng: np.random.Generator,
     init: Initializer,
 ) -> list[Layer]:
-    """From an image by stairs of stride 2 to a flat map; no normalisation behind the first stair."""
+    """From an image by stairs of stride 2 to a flat map; no normalisation after the first."""
     H, W = size[0] // 2, size[1] // 2
     layers: list[Layer] = [Conv2d(C, channels[0], 4, 2, 1, rng=rng, init=init), LeakyReLU()]
     for narrow, wide in pairwise(channels):
@@ -172,7 +172,7 @@ def _plain(critic_norm: str | None, critic: Critic) -> tuple[str | None, Initial
 def _quarters(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(sample_shape) != 3 or sample_shape[0] % 4 or sample_shape[1] % 4:
         raise ValueError(
-            f"this model paints (H, W, C) images with H and W multiples of 4, got {sample_shape}; "
+            f"this model generates (H, W, C) images with H and W multiples of 4, got {sample_shape}; "
             "the model for points is called points"
         )
     H, W, C = sample_shape

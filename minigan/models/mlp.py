@@ -21,16 +21,16 @@ def mlp(
     dropout: float = 0.3,
     critic: Critic = SCORE,
 ) -> Model:
-    """G z-256-512-1024-pixels, LeakyReLU, tanh; D pixels-1024-512-256-1, LeakyReLU, dropout. It knows no neighbours.
+    """G z-256-512-1024-pixels, LeakyReLU, tanh; D pixels-1024-512-256-1, LeakyReLU, dropout.
 
-    As an autoencoder D is pixels-512-code-512-pixels, without dropout.
+    It ignores which pixels are neighbours.     As an autoencoder D is pixels-512-code-512-pixels, without dropout.
     """
     rng, drop, pixels = streams("init"), streams("dropout"), math.prod(sample_shape)
 
-    def paint(*sizes: int) -> list[Layer]:
+    def decoder(*sizes: int) -> list[Layer]:
         return [*_row(LeakyReLU, sizes, rng), Linear(sizes[-1], pixels, rng=rng), Tanh(), Reshape(*sample_shape)]
 
-    G = paint(z_dim, 256, 512, 1024)
+    G = decoder(z_dim, 256, 512, 1024)
     trunk: list[Layer] = [Flatten()]
     if critic.encodes:
         trunk += _row(LeakyReLU, (pixels, 512), rng)
@@ -38,7 +38,7 @@ def mlp(
         for sizes in pairwise((pixels, 1024, 512, 256)):
             trunk += [*_row(LeakyReLU, sizes, rng), Dropout(dropout, rng=drop)]
     width = 512 if critic.encodes else 256
-    D, autoencoder = critic.networks(trunk, width, lambda codes: paint(codes, 512), rng)
+    D, autoencoder = critic.networks(trunk, width, lambda codes: decoder(codes, 512), rng)
     return Model("mlp", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
@@ -51,12 +51,12 @@ def gmmn(
     """
     rng, pixels = streams("init"), math.prod(sample_shape)
 
-    def paint(*sizes: int) -> list[Layer]:
+    def decoder(*sizes: int) -> list[Layer]:
         return [*_row(ReLU, sizes, rng), Linear(sizes[-1], pixels, rng=rng), Tanh(), Reshape(*sample_shape)]
 
-    G = paint(z_dim, 64, 256, 256, 1024)
+    G = decoder(z_dim, 64, 256, 256, 1024)
     trunk = [Flatten(), *_row(ReLU, (pixels, 1024), rng)]
-    D, autoencoder = critic.networks(trunk, 1024, lambda codes: paint(codes, 1024), rng)
+    D, autoencoder = critic.networks(trunk, 1024, lambda codes: decoder(codes, 1024), rng)
     return Model("gmmn", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
@@ -76,17 +76,17 @@ def points(
         raise ValueError(f"points draws points (d,), not samples of shape {sample_shape}")
     rng, (d,) = streams("init"), sample_shape
 
-    def paint(inputs: int) -> list[Layer]:
+    def decoder(inputs: int) -> list[Layer]:
         return [*_row(ReLU, (inputs, hidden, hidden), rng), Linear(hidden, d, rng=rng)]
 
-    G = paint(z_dim)
+    G = decoder(z_dim)
     trunk = _row(LeakyReLU, (d, hidden, hidden), rng)
-    D, autoencoder = critic.networks(trunk, hidden, paint, rng)
+    D, autoencoder = critic.networks(trunk, hidden, decoder, rng)
     return Model("points", critic.generator(G, z_dim, rng), D, z_dim, sample_shape, autoencoder)
 
 
 def _row(activation: type[Layer], sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:
-    """Linear layers between the sizes, the activation behind each."""
+    """Linear layers between the sizes, the activation after each."""
     layers: list[Layer] = []
     for inputs, outputs in pairwise(sizes):
         layers += [Linear(inputs, outputs, rng=rng), activation()]

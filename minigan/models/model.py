@@ -69,7 +69,7 @@ def _table(title: str, network: Layer, shape: tuple[int, ...], some: Array) -> s
 
 
 def _outputs(network: Layer, shape: tuple[int, ...], some: Array) -> Iterator[tuple[Layer, tuple[int, ...]]]:
-    """Every layer with the shape of one sample behind it, found by sending a zero through."""
+    """Every layer with the shape of one sample after it, found by sending a zero through."""
     x = np.zeros_like(some, shape=(1, *shape))
     for layer in network.layers if isinstance(network, Network) else (network,):
         x, _ = layer.forward(x, train=False)

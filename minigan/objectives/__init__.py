@@ -84,7 +84,7 @@ _PAGES: tuple[type[Objective], ...] = (
 
 
 def names() -> list[str]:
-    """The names that `get` knows."""
+    """The names that `get` accepts."""
     return [page.name for page in _PAGES]
 
 

@@ -30,13 +30,14 @@ class Cramer(Objective):
                 R = λ mean (‖∂f(t_i) / ∂x̂_i‖ - 1)²
 
     Its way     u = ∂f/∂t = e(t - h²) - e(t)                      is the seed of the backward sweep, and depends on
-                t and h². With Q = dR/du from the third sweep and N(v) Q = (Q - e(v) <e(v), Q>) / ‖v‖, e's derivative:
+                t and h². With Q = dR/du from the second-order pass and N(v) Q = (Q - e(v) <e(v), Q>) / ‖v‖, the
+                derivative of e:
                 dR/dt = N(t - h²) Q - N(t) Q          dR/dh² = -N(t - h²) Q
-                go home through D, in an ordinary backward pass each.
+                go back through D, in an ordinary backward pass each.
 
     Defaults    `weight` λ 10, 256 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
     Healthy     L of G falls, then stays; slopes of f near 1.
-    Fails       f sees one fake as anchor and 0 in the place of the data: L of D can be near 0 while the distributions
+    Fails       f uses one fake as anchor and 0 instead of the data: L of D can be near 0 while the distributions
                 differ. Watch L of G as well.
     Source      Bellemare, Danihelka, Dabney, Mohamed, Lakshminarayanan, Hoyer & Munos 2017, algorithm 1. Codes differ
                 in which fakes make x̂ and in what of R is derived: here the first, and all of it.

@@ -14,11 +14,11 @@ from minigan.random import Random
 
 
 class DRAGAN(NonSaturating):
-    """The non-saturating GAN, with a gradient penalty around real data only: D must not be sharp where people live.
+    """The non-saturating GAN with a penalty near real data: the norm of D's gradient is kept near 1 there.
 
     D           L = mean sp(-a) + mean sp(b) + R
 
-    G           as in the non-saturating game
+    G           as in the non-saturating GAN
 
     Penalty     s = standard deviation of all numbers of the real batch
                 x̂_i = x_i + α_i · ½ s U_i        U_i ~ U[0, 1) per number, α_i ~ U[0, 1) per sample
@@ -27,7 +27,7 @@ class DRAGAN(NonSaturating):
                 `eps=1e-4`
 
     Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9), one D step, batch 128.
-    Healthy     As the non-saturating game, with L of G below 3; gradient norms near the data 0.8 to 1.2.
+    Healthy     As the non-saturating GAN, with L of G below 3; gradient norms near the data 0.8 to 1.2.
     Fails       Perturbed points that land on other data: D goes flat.
     Source      Kodali et al. 2017, section 3.2, with the noise of the authors' code (uniform, half a deviation).
     """

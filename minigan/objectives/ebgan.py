@@ -1,4 +1,4 @@
-"""Energy-based GAN, and what the games with an autoencoder for a D share."""
+"""Energy-based GAN, and what objectives with an autoencoder as D share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ ENERGIES = ("l2", "mse", "sse", "l1")
 
 
 class EnergyGame(Objective):
-    """A game whose D is an autoencoder: its output y (N, 1 + d) is the energy e of each sample, then its code S."""
+    """An objective whose D is an autoencoder: its output y (N, 1 + d) is the energy e of each sample, then its code
+    S."""
 
     output = "autoencoder"
     energy: str  # how the reconstruction error is measured, one of ENERGIES

@@ -1,4 +1,4 @@
-"""f-GAN: a game for every f-divergence. What all share, and both directions of Kullback and Leibler's."""
+"""f-GAN: an objective for every f-divergence. What all share, and both directions of Kullback and Leibler's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from minigan.objectives.objective import Defaults, Objective
 def capped_exp(t: Array) -> Array:
     """e^min(t, 20), in values and slopes alike.
 
-    Beyond 20 a value stands still, and its slope is still told as e²⁰: finite in float32, and not the 0 with which
+    Beyond 20 a value stands still, and its slope is still given as e²⁰: finite in float32, and not the 0 with which
     an output that strayed there could never come back.
     """
     return np.exp(np.minimum(t, 20))
@@ -45,7 +45,7 @@ class FGAN(Objective):
         raise NotImplementedError
 
     def h(self, v: Array) -> tuple[Array, Array]:
-        """The conjugate behind the activation, f*(g(v)), and its slope."""
+        """The conjugate after the activation, f*(g(v)), and its slope."""
         raise NotImplementedError
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:

@@ -39,7 +39,7 @@ class FGANJS(FGAN):
 
 
 class FGANGAN(FGAN):
-    """The original GAN as an f-GAN: the minimax game bit for bit, and with `alternative` the non-saturating one.
+    """The original GAN as an f-GAN: the minimax objective bit for bit, and with `alternative` the non-saturating one.
 
     Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)        2 JSD(p, q) - log 4
 
@@ -49,7 +49,7 @@ class FGANGAN(FGAN):
 
     Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real. f(1) is -log 4, not 0.
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
-    Healthy     -L of D between -log 4 = -1.386 (D knows nothing) and 0, falling.
+    Healthy     -L of D between -log 4 = -1.386 (D cannot separate them) and 0, falling.
     Fails       A sure D leaves G without a gradient; then `alternative`.
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """

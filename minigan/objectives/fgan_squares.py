@@ -47,7 +47,7 @@ class FGANNeyman(FGAN):
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D positive, small, falling.
     Fails       Explodes for samples far down: there fakes push G, and data pushes D, with exponential gradients. A
-                D that is spectrally normalised keeps the exponents small; on digits G then paints a few shapes again
+                D that is spectrally normalised keeps the exponents small; on digits G then generates a few shapes again
                 and again (see Measured).
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """

@@ -10,7 +10,7 @@ from minigan.penalties import EPS
 
 
 class Fisher(Objective):
-    """The distance of the means of D's outputs, measured in their own size: data tell how steep D may be.
+    """The distance of the means of D's outputs, measured in units of their size: the data decide how steep D may be.
 
     With E = mean a - mean b and Ω = ½ mean a² + ½ mean b², the critic maximises E under the constraint Ω = 1:
 

@@ -9,7 +9,7 @@ from minigan.objectives.objective import Defaults, Objective, sigmoid
 
 
 class LSGAN(Objective):
-    """Least squares in the place of cross entropy: a fake far on the right side of D still feels a pull.
+    """Least squares instead of cross entropy: a fake far on the right side of D still gets a gradient.
 
     Targets     fake 0, real 1, gen 1. With fake -1, real 1, gen 0 the generator minimises a Pearson χ² between
                 p + q and 2q.
@@ -20,12 +20,12 @@ class LSGAN(Objective):
     G           L = ½ mean (b - gen)²
                 db = (b - gen) / n
 
-    Sigmoid     `sigmoid=True` puts D's probability s = σ(a) in the place of a, as Lucic et al. 2018 did:
+    Sigmoid     `sigmoid=True` uses D's probability s = σ(a) instead of a, as Lucic et al. 2018 did:
                 da = (s - real) s (1 - s) / m, and db likewise
 
     Optimum     D = (real p + fake q) / (p + q).
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64, one D step.
-    Healthy     L of D 0.1 to 0.25, L of G 0.1 to 0.35; a D that knows nothing gives 0.25 and 0.125.
+    Healthy     L of D 0.1 to 0.25, L of G 0.1 to 0.35; a D that cannot separate them gives 0.25 and 0.125.
     Fails       A strong D sits at its targets and L of G at 0.5: lower D's learning rate.
     Source      Mao et al. 2016, equations 2 and 9 (their code sums over the batch; here the mean).
     """

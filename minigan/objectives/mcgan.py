@@ -15,7 +15,8 @@ from minigan.penalties import EPS
 
 
 class McGAN(WGAN):
-    """What both games share: a witness on top of D's features (primal), or its best value in closed form (dual)."""
+    """What both objectives share: a witness on top of D's features (primal), or its best value in closed form
+    (dual)."""
 
     defaults = Defaults(optimizer="rmsprop", lr=5e-5, n_critic=5)
     witness: tuple[str, ...]  # names of the witness's arrays in the last layer of a primal D
@@ -103,8 +104,8 @@ class McGANMean(McGAN):
     Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5, n_critic 5, batch
                 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
-    Fails       Without the projection v grows for ever, and the loss with it. Means are little to match: features that
-                stop learning cannot tell fakes with the right means and the wrong everything else.
+    Fails       Without the projection v grows without bound, and the loss with it. Means are little to match: features
+                that stop learning cannot detect fakes whose means are right and whose distribution is wrong.
     Source      Mroueh, Sercu & Goel 2017, sections 3 and 4.
     """
 
@@ -179,9 +180,9 @@ class McGANCovariance(McGAN):
 
     Defaults    `form` primal, `rank` k 16, 64 `features`, `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
-    Fails       Without the projection u and v grow for ever, or all their columns become one. Second moments know no
-                sign: in the plane the points gather around every Gaussian, but loosely (see Measured). In the dual, a
-                batch smaller than the features has a noisy M: J stays above 0 for a perfect G.
+    Fails       Without the projection u and v grow without bound, or all their columns become one. Second moments
+                contain no sign: in the plane the points gather around every Gaussian, but loosely (see Measured). In
+                the dual, a batch smaller than the features has a noisy M: J stays above 0 for a perfect G.
     Source      Mroueh, Sercu & Goel 2017, sections 3 and 4.
     """
 

@@ -23,7 +23,7 @@ class Minimax(Objective):
 
     Optimum     D = p / (p + q); then L of D is log 4 - 2 JSD(p, q).
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64, as the field trains it since DCGAN.
-    Healthy     L of D between 0.8 and 2 log 2 = 1.386 (D knows nothing); L of G falls towards -0.693.
+    Healthy     L of D between 0.8 and 2 log 2 = 1.386 (D cannot separate them); L of G falls towards -0.693.
     Fails       A sure D has σ(b) → 0, and with it the gradient of G: G stops. Mode collapse: samples near identical,
                 the losses swing in antiphase.
     Source      Goodfellow et al. 2014, equation 1; smoothing: Salimans et al. 2016, section 3.4.

@@ -37,7 +37,7 @@ class MMDGAN(Objective):
     Constraint  δ >= 0 is a one-sided wish: D keeps the mean code of real samples above that of fakes, G works against
                 it. After every update of D  w ← clip(w, -c, c)  for the encoder's parameters, never the decoder's.
 
-    Schedule    100 critic steps in front of each of the first 25 generator updates and of every 500th; n_critic
+    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th; n_critic
                 otherwise. `warmup=False` turns this off.
 
     Defaults    `sigmas` 1, 2, 4, 8, 16, `one_sided` w 16, `reconstruction` v 8, c 0.01, codes of 10 numbers

@@ -41,9 +41,9 @@ class MMDGANGP(Objective):
                 `weight` λ 1, 16 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
     Healthy     L of G small and positive, of changing sign once the batches match; the witness's slope near 1.
     Fails       Far-apart batches give narrow kernels no gradient: that is what heavy tails and the linear term are
-                for. Batch norm in D: the penalty is on each sample by itself.
+                for. Batch norm in D: the penalty is on each sample alone.
     Deviates    The authors' code also penalises the squares of all activations, clips every parameter's gradient to
-                norm 1 and lowers the rate by a test: left out, so that the game is the losses and one penalty. Its
+                norm 1 and lowers the rate by a test: left out, so that the objective is the losses and one penalty. Its
                 penalty takes the norm over one axis of the image, here over all numbers; its unbiased estimator keeps
                 the diagonal of the linear kernel, here both leave.
     Source      Bińkowski, Sutherland, Arbel & Gretton 2018.

@@ -10,12 +10,12 @@ from minigan.objectives.objective import sigmoid, softplus
 class NonSaturating(Minimax):
     """The same D; G maximises the probability of being called real, so that its gradient stays when it is losing.
 
-    D           as in the minimax game, with the same label smoothing
+    D           as in the minimax GAN, with the same label smoothing
 
     G           L = mean sp(-b)                                   = -mean log D(G(z))
                 db = -σ(-b) / n
 
-    The fixed point is that of the minimax game. For a sure D (b → -∞) the minimax gradient -σ(b) / n vanishes,
+    The fixed point is that of the minimax GAN. For a sure D (b → -∞) the minimax gradient -σ(b) / n vanishes,
     this one tends to -1 / n.
 
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64.

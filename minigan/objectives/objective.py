@@ -27,9 +27,9 @@ class Defaults:
 
 
 class Objective:
-    """One GAN's game. Both players minimise; what D's outputs a on real samples and b on fakes are, `output` says.
+    """What D and G minimise. Both minimise; what D's outputs a on real samples and b on fakes are, `output` says.
 
-    A score (m, 1) is raw, never behind a sigmoid, and high means "real". Losses are means over the batch, so that a
+    A score (m, 1) is raw, never after a sigmoid, and high means "real". Losses are means over the batch, so that a
     learning rate means the same for every batch size; gradients have the outputs' shapes. The losses are functions of
     their arguments and of the objective's own few numbers (`buffers`: a margin, a multiplier), which change only in
     `prepare`, `after_d_update` and `after_epoch`.
@@ -68,13 +68,13 @@ class Objective:
         """G's loss and its gradient with respect to b, where the loss `compares`: value, db."""
         return self.g_loss(b)
 
-    def add_penalty(self, game: Objective) -> None:
-        """Let D pay the penalty of another game as well. ValueError where that game has none."""
-        own, more = self.penalty, game.penalty
-        if more is None:
-            raise ValueError(f"{game.name} has no penalty that {self.name} could borrow")
-        self.penalty = more if own is None else lambda *batch: own(*batch) + more(*batch)
-        self.borrowed = (*self.borrowed, game)
+    def add_penalty(self, other: Objective) -> None:
+        """Add the penalty of another objective to D's loss. ValueError where it has none."""
+        first, second = self.penalty, other.penalty
+        if second is None:
+            raise ValueError(f"{other.name} has no penalty that {self.name} could borrow")
+        self.penalty = second if first is None else lambda *batch: first(*batch) + second(*batch)
+        self.borrowed = (*self.borrowed, other)
 
     def after_d_update(self, D: Any) -> None:
         """What happens after each update of D (clip, project, multiplier): nothing, unless the page says otherwise."""
@@ -87,20 +87,20 @@ class Objective:
         return iter(())
 
     def critic_steps(self, step: int, n_critic: int) -> int:
-        """D updates in front of G's update number `step` (from 0), where `n_critic` are asked for."""
+        """D updates before G's update number `step` (from 0), where `n_critic` are asked for."""
         return n_critic
 
     def phase(self) -> int:
-        """Which form D's next update has, in a game that does not do the same in each of them: a step that is recorded
-        and replayed is recorded once for every form."""
+        """Which form D's next update has, for an objective that does not do the same in each of them: a step that is
+        recorded and replayed is recorded once for every form."""
         return 0
 
     def critic(self) -> dict[str, Any]:
-        """What a model is told about D: `output`, and sizes that belong to it."""
+        """The choices of a model's D: `output`, and sizes that belong to it."""
         return {"output": self.output}
 
     def check(self, D: Any, x: Array) -> None:
-        """ValueError unless D's outputs for samples (or codes) x (N, ...) are what this game is played with."""
+        """ValueError unless D's outputs for samples (or codes) x (N, ...) are what this objective needs."""
         y = D.forward(x, train=False)[0]
         columns = y.shape[-1]
         several = self.output == "score" and len(y) > 0 and len(y) % len(x) == 0  # a score for every patch (Patches)
@@ -113,7 +113,7 @@ class Objective:
             fits &= columns == 1
         if not fits:
             raise ValueError(
-                f"{self.name} is played with {OUTPUTS[self.output]} for every sample; this {type(D).__name__} gives "
+                f"{self.name} needs {OUTPUTS[self.output]} for every sample; this {type(D).__name__} gives "
                 f"{tuple(y.shape)} for {tuple(x.shape)}. models.get(name, ..., critic=objective.critic()) builds one"
             )
 

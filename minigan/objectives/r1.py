@@ -13,11 +13,11 @@ from minigan.penalties import zero_centred_penalty
 
 
 class R1(NonSaturating):
-    """The non-saturating GAN whose D must be flat on the data: where the game could rest, it then does.
+    """The non-saturating GAN whose D must be flat on the data, so that training converges near the equilibrium.
 
     D           L = mean sp(-a) + mean sp(b) + R
 
-    G           as in the non-saturating game
+    G           as in the non-saturating GAN
 
     Penalty     R = γ/2 mean ‖∂D(x_i) / ∂x_i‖²,  D being the logit      its gradient: penalties.py
                 on real samples x (R1), on fakes (`on`="fake", R2), or the sum of one on each ("both").
@@ -30,7 +30,7 @@ class R1(NonSaturating):
 
     Defaults    `gamma` γ 10, RMSProp 1e-4, one D step, batch 64; an average of G's weights (0.999) draws the samples.
     Healthy     L of D - R slightly below 2 log 2 = 1.386; slopes shrink as training settles.
-    Fails       γ too large: D knows nothing, L of D is 1.386 for ever.
+    Fails       γ too large: D cannot separate anything, L of D stays at 1.386.
     Deviates    The authors' code leaves the ½ out: its 10 is γ = 20 here. `every` is that of Karras et al.
     Source      Mescheder, Geiger & Nowozin 2018, equations 9 and 10; `every`: Karras et al. 2020, section 3.1.
     """

@@ -20,7 +20,8 @@ class RWGAN(WGAN):
 
     Distance    φ strictly convex, D_φ(x, y) = φ(x) - φ(y) - <∇φ(y), x - y>       W_φ = min over couplings of E D_φ
                 "l2": φ = |x|², D_φ = |x - y|²        "kl": φ = Σ x log x, D_φ = Σ x log(x / y) - x + y, for x, y > 0
-                `bregman_wasserstein` computes it for two small sets. The game does not: it is the paper's heuristic.
+                `bregman_wasserstein` computes it for two small sets. The objective does not: it is the paper's
+                heuristic.
 
     Constraint  after every critic update  w ← clip(w, lo, hi)  for every parameter, with
                 lo = -S |ψ'(-c)|        hi = S |ψ'(c)|
@@ -35,7 +36,7 @@ class RWGAN(WGAN):
     Fails       As WGAN. "l2" with the default S: a box of 5e-5, in which every output is 0.
     Deviates    The paper's interval comes from a gradient of φ, which Σ x log x does not have at -c; ψ = eᵗ is the
                 reading chosen here, and `bounds` is there for another.
-    Source      Guo, Hong, Lin & Yang 2017, section 3 (the distance) and algorithm 1 (the game).
+    Source      Guo, Hong, Lin & Yang 2017, section 3 (the distance) and algorithm 1 (the training).
     """
 
     name = "rwgan"

@@ -22,7 +22,7 @@ class WGAN(Objective):
     Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter, biases and gains included.
                 A projection: it has no gradient.
 
-    Schedule    100 critic steps in front of each of the first 25 generator updates and of every 500th, so that the
+    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th, so that the
                 distance is a distance; n_critic otherwise. `warmup=False` turns this off.
 
     Defaults    `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64. Momentum makes the critic unstable.

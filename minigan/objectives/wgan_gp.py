@@ -22,7 +22,7 @@ class WGANGP(WGAN):
                 R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²        its gradient: penalties.py
                 ‖g‖ = √(Σ g² + `eps`): 1e-12; 1e-4 in the code of Lucic et al. 2018
 
-    No batch norm in the critic, for the penalty is on each sample by itself; layer norm takes its place.
+    No batch norm in the critic, for the penalty is on each sample alone; layer norm takes its place.
 
     Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9) (the authors' MNIST code; the paper's box has (0, 0.9)),
                 n_critic 5, batch 64. `one_sided` penalises only norms above 1.

@@ -88,7 +88,7 @@ class Adam(Optimizer):
 
 
 class AdaMax(Optimizer):
-    """Adam with the largest recent gradient in the place of its root mean square.
+    """Adam with the largest recent gradient instead of its root mean square.
 
     m ← β₁ m + (1 - β₁) g        v ← max(β₂ v + ε, |g|)        p ← p - lr · m / v
 

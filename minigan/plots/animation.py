@@ -20,7 +20,7 @@ COLOURS = 255  # one index of the 256 stays free for "as in the frame before"
 def save_animation(
     path: str | os.PathLike[str], frames: Sequence[np.ndarray], *, seconds: float = 6.0, hold: float = 1.5
 ) -> None:
-    """Write pictures of one shape as a GIF that plays for ever.
+    """Write pictures of one shape as a GIF that repeats.
 
     frames    uint8 (H, W), (H, W, 1) or (H, W, 3); neighbours that are equal become one longer frame of the file
     seconds   how long all frames together are shown, the same time each (a GIF counts in hundredths of a second)

@@ -15,7 +15,7 @@ from minigan.atomic import replacing
 
 @contextmanager
 def replacing_as(path: str | os.PathLike[str], suffix: str) -> Iterator[BinaryIO]:
-    """As `minigan.atomic.replacing`, for a picture whose name must tell its format; ValueError where it does not."""
+    """As `minigan.atomic.replacing`, for a picture whose name must end in its format; ValueError where it does not."""
     if Path(path).suffix.lower() != suffix:
         raise ValueError(f"{path}: this picture is written as {suffix}, so its name must end in {suffix}")
     with replacing(path) as file:

@@ -14,7 +14,7 @@ from minigan.report.loaded import Evidence
 
 READINGS = 8  # charts for what else a log holds
 ROWS = 12  # log points in the table
-LARGEST = 1e100  # what is larger is no measurement, and its square would not be a number
+LARGEST = 1e100  # what is larger is not a measurement, and its square would not be a number
 TITLES = {"fid": "FID", "covered": "covered", "entropy": "entropy of classes, nats", "good": "share of good points"}
 
 

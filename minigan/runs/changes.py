@@ -37,7 +37,7 @@ def check(folder: Path, changed: Collection[str], *, allowed: bool) -> None:
     if fixed and not allowed:
         raise ValueError(
             f"{folder} goes on with its own choices; only {', '.join(FREELY[:-1])} and {FREELY[-1]} may change, not "
-            f"{', '.join(fixed)}. With --allow-changes they change all the same, and {FILE} tells when"
+            f"{', '.join(fixed)}. With --allow-changes they change all the same, and {FILE} records when"
         )
 
 
@@ -61,7 +61,7 @@ def record(folder: Path, step: int, changed: Changes) -> None:
             file.writelines(json.dumps(entry).encode() + b"\n" for entry in entries)
 
 
-def told(folder: Path, changed: Changes) -> bool:
+def were_allowed(folder: Path, changed: Changes) -> bool:
     """Does the record say that all of this was allowed to change to what it is now?"""
     newest = {name: pair[1] for entry in recorded(folder) for name, pair in entry["changed"].items()}
     return all(name in FREELY or newest.get(name, pair[0]) == pair[1] != pair[0] for name, pair in changed.items())

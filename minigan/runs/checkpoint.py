@@ -45,8 +45,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if version not in READ:
         known = f"{', '.join(map(str, READ[:-1]))} and {READ[-1]}"
         raise ValueError(f"{path}: checkpoint of version {version}; this minigan reads versions {known}")
-    told = header.pop("arrays", None)
-    if header.pop("sha256", None) is None and (version > 2 or told != len(arrays)):
+    stated = header.pop("arrays", None)
+    if header.pop("sha256", None) is None and (version > 2 or stated != len(arrays)):
         raise ValueError(
             f"{path}: not a checkpoint of minigan, or a damaged one (it has no digest, or has lost arrays)"
         )

@@ -83,7 +83,7 @@ def fitting(most: int, attempt: Callable[[int], object], release: Callable[[], o
             return n
         except MemoryError as error:
             traceback.clear_frames(error.__traceback__)
-        except (ValueError, ArithmeticError):  # a game that cannot be played with so few samples
+        except (ValueError, ArithmeticError):  # an objective that needs more samples
             return None
         release()
         n //= 2

@@ -91,7 +91,7 @@ class Run:
         """Compare the choices with those of the past, until `step`; ValueError where they differ, and neither are
         `allowed` to nor were before. Differences are recorded, then the config is written."""
         changed = changes.between(before, self.config)
-        changes.check(self.folder, changed, allowed=allowed or changes.told(self.folder, changed))
+        changes.check(self.folder, changed, allowed=allowed or changes.were_allowed(self.folder, changed))
         changes.record(self.folder, step, changed)
         self.write()
 
@@ -113,9 +113,9 @@ class Run:
         return lines.read(self.folder / "log.jsonl", _is_point, "a log point")
 
     def forget_after(self, step: int) -> None:
-        """Drop log points and pictures from behind `step`: the run goes on from there and makes them anew.
+        """Drop log points and pictures after `step`: the run continues from there and makes them again.
 
-        Checkpoints from behind it are damaged ones, or `step` would be theirs: they are renamed to .damaged. What a
+        Checkpoints after it are damaged ones, or `step` would be theirs: they are renamed to .damaged. What a
         killed process left unfinished goes, and what it had no time to remove.
         """
         kept = [entry for entry in self.log() if entry["step"] <= step]

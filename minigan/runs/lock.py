@@ -1,8 +1,8 @@
 """Lock: one process at a time works on a run.
 
-The operating system holds the lock, and drops it when its process ends, however that comes about: nobody has to find
-out whether a process is still alive, or whether its number is another's by now. The locked file tells people who works
-there. What a process left in it that could not clean up is how the next one knows of it.
+The operating system holds the lock, and drops it when its process ends, however that comes about: no check is
+needed whether a process is still alive, or whether its number belongs to another one now. The locked file names the
+process that works there; what a killed process left in it is reported by the next one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Lock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Take it, or keep it. Busy: another process has it. Warnings tell of a process that ended without releasing
+        """Take it, or keep it. Busy: another process has it. Warnings report a process that ended without releasing
         it, and of a file system that has no locks."""
         if self._descriptor is not None and self._has_its_name(self._descriptor):
             return
@@ -63,7 +63,7 @@ class Lock:
         if self._descriptor is not None and self._has_its_name(self._descriptor):
             _write(self._descriptor, "")
             if sys.platform != "win32":  # there, an open file keeps its name
-                with suppress(OSError):  # in a folder that has become read-only it stays, and names nobody
+                with suppress(OSError):  # in a folder that has become read-only it stays, and names no process
                     self.path.unlink()
         self._close()
 
@@ -90,7 +90,7 @@ def _granted(descriptor: int, path: Path) -> bool:
     """Ask the operating system for the lock, without waiting."""
     try:
         if sys.platform == "win32":
-            os.lseek(descriptor, 2**30, os.SEEK_SET)  # nobody can read what is locked: this is behind the text
+            os.lseek(descriptor, 2**30, os.SEEK_SET)  # what is locked cannot be read: this is after the text
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -106,8 +106,8 @@ def _told(descriptor: int) -> dict[str, Any]:
     """Who the file says works here; nothing where it does not say."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
-        told = json.loads(os.read(descriptor, 1000))
-        return {"pid": int(told["pid"]), "host": str(told["host"]), "since": float(told["since"])}
+        content = json.loads(os.read(descriptor, 1000))
+        return {"pid": int(content["pid"]), "host": str(content["host"]), "since": float(content["since"])}
     except (ValueError, TypeError, KeyError):
         return {}
 

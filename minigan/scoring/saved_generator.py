@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,10 @@ class SavedGenerator:
     def __call__(self, n: int, seed: int = 0, *, progress: str | None = None) -> np.ndarray:
         """n samples: uint8 pixels (n, H, W, C), or points float32 (n, 2); another seed, other samples."""
         return self.system.generate(self.draw("more samples", seed), n, progress=progress)
+
+    def answer(self, n: int, seed: int, words: Mapping[str, str]) -> tuple[np.ndarray, int | None]:
+        """n samples of each condition in the words of a command, and how many make a row (System.answer)."""
+        return self.system.answer(self.draw("more samples", seed), n, words)
 
     def draw(self, name: str, number: int = 0) -> Fixed:
         """Draws for samples: always the same for one name and number."""

@@ -47,14 +47,14 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 
 def _gan(config: Config, about: Mapping[str, About], on: Device) -> GAN:
     sample_shape, streams = tuple(about["real"]["shape"]), Streams(config.seed)
-    objective = _objective(config, streams)
+    objective = objective_of(config, streams)
     model = model_of(config, objective, streams, sample_shape)
     codes = model.autoencoder or ()
     for part in (model.D, model.G, *codes, objective):
         part.convert(on.asarray)
     options: dict[str, Any] = {
         "z_dim": model.z_dim,
-        "g_optimizer": _optimizer(config, model.G.named_params(), config.g_lr),
+        "g_optimizer": optimizer_of(config, model.G.named_params(), config.g_lr),
         "n_critic": config.n_critic,
         "same_noise": config.same_noise,
         "average": config.average,
@@ -62,9 +62,9 @@ def _gan(config: Config, about: Mapping[str, About], on: Device) -> GAN:
     }
     if isinstance(objective, objectives.GMMN) and model.autoencoder is not None:
         params = _prefixed(encoder=model.autoencoder[0], decoder=model.autoencoder[1])
-        own = _optimizer(config, params, config.d_lr)
+        own = optimizer_of(config, params, config.d_lr)
         return CodeGMMN(model.G, model.D, objective, model.autoencoder, autoencoder_optimizer=own, **options)
-    d_optimizer = _optimizer(config, model.D.named_params(), config.d_lr) if objective.trains_d else None
+    d_optimizer = optimizer_of(config, model.D.named_params(), config.d_lr) if objective.trains_d else None
     return GAN(model.G, model.D, objective, d_optimizer=d_optimizer, **options)
 
 
@@ -83,10 +83,11 @@ def table(config: Config, about: Mapping[str, About]) -> str:
     if config.system != "gan":
         return ""
     streams = Streams(config.seed)
-    return model_of(config, _objective(config, streams), streams, tuple(about["real"]["shape"])).table()
+    return model_of(config, objective_of(config, streams), streams, tuple(about["real"]["shape"])).table()
 
 
-def _objective(config: Config, streams: Streams) -> objectives.Objective:
+def objective_of(config: Config, streams: Streams) -> objectives.Objective:
+    """The objective of a run, with the penalty that it borrows."""
     hyper = dict(config.hyper)
     if config.real_label is not None:
         hyper["real_label"] = config.real_label
@@ -107,7 +108,8 @@ def _named(name: str, hyper: dict[str, Any], streams: Streams) -> objectives.Obj
     return objectives.get(name, **hyper, **random)
 
 
-def _optimizer(config: Config, named_params: Iterable[tuple[str, Array]], lr: float) -> optim.Optimizer:
+def optimizer_of(config: Config, named_params: Iterable[tuple[str, Array]], lr: float) -> optim.Optimizer:
+    """The optimizer of a run, for these parameters."""
     params = list(named_params)
     if config.optimizer == "adam":
         return optim.Adam(params, lr, betas=config.betas)

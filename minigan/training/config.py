@@ -100,7 +100,7 @@ class Config:
     device: str
     threads: int  # of the CPU; another number adds up in another order, so it is part of the run
     graph: bool  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
-    precision: str  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits behind the point
+    precision: str  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits of the fraction
 
     def __init__(self, *, paper: bool = False, **choices: Any) -> None:
         unknown = choices.keys() - DEFAULTS.keys()
@@ -148,7 +148,7 @@ class Config:
         if self.penalty_weight is not None and self.penalty is None:
             raise ValueError("a penalty weight needs a penalty to weigh; an objective's own weight is one of its hyper")
         if self.real_label is not None and "real_label" in self.hyper:
-            raise ValueError("real_label is given twice, by itself and among the hyper-parameters")
+            raise ValueError("real_label is given twice, as a choice and among the hyper-parameters")
 
     def but(self, *, say: Callable[[str], object] = _to_stderr, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data

@@ -89,7 +89,7 @@ def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
 def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threads", type=int, default=REST, help="of the CPU (default: all cores, up to 4)")
     group.add_argument("--device", default=REST, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
-    what = "on a GPU: launch every operation by itself"
+    what = "on a GPU: launch every operation separately"
     group.add_argument("--no-graph", dest="graph", action="store_false", default=REST, help=what)
     group.add_argument("--precision", default=REST, choices=precision.PRECISIONS, help="of products on a GPU")
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from minigan.training.config import Config
     from minigan.training.system import System
 
-PAGES = {"gan": "minigan.training.build", "vae": "minigan.systems.vae"}
+PAGES = {"gan": "minigan.training.build", "conditional": "minigan.systems.conditional", "vae": "minigan.systems.vae"}
+PAGES |= {"srgan": "minigan.systems.srgan"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.

@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 
 
 def update_discriminator(D: Layer, objective: Objective, optimizer: Optimizer, real: Array, fake: Array) -> Outcome:
-    """Move D to tell `real` (N, ...) from `fake` (M, ...)."""
+    """Move D to score `real` (N, ...) higher than `fake` (M, ...)."""
     a, b, caches = D.forward_pair(real, fake)
     loss, da, db = objective.d_loss(a, b)
     grads: Grads = {}
@@ -71,7 +71,7 @@ def generator_gradient(
 def discriminator_step(
     D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, real: Array, z: Array
 ) -> Outcome:
-    """Move D to tell `real` (N, ...) from G(z), z (M, z_dim)."""
+    """Move D to score `real` (N, ...) higher than G(z), z (M, z_dim)."""
     fake, _ = G.forward(z)
     return update_discriminator(D, objective, optimizer, real, fake)
 

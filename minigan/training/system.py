@@ -74,6 +74,12 @@ class System:
         """The updates of this step, of `total`, in their order."""
         raise NotImplementedError(f"{type(self).__name__} has no turns")
 
+    def begin_step(self, step: int, total: int) -> None:
+        """What changes with the number of the step: learning rates of stages, an optimizer that starts anew.
+
+        Called before the turns of each step, with the schedule's learning rates already set; also after a resume.
+        """
+
     def batches(self, step: int) -> int:
         """How many batches of its first data set this step draws: epochs are counted by them."""
         return 1
@@ -103,6 +109,17 @@ class System:
         """n samples, in evaluation mode: uint8 pixels (n, H, W, C), or float32 points (n, 2)."""
         raise NotImplementedError(f"{type(self).__name__} does not generate samples")
 
+    def answer(self, draw: Fixed, n: int, words: Mapping[str, str]) -> tuple[np.ndarray, int | None]:
+        """n samples of each of the conditions in the words of a command, such as {"class": "3,7"}; and how many make a
+        row of a picture, None for a square one. ValueError for words that say nothing to this system."""
+        if words:
+            name = next(iter(words))
+            raise ValueError(
+                f"this run takes no --{name}: it was trained without conditions. Systems with conditions are "
+                "minigan train conditional (--class), ageing (--age, --class) and stackgan (--text)"
+            )
+        return self.generate(draw, n), None
+
     def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
         """What the run shows while it trains, by name: samples as `generate` makes them. Always the same draws."""
         n = POINTS if self.sample_shape is not None and len(self.sample_shape) == 1 else PICTURES
@@ -119,7 +136,7 @@ class System:
         return losses | means
 
     def rivals(self) -> tuple[Rivals, ...]:
-        """Who trains against whom; by default nobody."""
+        """Who trains against whom; by default no pairs."""
         return tuple(Rivals(None, name) for name in self.players)
 
     def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:

@@ -335,6 +335,7 @@ class Trainer:
     def _begin_step(self) -> None:
         for name, lr in self.schedule.learning_rates(self.step).items():
             self.system.players[name].optimizer.lr = lr
+        self.system.begin_step(self.step, self.total)
         self.draw.begin_step()
         self.health.look(self.step, self._is_log_point(self.step + 1))
 

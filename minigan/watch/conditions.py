@@ -28,7 +28,7 @@ CONDITIONS = (
         "mode collapse",
         signs.collapsed,
         "Usual remedies: a smaller learning rate, another objective (wgan-gp, ragan), larger batches; "
-        "in the first epochs it often passes by itself.",
+        "in the first epochs it often ends without help.",
         "Mode collapse is over: nothing is missing any more.",
         patience=2,
     ),
@@ -36,7 +36,7 @@ CONDITIONS = (
         "saturated discriminator",
         signs.saturated,
         "Usual remedies: a smaller learning rate for D than for G, --real-label 0.9, --penalty r1 or --spectral-norm.",
-        "D is no longer too sure of itself.",
+        "D no longer separates the samples too well.",
         patience=5,
     ),
     Condition(
@@ -79,8 +79,7 @@ CONDITIONS = (
     Condition(
         "dead layer",
         signs.dead,
-        "Usual remedies: a smaller learning rate, batch normalisation in front of the layer, LeakyReLU in place of "
-        "ReLU.",
+        "Usual remedies: a smaller learning rate, batch normalisation before the layer, LeakyReLU in place of ReLU.",
         "All layers live again.",
         patience=1,
     ),
@@ -95,7 +94,7 @@ CONDITIONS = (
     Condition(
         "layer without gradient",
         signs.still,
-        "Usual cause: a dead or saturated layer behind it, or a loss that is flat.",
+        "Usual cause: a dead or saturated layer after it, or a loss that is flat.",
         "Every weight gets a gradient again.",
         patience=3,
     ),

@@ -30,7 +30,10 @@ class Pictures:
         for i, (name, samples) in enumerate(self.system.pictures(self.draw.at("sample", 0)).items()):
             path = self.run.picture(step, "samples" if i == 0 else name)
             path.parent.mkdir(exist_ok=True)
-            if samples.ndim == 4:
+            if samples.ndim == 5:  # rows of images
+                _, n, H, W, C = samples.shape
+                plots.save_grid(path, samples.reshape(-1, H, W, C), n, scale=max(1, SIDE // H))
+            elif samples.ndim == 4:
                 plots.save_grid(path, samples, scale=max(1, SIDE // samples.shape[1]))
             else:
                 save_png(path, plots.density_frame(samples, real=self.real[:POINTS], title=f"step {step}"))

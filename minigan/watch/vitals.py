@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array, to_host
-from minigan.layers import Autoencoder, Layer, LeakyReLU, Network, ReLU, Tanh
+from minigan.layers import Autoencoder, Layer, LeakyReLU, Network, ReLU, Residual, Tanh
 from minigan.objectives import Objective
 from minigan.optim import Optimizer, flatten
 from minigan.training.draw import Draw
@@ -175,7 +175,10 @@ def trace(layer: Layer, x: Array, name: str) -> Iterator[tuple[str, Layer, Array
         parts = [(f"{name} encoder", layer.encoder), (f"{name} decoder", layer.decoder)]
     if not parts:
         yield name, layer, layer.forward(x)[0]
+    start = x
     for place, part in parts:
         for traced in trace(part, x, place):
             x = traced[2]  # where the next part begins
             yield traced
+    if isinstance(layer, Residual):
+        yield name, layer, start + x

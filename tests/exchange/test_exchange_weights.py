@@ -270,7 +270,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         read_safetensors(tmp_path / "nothing", small(), SHAPE)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(ValueError, match="is no file"):
+        with pytest.raises(ValueError, match="not a file"):
             read_safetensors(path, small(), SHAPE)
 
 

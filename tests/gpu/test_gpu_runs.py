@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import KINDS, assert_same_arrays, last_arrays, paint, tiny, trained
+from support.tiny_runs import KINDS, assert_same_arrays, last_arrays, paint, tiny, trained
 
 from minigan import data
 from minigan.device import CPU, Device

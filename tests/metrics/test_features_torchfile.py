@@ -275,9 +275,9 @@ def test_a_storage_of_another_size_than_it_says_is_refused(tmp_path: Path, conta
 @pytest.mark.parametrize(
     ("pid", "reason"),
     [
-        ("storage", "no storage"),
-        (("tensor", torchwriter.FLOAT, "0", "cpu", 12), "no storage"),
-        (("storage", torchwriter.FLOAT, "0", "cpu"), "no storage"),
+        ("storage", "not a storage"),
+        (("tensor", torchwriter.FLOAT, "0", "cpu", 12), "not a storage"),
+        (("storage", torchwriter.FLOAT, "0", "cpu"), "not a storage"),
         (("storage", "<f8", "0", "cpu", 12), "no type of number, key and size"),
         (("storage", torchwriter.FLOAT, 0, "cpu", 12), "no type of number, key and size"),
         (("storage", torchwriter.FLOAT, "0", "cpu", -1), "no type of number, key and size"),

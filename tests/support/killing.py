@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.tiny_runs import assert_same_arrays, assert_same_run
 
 import minigan.atomic
 import minigan.runs.folder
@@ -33,6 +32,7 @@ from minigan.runs import checkpoint
 from minigan.runs.folder import Run
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
+from support.tiny_runs import assert_same_arrays, assert_same_run
 
 MAY_WARN = ("takes over", "falling back")
 

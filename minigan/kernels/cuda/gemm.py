@@ -90,7 +90,7 @@ def _in_rows(x: Array) -> Array:
 
 
 def _rows(x: Array) -> tuple[cublas.Matrix, bool]:
-    """The memory behind x as rows, and whether x is the transpose of that."""
+    """The memory of x as rows, and whether x is the transpose of that."""
     turned = not _pitch(x)
     stored = x.T if turned else x
     pitch = _pitch(stored)

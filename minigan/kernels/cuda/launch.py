@@ -1,8 +1,8 @@
 """How a hand-written kernel is started: found by its name, its arguments checked, compiled when first asked for.
 
 The kernels are the `extern "C" __global__` functions of `source/*.cu`. NVRTC, which comes with CuPy, compiles a file
-the first time one of its kernels runs on a device. CUDA itself checks nothing: a Python float in the place of a
-float32, a slice in the place of a contiguous array, and it reads elsewhere in memory. So all of it is checked here,
+the first time one of its kernels runs on a device. CUDA itself checks nothing: a Python float instead of a
+float32, a slice instead of a contiguous array, and it reads elsewhere in memory. So all of it is checked here,
 against the kernel's own text.
 """
 
@@ -25,7 +25,7 @@ TYPES: dict[str, np.dtype] = {
     "u64": np.dtype("u8"),
     "unsigned char": np.dtype("u1"),
 }
-PLENTY = 48 * 1024  # bytes of shared memory beyond which a kernel has to be told
+PLENTY = 48 * 1024  # bytes of shared memory beyond which a kernel must be set up for it
 Size = int | tuple[int, ...]
 
 

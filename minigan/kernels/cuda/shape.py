@@ -11,7 +11,7 @@ BLOCKS = 512  # of one sum: some for each of a large GPU's 132 multiprocessors
 
 
 def takes(*arrays: Array) -> bool:
-    """Are these float32 arrays whose numbers lie one behind the other, and few enough to count with an int?"""
+    """Are these float32 arrays whose numbers are contiguous, and few enough to count with an int?"""
     return all(a.dtype == np.float32 and a.flags.c_contiguous and 0 < a.size < 2**31 - THREADS for a in arrays)
 
 

@@ -1,4 +1,4 @@
-"""The windows of convolutions and pools, as the kernels of conv.cu and pool.cu are told of them."""
+"""The windows of convolutions and pools, as the kernels of conv.cu and pool.cu get them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from minigan.metrics.features.lenet import LeNet
 __all__ = ["Extractor", "LeNet", "Seen", "for_data", "get"]
 
 NAMES = ("lenet-mnist-v1", "lenet-fashion-v1")
-# The network that tells apart what is in a data set.
+# The network that classifies the samples of a data set.
 MADE_FOR = {"mnist": "lenet-mnist-v1", "mnist-10k": "lenet-mnist-v1", "fashion-mnist": "lenet-fashion-v1"}
 
 

@@ -33,7 +33,7 @@ class Extractor:
     name        of the network and its version; a change of any bit of its weights is a new name
     digest      SHA-256 of the weights, in hexadecimal
     variant     how images are brought to it, as in `Protocol`
-    classes     what it tells apart
+    classes     the names of its classes
     d           how many features it has
     batch       images at a time
     threads     that look at batches at the same time, on the CPU; None: as many as there are cores, up to 4

@@ -109,17 +109,17 @@ class LeNet(Extractor):
     @classmethod
     def read(cls, card: Path, weights: Path) -> LeNet:
         """The network of a card and its weights; errors as `load`."""
-        told = json.loads(card.read_text())
-        network = cls(told["name"], told["classes"], rng=np.random.default_rng(0))
+        header = json.loads(card.read_text())
+        network = cls(header["name"], header["classes"], rng=np.random.default_rng(0))
         saved, _ = files.read(weights, "file of a network's weights", only=NAMES)
         if len(saved) < len(NAMES):
             raise ValueError(f"{weights}: damaged, it lacks {', '.join(name for name in NAMES if name not in saved)}")
         found = digest(saved)
-        if found != told["weights_sha256"]:
-            raise ValueError(f"{weights}: damaged, its digest is {found}, expected {told['weights_sha256']}")
+        if found != header["weights_sha256"]:
+            raise ValueError(f"{weights}: damaged, its digest is {found}, expected {header['weights_sha256']}")
         for name, array in network.arrays().items():
             array[...] = saved[name]
-        network.check(told["golden"], weights)
+        network.check(header["golden"], weights)
         return network
 
     def golden(self) -> dict[str, list[float]]:

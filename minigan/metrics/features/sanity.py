@@ -3,7 +3,7 @@
 10,000 test images are damaged more and more; their Fréchet distance to other, whole images of the same kind must grow
 with every step of noise, of blur, of salt and pepper, and of classes left out. Pictures of something else must be
 farther than any damaged ones that the network recognises nearly as well as whole ones, and mirrored ones clearly apart.
-A network that fails this is no judge of samples.
+A network that fails this must not be used to score samples.
 """
 
 from __future__ import annotations

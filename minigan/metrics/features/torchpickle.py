@@ -5,7 +5,7 @@ are one, so there is this exception, and these are the reasons why it is safe:
 
     what it may say     The program is read through before it runs. It may use the instructions that a dict of tensors
                         takes, and no more than LONGEST of them.
-    what it may call    Of all names there are, `find_class` knows the five of NAMES. They stand for two texts and
+    what it may call    Of all names, `find_class` accepts the five of NAMES. They stand for two texts and
                         three classes of this file that hold what they are given. No function is ever called.
     what it may change  Nothing: the three classes refuse or ignore whatever would set a state.
 
@@ -92,7 +92,7 @@ NAMES: Mapping[tuple[str, str], Any] = MappingProxyType(
 
 
 def follow(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
-    """The object of the pickle that begins here. The stream is left behind it; `storages`, by their keys, is added to.
+    """The object of the pickle that begins here. The stream ends after it; `storages`, by their keys, is added to.
 
     What it raises for a damaged or hostile pickle is any of `pickle.UnpicklingError`, ValueError, TypeError and so on.
     """
@@ -112,7 +112,7 @@ def follow(stream: io.BytesIO, storages: dict[str, Storage]) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Follows a pickle, knows the five names alone, and collects the storages that it speaks of."""
+    """Follows a pickle, accepts the five names alone, and collects the storages that it refers to."""
 
     def __init__(self, program: bytes, storages: dict[str, Storage]) -> None:
         super().__init__(io.BytesIO(program))
@@ -125,7 +125,7 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Storage:
         if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
-            raise pickle.UnpicklingError("it speaks of something outside that is no storage")
+            raise pickle.UnpicklingError("it refers to something outside that is not a storage")
         dtype, key, _, numel, view = (*pid[1:], None)[:5]
         if dtype not in ("<f4", "<i8") or type(key) is not str or type(numel) is not int or numel < 0:
             raise pickle.UnpicklingError("a storage that has no type of number, key and size")

@@ -21,7 +21,7 @@ def factor(S: Array, name: str) -> Array:
     variances = S.diagonal()
     tolerance = len(S) * EPS * float(variances.max())
     if float(variances.min()) < -tolerance:
-        raise ValueError(f"{name} is no covariance: its diagonal holds the variance {float(variances.min()):.6g}")
+        raise ValueError(f"{name} is not a covariance: its diagonal contains the variance {float(variances.min()):.6g}")
     if not isinstance(S, np.ndarray):
         return eigen_factor(S, name)
     from scipy.linalg import cholesky  # here: slow to import; NumPy's copies twice and takes twice as long

@@ -44,7 +44,7 @@ class Root:
 def covariance(S: Array, name: str) -> Array:
     """S in float64 and exactly symmetric, from a symmetric matrix (d, d) of real numbers; float32 is converted.
 
-    An asymmetry of up to 1e-6 of the largest entry is averaged away. Raises TypeError where S is no array of real
+    An asymmetry of up to 1e-6 of the largest entry is averaged away. Raises TypeError where S is not an array of real
     numbers, NonFiniteSamples for a NaN or an infinity, ValueError where S is empty, not square or not symmetric.
     """
     S = _finite(S, name)

@@ -24,7 +24,7 @@ class Inception(Extractor):
     Images of any size are brought to 299 x 299 in one of three ways (`resize`): `variant` pt, tf1 or clean. Every
     image costs 5.7 billion multiplications. `body` makes maps whose means are the features, `head` the logits.
 
-    The logits are features · weight, without bias: those of the Inception Score, not those that tell classes best.
+    The logits are features · weight, without bias: those of the Inception Score, not those that classify best.
     """
 
     classes = tuple(map(str, range(CLASSES)))

@@ -86,7 +86,7 @@ def unit(tensors: Tensors, table: Table, name: str) -> Layer:
     """One convolution of the table, its batch normalisation folded into it, and its ReLU."""
     weight, bias = folded(tensors, name)
     row = table[name]
-    rng = np.random.default_rng(0)  # which nobody asks: the weights are given
+    rng = np.random.default_rng(0)  # unused: the weights are given
     conv = Conv2d(row.inputs, row.outputs, row.kernel, row.stride, row.padding, rng=rng, init=lambda *_: weight)
     conv.bias = bias
     return Network(conv, ReLU())
