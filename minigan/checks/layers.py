@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigan.checks.image_layers import image_layers
+from minigan.checks.styled_layers import styled_layers
 from minigan.gradcheck import layer_errors
 from minigan.layers import (
     ELU,
@@ -34,6 +35,7 @@ from minigan.layers import (
     MaskedMax,
     MaxPool2d,
     Network,
+    Noise,
     Projection,
     ReLU,
     Reshape,
@@ -162,7 +164,8 @@ def layer_cases() -> list[LayerCase]:
         case(lambda rng: SpectralNorm(Linear(6, 5, rng=rng), rng=rng), flat, train=False),
         case(_spectral_conv, image, train=False, name="SpectralNorm of Conv2d, no bias"),
         case(_spectral_transpose, image, train=False, name="SpectralNorm of ConvTranspose2d"),
-        *(case(make, shape, name=name) for make, shape, name in image_layers()),
+        *(case(make, shape, name=name) for make, shape, name in (*image_layers(), *styled_layers())),
+        case(lambda rng: Noise(5, 4, 2, rng=rng), image, train=False),
         *_conditional(flat, image),
     ]
 

@@ -17,7 +17,18 @@ from minigan.device import Array
 from minigan.engine.copies import Memo
 from minigan.engine.fuse import BatchNormReLU
 from minigan.engine.team import Exchange
-from minigan.layers import Augment, BatchNorm, ConditionalBatchNorm, Dropout, Layer, SpectralNorm
+from minigan.layers import (
+    Augment,
+    BatchNorm,
+    ConditionalBatchNorm,
+    Dropout,
+    Layer,
+    MinibatchStd,
+    Noise,
+    Partners,
+    SpectralNorm,
+    Styles,
+)
 from minigan.layers.layer import Cache, Grads, any_shape
 
 T = TypeVar("T")
@@ -42,6 +53,12 @@ class _Shared:
         (made, *_) = self.gather(make() if self.rank == 0 else None)
         assert made is not None
         return made
+
+    def own_rows(self, x: Array, draw: Callable[[int], Array]) -> Array:
+        """This thread's rows of what the first draws for n rows, those of all threads."""
+        counts = self.gather(len(x))
+        start = sum(counts[: self.rank])
+        return self.from_the_first(lambda: draw(sum(counts)))[start : start + len(x)]
 
 
 class SharedBatchNorm(_Shared, BatchNorm):
@@ -121,12 +138,62 @@ class SharedDropout(_Shared, Dropout):
 
 
 class SharedAugment(_Shared, Augment):
-    """Conditioning augmentation with the ε that one thread would have drawn: the first draws it, for the rows of all."""
+    """Conditioning augmentation with the ε that one thread would have drawn: the first draws it, for the rows of
+    all."""
 
     def _noise(self, x: Array) -> Array:
         counts = self.gather(len(x))
         start, shape = sum(counts[: self.rank]), (sum(counts), self.codes)
         return self.from_the_first(lambda: kernels.normal(x, shape, self.rng))[start : start + len(x)]
+
+
+class SharedPartners(_Shared, Partners):
+    """Partners as one thread would have drawn them."""
+
+    def _noise(self, x: Array) -> Array:
+        return self.own_rows(x, lambda n: kernels.normal(x, (n, x.shape[1]), self.rng))
+
+
+class SharedStyles(_Shared, Styles):
+    """Styles with the cuts that one thread would have drawn, and the mean of all threads' rows."""
+
+    def _uniform(self, own: Array) -> Array:
+        return self.own_rows(own, lambda n: kernels.uniform(own, (n, 2), self.rng))
+
+    def _move_mean(self, own: Array) -> None:
+        parts = self.gather((len(own), own.mean(axis=0)))
+        N = sum(n for n, _ in parts)
+        mean = sum(n / N * mean for n, mean in parts).astype(own.dtype)
+        self.mean += self.momentum * (mean - self.mean)
+
+
+class SharedNoise(_Shared, Noise):
+    """Noise as one thread would have drawn it."""
+
+    def _pictures(self, x: Array) -> Array:
+        return self.own_rows(x, lambda n: kernels.normal(x, (n, *x.shape[1:3], 1), self.rng))
+
+
+class SharedMinibatchStd(_Shared, MinibatchStd):
+    """The page's layer of the whole batch, in every thread: groups are not those of a thread's rows, and what comes in
+    is small. Each thread returns its own rows."""
+
+    def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+        parts = self.gather(x)
+        start = sum(len(part) for part in parts[: self.rank])
+        y, cache = super().forward(np.concatenate(parts), train)
+        rows = slice(start, start + len(x))
+        return y[rows], (cache, rows)
+
+    def input_grad(self, dy: Array, cache: Cache) -> Array:
+        inner, rows = cache
+        return super().input_grad(np.concatenate(self.gather(dy)), inner)[rows]
+
+    def double_backward(self, ddx: Array, dy: Array, cache: Cache) -> tuple[Array, Array, Grads]:
+        inner, rows = cache
+        ddxs, dys = zip(*self.gather((ddx, dy)), strict=True)
+        ddy, dx, _ = super().double_backward(np.concatenate(ddxs), np.concatenate(dys), inner)
+        return ddy[rows], dx[rows], {}
 
 
 # Of layers that couple or draw, those that a team can share, by their exact class: a subclass may compute something
@@ -137,6 +204,10 @@ FORMS: dict[type[Layer], type[_Shared] | None] = {
     ConditionalBatchNorm: SharedConditionalBatchNorm,
     Dropout: SharedDropout,
     Augment: SharedAugment,
+    Partners: SharedPartners,
+    Styles: SharedStyles,
+    Noise: SharedNoise,
+    MinibatchStd: SharedMinibatchStd,
     SpectralNorm: None,
 }
 

@@ -22,14 +22,20 @@ import numpy as np
 
 from minigan.layers import (
     ELU,
+    AdaIN,
     Augment,
     AvgPool2d,
     BatchNorm,
+    Bias,
+    Blur2d,
+    Constant,
     Conv2d,
     ConvTranspose2d,
     Covariance,
+    Downsample2d,
     Dropout,
     Embedding,
+    Equalized,
     Flatten,
     InstanceNorm,
     Layer,
@@ -38,7 +44,12 @@ from minigan.layers import (
     Linear,
     MaskedMax,
     MaxPool2d,
+    MinibatchStd,
+    ModulatedConv2d,
+    Noise,
+    Partners,
     Patches,
+    PixelNorm,
     PixelShuffle,
     PReLU,
     ReflectionPad2d,
@@ -47,7 +58,13 @@ from minigan.layers import (
     Sigmoid,
     Softplus,
     SpectralNorm,
+    StyledConv,
+    Styles,
+    Sum,
+    Synthesis,
     Tanh,
+    ToImage,
+    Upsample2d,
     UpsampleNearest2d,
 )
 
@@ -70,6 +87,10 @@ KEEP_PLACES = (
 _BARE = (LeakyReLU, ReLU, Tanh, Sigmoid, Softplus, ELU, Dropout, MaxPool2d, AvgPool2d, Flatten, Reshape)
 _BARE += (PixelShuffle, ReflectionPad2d, UpsampleNearest2d, Patches)
 
+_STYLED: tuple[type[Layer], ...] = (AdaIN, Bias, Blur2d, Constant, Downsample2d, Equalized, MinibatchStd)
+_STYLED += (ModulatedConv2d, Noise, Partners, PixelNorm, Styles, Sum, Synthesis, Upsample2d)
+_STYLED += (StyledConv, ToImage)
+
 # What their arrays are called in PyTorch, where that is not what they are called here.
 NAMES: Mapping[type[Layer], Mapping[str, str]] = {
     SpectralNorm: {
@@ -83,6 +104,7 @@ REFUSED: Mapping[type[Layer], str] = {
     Covariance: "PyTorch has no such layer",
     Embedding: "it reads integers, and what is exchanged reads numbers",
     MaskedMax: "PyTorch has no such layer",
+    **dict.fromkeys(_STYLED, "PyTorch has no such layer"),
 }
 
 

@@ -11,35 +11,50 @@ from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.covariance import Covariance
 from minigan.layers.dropout import Dropout
 from minigan.layers.embedding import Embedding
+from minigan.layers.equalized import Equalized
 from minigan.layers.layer import Layer, accumulate, taken
 from minigan.layers.layernorm import InstanceNorm, LayerNorm
 from minigan.layers.linear import Linear
 from minigan.layers.maskedmax import MaskedMax
+from minigan.layers.minibatchstd import MinibatchStd
+from minigan.layers.modulated import AdaIN, ModulatedConv2d
 from minigan.layers.network import Network
+from minigan.layers.noise import Bias, Constant, Noise
 from minigan.layers.patches import Patches
+from minigan.layers.pixelnorm import PixelNorm
 from minigan.layers.pool import AvgPool2d, MaxPool2d
 from minigan.layers.prelu import PReLU
 from minigan.layers.projection import Projection
+from minigan.layers.resample import Blur2d, Downsample2d, Upsample2d
 from minigan.layers.residual import Residual
 from minigan.layers.resize import PixelShuffle, ReflectionPad2d, UpsampleNearest2d
 from minigan.layers.shape import Flatten, Reshape
 from minigan.layers.spectralnorm import SpectralNorm
+from minigan.layers.styles import Partners, Styles
+from minigan.layers.sum import Sum
+from minigan.layers.synthesis import StyledConv, Synthesis, ToImage
 
 __all__ = [
     "ELU",
+    "AdaIN",
     "Augment",
     "Autoencoder",
     "AvgPool2d",
     "BatchNorm",
+    "Bias",
+    "Blur2d",
     "Branches",
     "Conditional",
     "ConditionalBatchNorm",
     "Conditioned",
+    "Constant",
     "Conv2d",
     "ConvTranspose2d",
     "Covariance",
+    "Downsample2d",
     "Dropout",
     "Embedding",
+    "Equalized",
     "Flatten",
     "InstanceNorm",
     "Join",
@@ -49,9 +64,14 @@ __all__ = [
     "Linear",
     "MaskedMax",
     "MaxPool2d",
+    "MinibatchStd",
+    "ModulatedConv2d",
     "Network",
+    "Noise",
     "PReLU",
+    "Partners",
     "Patches",
+    "PixelNorm",
     "PixelShuffle",
     "Projection",
     "ReLU",
@@ -61,7 +81,13 @@ __all__ = [
     "Sigmoid",
     "Softplus",
     "SpectralNorm",
+    "StyledConv",
+    "Styles",
+    "Sum",
+    "Synthesis",
     "Tanh",
+    "ToImage",
+    "Upsample2d",
     "UpsampleNearest2d",
     "accumulate",
     "taken",
