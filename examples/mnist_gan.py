@@ -11,10 +11,9 @@ calls the same functions (minigan/systems/gan.py), and ends with the same weight
 
 import argparse
 
-from minigan import Config, Trainer, discriminator_step, generator_step
+from minigan import GAN, Config, Trainer, discriminator_step, generator_step
 from minigan.report import write_report
 from minigan.runs.friendly import friendly_errors
-from minigan.systems import GAN
 from minigan.training.flags import add_flags
 
 # How it was chosen: python examples/compare_recipes.py, all recipes at equal time.

@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from minigan import Config, Trainer, discriminator_step, generator_step
+from minigan import GAN, Config, Trainer, discriminator_step, generator_step
 from minigan.device import Array, like
 from minigan.layers import Layer
 from minigan.plots.palette import BLUE, VERMILLION
 from minigan.runs.friendly import friendly_errors
-from minigan.systems import GAN
 from minigan.training.flags import add_flags
 
 RECIPE = Config(
