@@ -12,8 +12,7 @@ import pytest
 from minigan import device
 from minigan.device import Device
 
-for helpers in ("layers", "training"):  # what the tests of the CPU are made of serves here, too
-    sys.path.append(str(Path(__file__).parents[1] / helpers))
+sys.path.append(str(Path(__file__).parents[1] / "layers"))  # what the tests of the CPU are made of serves here, too
 
 
 @pytest.fixture(scope="session")

@@ -7,22 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.tiny_runs import KINDS, assert_same_arrays, last_arrays, paint, tiny, trained
+from support.tiny_runs import KINDS, assert_same_arrays, last_arrays, tiny, trained
+from support.tiny_runs import pictures as pictures
 
 from minigan import data
 from minigan.device import CPU, Device
-from minigan.engine.captured import Captured
+from minigan.engine.recorded import Captured
 from minigan.metrics import Statistics, features, frechet_distance
 from minigan.metrics.sqrtm import sqrtm_product
 from minigan.training.trainer import Trainer
 
 pytestmark = pytest.mark.gpu
 ON_A_GPU = {name: choices for name, choices in KINDS.items() if "threads" not in choices}
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return paint(tmp_path_factory.mktemp("data") / "pictures")
 
 
 @pytest.mark.parametrize("kind", ON_A_GPU)
@@ -47,7 +43,7 @@ def test_a_checkpoint_goes_on_elsewhere(first: str, pictures: Path, tmp_path: Pa
     trained(tiny(pictures, device=first, epochs=1), tmp_path / "run")
     moved = Trainer.resume(tmp_path / "run", {"device": second, "epochs": 2}, quiet=True)
     moved.train()
-    assert moved.step == moved.total and str(moved.state.device) == second
+    assert moved.step == moved.total and str(moved.device) == second
 
 
 def test_memory_does_not_grow_with_the_steps(pictures: Path, tmp_path: Path, gpu: Device) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigan import checks, optim
-from minigan.checks import StepCase, small_pair
+from minigan.checks import StepCase
 from minigan.device import CPU, Device, to_host
 from minigan.gradcheck import Recorder
 from minigan.layers import Linear, Network
@@ -34,8 +34,8 @@ def test_an_objective_answers_as_on_the_cpu(title: str, objective: Objective, gp
         objective.convert(on.asarray)
         x, y = on.asarray(a), on.asarray(b)
         found = list(objective.d_loss(x, y)) if objective.trains_d else []
-        game = objective.facing(x) if objective.compares else objective
-        return [to_host(part) for part in (*found, *game.g_loss(y))]
+        found += objective.joint_g_loss(x, y) if objective.compares else objective.g_loss(y)
+        return [to_host(part) for part in found]
 
     there, here = asked(gpu), asked(CPU)
     for found, expected in zip(there, here, strict=True):
@@ -43,10 +43,10 @@ def test_an_objective_answers_as_on_the_cpu(title: str, objective: Objective, gp
 
 
 def play(case: StepCase, on: Device, dtype: type) -> dict[str, np.ndarray]:
-    """Losses and gradients of both steps, and what they leave in the players' and the game's buffers."""
+    """Losses and gradients of both steps, and what they leave in the buffers of the networks and the objective."""
     streams = Streams(5)
-    game = case.objective(streams)
-    G, D = small_pair(streams("weights"), case.critic_norm, game, case.spectral_norm)
+    objective = case.objective(streams)
+    G, D = case.pair(streams, objective)
     if isinstance(D, Network) and isinstance(D.layers[-1], Linear):
         D.layers[-1].weight *= 0.1  # outputs of about 1, where no objective is flat or steep
 
@@ -54,21 +54,21 @@ def play(case: StepCase, on: Device, dtype: type) -> dict[str, np.ndarray]:
         return on.asarray(array.astype(dtype))
 
     numbers = streams.at("batch", 0)
-    real, z = put(numbers.normal(size=(6, 6, 6, 1))), put(numbers.normal(size=(6 * game.fakes, 3)))
-    for player in (G, D):
-        player.convert(put)
-    game.convert(on.asarray)
+    real, z = put(numbers.normal(size=(6, *case.sample_shape))), put(numbers.normal(size=(6 * objective.fakes, 3)))
+    labels = on.asarray(numbers.permutation(6))
+    for network in (G, D):
+        network.convert(put)
+    objective.convert(on.asarray)
+    g, d = case.given(G, labels), case.given(D, labels)
     found: dict[str, Any] = {}
     seen = Recorder(), Recorder()
-    if game.trains_d:
-        found["D's loss"] = discriminator_step(D, G, game, seen[0], real, z)
-    with D.keeping_buffers():
-        faced = game.facing(D.forward(real)[0]) if game.compares else game
-    found["G's loss"] = generator_step(D, G, faced, seen[1], z)
+    if objective.trains_d:
+        found["D's loss"] = discriminator_step(d, g, objective, seen[0], real, z).loss
+    found["G's loss"] = generator_step(d, g, objective, seen[1], z, real).loss
     for name, part, recorder in (("D", D, seen[0]), ("G", G, seen[1])):
         found |= {f"{name} d{key}": grad for key, grad in recorder.grads.items()}
         found |= {f"{name} {key}": buffer for key, buffer in part.named_buffers()}
-    found |= {f"game {key}": number for key, number in game.named_buffers()}
+    found |= {f"objective {key}": number for key, number in objective.named_buffers()}
     return {name: to_host(array) for name, array in found.items()}
 
 
