@@ -24,6 +24,7 @@ from minigan.training.trainer import Trainer
 # What samples may be asked for, where a system takes it.
 CONDITIONS = {
     "class": "a class by name or number, a list with commas, or all: n samples of each, a row for each",
+    "text": "a caption, for a run of stackgan",
 }
 RAW = argparse.RawDescriptionHelpFormatter
 EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}

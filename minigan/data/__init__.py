@@ -1,12 +1,13 @@
 """The data room: data sets by name, as pixels in memory and as batches for a network."""
 
 from minigan.data.batches import Batches
-from minigan.data.catalogue import MIXTURES, NAMES, SPLITS, Entry, available, here, load
+from minigan.data.catalogue import CAPTIONED, MIXTURES, NAMES, SPLITS, Entry, available, here, load
 from minigan.data.dataset import Dataset, to_pixels
 from minigan.data.idx import read_idx, write_idx
 from minigan.data.mixtures import Coverage, Mixture, grid, ring
 
 __all__ = [
+    "CAPTIONED",
     "MIXTURES",
     "NAMES",
     "SPLITS",

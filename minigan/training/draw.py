@@ -51,6 +51,13 @@ class Draw:
             raise ValueError(f"{self._dataset(name).name} has no labels: a conditional system needs labelled data")
         return self._next(name)
 
+    def numbered(self, name: str = "real") -> tuple[Array, Array]:
+        """The next batch with the numbers of its samples in the data set, int64 (B,): to look up what belongs to them,
+        such as captions."""
+        self._dataset(name)
+        rows = self._rows(name)
+        return self._next(name)[0], rows
+
     def noise(self, n: int, size: int, *, again: bool = False) -> Array:
         """z ~ N(0, I), float32 (n, size). `again`: the same array as the turn before drew in this step, if one did."""
         if not again or self.last_noise is None:
@@ -103,6 +110,10 @@ class Draw:
         labels = None if dataset.labels is None else dataset.labels[rows].astype(np.int64)
         return self.device.asarray(dataset.batch(rows)), labels
 
+    def _rows(self, name: str) -> Array:
+        """The numbers of the samples of the next batch."""
+        return self.device.asarray(self._batches[name].indices(self.seen[name]).astype(np.int64))
+
     def _draw_noise(self, n: int, size: int) -> Array:
         return self.device.asarray(self.streams("noise").standard_normal((n, size), dtype=np.float32))
 
@@ -128,11 +139,15 @@ class DeviceDraw(Draw):
 
     def _next(self, name: str) -> tuple[Array, Array]:
         self.seen[name] += 1
-        seen, samples, labels = self._seen[name], self._samples[name], self._labels[name]
-        rows = np.empty_like(seen, shape=(self.batch_size,), dtype=np.int32)
-        kernels.draw_rows(rows, len(samples), self._order[name].key, seen)
-        kernels.tick(seen)
+        samples, labels, rows = self._samples[name], self._labels[name], self._rows(name)
+        kernels.tick(self._seen[name])
         return kernels.take(samples, rows), None if labels is None else labels[rows]
+
+    def _rows(self, name: str) -> Array:
+        seen = self._seen[name]
+        rows = np.empty_like(seen, shape=(self.batch_size,), dtype=np.int32)
+        kernels.draw_rows(rows, len(self._samples[name]), self._order[name].key, seen)
+        return rows
 
     def labels(self, n: int, classes: int, name: str = "labels") -> Array:
         u = kernels.uniform(np.empty_like(self._turn, shape=(), dtype=np.float32), (n,), self.rng(name))

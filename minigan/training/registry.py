@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGES = {"gan": "minigan.training.build", "conditional": "minigan.systems.conditional", "vae": "minigan.systems.vae"}
 PAGES |= {"srgan": "minigan.systems.srgan"}
+PAGES |= {"stackgan": "minigan.systems.stackgan"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.
