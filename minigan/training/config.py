@@ -221,9 +221,14 @@ def gan_recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _papers(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of the objective's paper."""
+    """The numbers of the system's papers, or of the objective's paper."""
+    entry = registry.entry(choices.get("system", DEFAULTS["system"]))
+    if entry.paper is not None:
+        numbers = entry.paper(choices)
+        options = {option.name: option.default for option in entry.options}
+        return {**numbers, "options": options | numbers.get("options", {})}
     own = objectives.find(choices.get("objective", DEFAULTS["objective"])).defaults
-    numbers: dict[str, Any] = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
+    numbers = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
     return numbers | {"n_critic": own.n_critic, "batch_size": own.batch_size}
 
 

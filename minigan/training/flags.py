@@ -98,7 +98,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
     group.add_argument("--score-every", type=int, default=REST, metavar="STEPS", help="score the samples on the way")
     group.add_argument("--keep", type=int, default=REST, metavar="N", help="checkpoints to keep, beside the best (3)")
-    group.add_argument("--resume", type=Path, default=None, metavar="RUN", help="go on with the run in this folder")
+    group.add_argument("--resume", type=Path, default=None, metavar="RUN", help="continue with the run in this folder")
     group.add_argument("--allow-changes", action="store_true", help="let --resume change the choices of the run")
 
 
@@ -147,7 +147,9 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
     if choices["device"] == "cpu" and choices.get("precision", "float32") != "float32":
         raise ValueError(f"--precision {choices['precision']} is for a GPU: products on the CPU are float32")
     if getattr(flags, "paper", False):
-        base = {"model": recipe.model, "objective": recipe.objective, "data": recipe.data, "epochs": recipe.epochs}
+        base: dict[str, Any] = {"system": recipe.system, "data": recipe.data}
+        if registry.entry(recipe.system).paper is None:
+            base |= {"model": recipe.model, "objective": recipe.objective, "epochs": recipe.epochs}
         return Config(paper=True, **base | choices)
     return recipe.but(**choices)
 
@@ -155,9 +157,9 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
 def changes(flags: argparse.Namespace) -> dict[str, Any]:
     """What is to change about the run that --resume names; ValueError for flags that only a new run can have."""
     if flags.out is not None:
-        raise ValueError(f"--resume goes on in {flags.resume}; leave out --out")
+        raise ValueError(f"--resume continues in {flags.resume}; leave out --out")
     if getattr(flags, "paper", False):
-        raise ValueError(f"--resume goes on with the numbers of {flags.resume}; leave out --paper")
+        raise ValueError(f"--resume continues with the numbers of {flags.resume}; leave out --paper")
     choices = chosen(flags)
     if "device" in choices or os.environ.get("MINIGAN_DEVICE"):
         choices["device"] = str(device.choose(choices.get("device")))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from minigan.training.system import System
 
 PAGES = {"gan": "minigan.training.build", "conditional": "minigan.systems.conditional", "vae": "minigan.systems.vae"}
-PAGES |= {"srgan": "minigan.systems.srgan"}
+PAGES |= {"srgan": "minigan.systems.srgan", "cyclegan": "minigan.systems.cyclegan"}
 PAGES |= {"stackgan": "minigan.systems.stackgan"}
+PAGES |= {"stylegan": "minigan.systems.stylegan"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.
@@ -61,6 +62,7 @@ class Entry:
     build       the system in its first state, for data sets of which `Dataset.about` is known, on a device
     fields      which of FIELDS it has
     options     its own choices
+    paper       the papers' numbers in place of the recipe; None: those of the objective's paper
     """
 
     about: str
@@ -69,6 +71,7 @@ class Entry:
     build: Callable[[Config, Mapping[str, About], Device], System]
     fields: tuple[str, ...] = ()
     options: tuple[Option, ...] = field(default=())
+    paper: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
 
 
 def entry(name: str) -> Entry:
