@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +15,12 @@ from minigan.checks.layers import randomise
 from minigan.checks.steps import small_pair
 from minigan.data import Dataset
 from minigan.device import Array
-from minigan.objectives import NonSaturating
+from minigan.models.conditional import conditional
+from minigan.objectives import R1, NonSaturating, Objective
+from minigan.objectives.auxiliary import AuxiliaryClasses
+from minigan.random import Streams
 from minigan.systems import GAN
+from minigan.systems.conditional import ConditionalGAN
 from minigan.training.draw import Draw
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
@@ -40,7 +46,7 @@ class SystemCase:
 
 def system_cases() -> list[SystemCase]:
     """Every system, in every stage."""
-    return [SystemCase("gan", _gan)]
+    return [SystemCase("gan", _gan), *_conditional_cases()]
 
 
 def pictures(n: int, shape: tuple[int, ...], classes: int | None = None) -> Dataset:
@@ -62,6 +68,24 @@ def exact(system: System) -> System:
 def _gan() -> tuple[System, dict[str, Dataset]]:
     G, D = small_pair(np.random.default_rng(0))
     return exact(GAN(G, D, NonSaturating(), z_dim=3)), {"real": pictures(20, (6, 6, 1))}
+
+
+def _conditional_cases() -> list[SystemCase]:
+    places = ("projection", "late", "concat", "auxiliary")
+    cases = [SystemCase(f"conditional, {place}", partial(_conditional, place)) for place in places]
+    return [*cases, SystemCase("conditional, batch norm", partial(_conditional, "projection", True))]
+
+
+def _conditional(place: str, batchnorm: bool = False) -> tuple[System, dict[str, Dataset]]:
+    """With R1, whose penalty takes the second derivative of D."""
+    shape, K, objective = (8, 8, 1), 3, R1()
+    sizes: dict[str, Any] = {"sample_shape": shape, "z_dim": 4, "width": 0.05, "hidden": 7, "critic_norm": "layer"}
+    model = conditional("infogan", Streams(0), classes=K, place=place, batchnorm=batchnorm, **sizes)
+    game: Objective = AuxiliaryClasses(objective, K, 0.7) if place == "auxiliary" else objective
+    dataset = pictures(20, shape, K)
+    counts = dataset.about()["counts"]
+    system = ConditionalGAN(model.G, model.D, game, names="abc", counts=counts, z_dim=4, sample_shape=shape)
+    return exact(system), {"real": dataset}
 
 
 class ExactDraw(Draw):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ class Dataset:
     source    where the samples came from, a sentence for people
     captions  of each sample one text or more; None where there are none
 
+    classes     the names of the classes, in the order of the labels; None: their numbers
+    attributes  float32 (N,) by name: a number that is known of each sample, such as its age
+
     Raises ValueError for arrays of another type or shape.
     """
 
@@ -31,6 +35,9 @@ class Dataset:
     labels: np.ndarray | None = field(repr=False)
     source: str
     captions: tuple[tuple[str, ...], ...] | None = field(default=None, repr=False)
+
+    classes: tuple[str, ...] | None = None
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -52,6 +59,18 @@ class Dataset:
                 f"got {len(self.captions)} entries, of which {lacking} are empty"
             )
 
+        self._check_classes_and_attributes()
+
+    def _check_classes_and_attributes(self) -> None:
+        if self.classes is not None and (self.labels is None or self.labels.max(initial=0) >= len(self.classes)):
+            raise ValueError(f"{self.name}: the names of {len(self.classes)} classes do not suit its labels")
+        for name, values in self.attributes.items():
+            if values.shape != self.images.shape[:1] or values.dtype != np.float32:
+                raise ValueError(
+                    f"{self.name}: expected {name} as float32 of shape ({len(self)},), "
+                    f"got {values.dtype} of shape {values.shape}"
+                )
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -68,21 +87,33 @@ class Dataset:
     def about(self) -> dict[str, Any]:
         """What networks for this data depend on, as JSON: "shape" of a sample, and the number of "classes".
 
+        Of classes also the "names", and the "counts" of their samples; of each attribute its "knots".
+
         With captions, "captions" too: their "words", the "length" of the longest one, and some "examples".
         """
-        classes = None if self.labels is None else int(self.labels.max()) + 1
+        classes = None if self.labels is None else len(self.classes or range(int(self.labels.max()) + 1))
         about: dict[str, Any] = {"shape": list(self.shape), "classes": classes}
         if self.captions is not None:
             vocabulary = Vocabulary.of(text for texts in self.captions for text in texts)
             examples = list(dict.fromkeys(texts[0] for texts in self.captions[: 4 * EXAMPLES]))[:EXAMPLES]
             own = {"words": list(vocabulary.words), "length": vocabulary.length, "examples": examples}
             about["captions"] = own
+        if self.labels is not None and classes is not None:
+            about["names"] = list(self.classes or map(str, range(classes)))
+            about["counts"] = np.bincount(self.labels, minlength=classes).tolist()
+        if self.attributes:
+            about["knots"] = {name: knots(values) for name, values in self.attributes.items()}
         return about
 
     def batch(self, indices: np.ndarray) -> np.ndarray:
         """The samples at these indices as a network sees them, float32: pixels in [-1, 1], points as they are."""
         x = self.images[indices].astype(np.float32)
         return x / 127.5 - 1 if self.is_image else x
+
+
+def knots(values: np.ndarray) -> list[float]:
+    """The percentiles 5, 25, 50, 75 and 95 of an attribute, between which conditions are interpolated."""
+    return [round(float(value), 6) for value in np.percentile(values, (5, 25, 50, 75, 95))]
 
 
 def to_pixels(x: Array) -> np.ndarray:

@@ -20,7 +20,9 @@ MANY = 200
 
 
 def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
-    """All pictures under a folder, in the order of their names, as uint8 (N, size, size, C); no labels.
+    """All pictures under a folder, in the order of their names, as uint8 (N, size, size, C).
+
+    Where every picture lies in a subfolder, the subfolders are the classes, in the order of their names.
 
     Each is turned as its EXIF orientation says, cropped to the square in its middle and resized (Lanczos); with size
     None they stay as they are, (N, H, W, C), and ValueError names the first of another height or width. C is 1 if
@@ -44,7 +46,9 @@ def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
             sizes = f"{read.shape[1]} x {read.shape[0]} pixels, and {paths[0].name} has {shape[1]} x {shape[0]}"
             raise ValueError(f"{path}: it has {sizes}; pictures that are not resized must be of one size")
         image[:] = read
-    return Dataset(folder.resolve().name, images, None, f"{len(paths)} pictures from the folder {folder}")
+    labels, classes = _classes(folder, paths)
+    source = f"{len(paths)} pictures from the folder {folder}"
+    return Dataset(folder.resolve().name, images, labels, source, classes=classes)
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -58,6 +62,15 @@ def find_images(folder: Path) -> list[Path]:
     if not visible:
         raise ValueError(f"{folder}: no pictures found; expected files that end in {', '.join(SUFFIXES)}")
     return sorted(visible, key=lambda path: path.relative_to(folder).parts)
+
+
+def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+    """The labels of the pictures and the names of the classes, by subfolder; None where a picture lies in none."""
+    parts = [path.relative_to(folder).parts for path in paths]
+    if any(len(part) == 1 for part in parts):
+        return None, None
+    classes = tuple(sorted({part[0] for part in parts}))
+    return np.array([classes.index(part[0]) for part in parts], np.int64), classes
 
 
 def _mode(path: Path) -> str:

@@ -23,7 +23,7 @@ class Tabled(Conditional):
     vectors: int | None = None
 
     def _choose(self, classes: int | None, vectors: int | None) -> int:
-        """One of the two: how many labels there are, or numbers in a vector. The rows of a table."""
+        """One of the two: the number of labels or of numbers in a vector. The rows of a table."""
         sizes = [size for size in (classes, vectors) if size is not None]
         if len(sizes) != 1 or not whole(*sizes):
             expected = "labels of `classes` classes or vectors of `vectors` numbers, at least 1"

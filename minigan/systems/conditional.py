@@ -1,0 +1,268 @@
+"""Conditional GAN: a generator and a discriminator that are given a class."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigan import data
+from minigan.data import Dataset
+from minigan.device import Array, Device
+from minigan.layers import Layer
+from minigan.models import Critic
+from minigan.models.conditional import PLACES, conditional
+from minigan.objectives import Objective
+from minigan.objectives.auxiliary import AuxiliaryClasses
+from minigan.random import Streams
+from minigan.systems.gan import GAN
+from minigan.training.config import Config, gan_recipe
+from minigan.training.draw import Draw, Fixed
+from minigan.training.registry import About, Entry, Option
+from minigan.training.steps import Outcome, discriminator_step, generator_step
+from minigan.training.system import Rivals, in_pieces
+
+COLUMNS = 10  # samples of each class in a picture
+MOST_ROWS = 20  # classes in a picture
+
+
+class ConditionalGAN(GAN):
+    """G makes samples of the class that it is given; D is given that class too.
+
+    Players     D, G
+    A step      `n_critic` turns of D, whose fakes have the classes of the real batch: D cannot tell
+                them apart by how frequent a class is. Then one turn of G, with classes as frequent
+                as in the data.
+    Data        real, with labels
+
+    names       of the classes, in the order of the labels
+    counts      how many samples of each class the data have
+    objective   AuxiliaryClasses is bound to the labels; other objectives see D's outputs alone
+
+    Source      Mirza & Osindero 2014; projection: Miyato & Koyama 2018; auxiliary: Odena, Olah &
+                Shlens 2017.
+    """
+
+    def __init__(
+        self,
+        G: Layer,
+        D: Layer,
+        objective: Objective,
+        *,
+        names: Sequence[str],
+        counts: Sequence[int],
+        **options: Any,
+    ) -> None:
+        _check_objective(objective)
+        super().__init__(G, D, objective, **options)
+        self.names = tuple(names)
+        self.table = np.repeat(np.arange(len(counts)), counts)  # a label for every sample
+
+    def d_turn(self, draw: Draw) -> Outcome:
+        real, c = draw.labelled("real")
+        z = draw.noise(len(real), self.z_dim)
+        D_c, G_c, objective = self._given(c)
+        optimizer = self.players["D"].optimizer
+        return self._without_logits(discriminator_step(D_c, G_c, objective, optimizer, real, z))
+
+    def g_turn(self, draw: Draw) -> Outcome:
+        real = None
+        if self.objective.compares:
+            real, c = draw.labelled("real")
+        else:
+            c = self.labels[draw.labels(draw.batch_size, len(self.table), "classes")]
+        D_c, G_c, objective = self._given(c)
+        z = draw.noise(len(c), self.z_dim)
+        optimizer = self.players["G"].optimizer
+        return self._without_logits(generator_step(D_c, G_c, objective, optimizer, z, real))
+
+    def _given(self, c: Array) -> tuple[Layer, Layer, Objective]:
+        """D, G and the objective for samples of the classes c (N,)."""
+        D, G = self.players["D"].network, self.players["G"].network
+        if isinstance(self.objective, AuxiliaryClasses):
+            return D, G.given(c), self.objective.given(c)
+        return D.given(c), G.given(c), self.objective
+
+    def _without_logits(self, outcome: Outcome) -> Outcome:
+        """What an update found, where D classifies too: its scores, without the classes."""
+        if not isinstance(self.objective, AuxiliaryClasses):
+            return outcome
+        scores = {name: y[:, :1] for name, y in outcome.scores.items()}
+        return outcome._replace(scores=scores)
+
+    def rivals(self) -> tuple[Rivals, ...]:
+        objective = self.objective
+        return (Rivals("D", "G", getattr(objective, "game", objective)),)
+
+    def connect(self, draw: Draw) -> None:
+        super().connect(draw)
+        self.labels = draw.device.asarray(self.table)
+
+    def generate(
+        self,
+        draw: Fixed,
+        n: int,
+        *,
+        progress: str | None = None,
+        labels: Sequence[int] | None = None,
+        **asked: Any,
+    ) -> np.ndarray:
+        """n samples of the classes `labels` (n,); None: as frequent as in the data."""
+        z = draw.noise(n, self.z_dim)
+        c = draw.generator.choice(self.table, n) if labels is None else np.asarray(labels)
+        return self._samples(draw, z, c, progress)
+
+    def rows(self, draw: Fixed, labels: Sequence[int], columns: int) -> np.ndarray:
+        """`columns` samples of each label, row after row: all rows with the same noise."""
+        z = draw.noise(columns, self.z_dim)
+        every, c = np.concatenate([z] * len(labels)), np.repeat(labels, columns)
+        return self._samples(draw, every, c, None)
+
+    def _samples(self, draw: Fixed, z: Array, c: np.ndarray, progress: str | None) -> np.ndarray:
+        """The samples of noise z (N, z_dim) and classes c (N,), in evaluation mode."""
+        c, rows = draw.device.asarray(c), draw.device.asarray(np.arange(len(c)))
+
+        def forward(i: Array) -> Array:
+            return self.drawing.given(c[i]).forward(z[i], train=False)[0]
+
+        return in_pieces(forward, rows, progress=progress)
+
+    def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
+        """A row for each class, the same noise in each column."""
+        if self.sample_shape is not None and len(self.sample_shape) == 3:
+            return {"samples": self.rows(draw, range(len(self.names))[:MOST_ROWS], COLUMNS)}
+        return super().pictures(draw)
+
+    def answer(
+        self,
+        draw: Fixed,
+        n: int,
+        words: Mapping[str, str],
+    ) -> tuple[np.ndarray, int | None]:
+        """Of --class: names or numbers with commas between, or "all"."""
+        unknown = words.keys() - {"class"}
+        if unknown:
+            what, names = ", --".join(sorted(unknown)), f"{self.names[0]}, ..., {self.names[-1]}"
+            raise ValueError(f"this run takes no --{what}, it takes --class: {names}")
+        if "class" not in words:
+            return self.generate(draw, n), None
+        labels = self.labels_of(words["class"])
+        return self.rows(draw, labels, n), n if len(labels) > 1 else None
+
+    def labels_of(self, words: str) -> list[int]:
+        """The labels of classes by name or number, with commas between; all for "all"."""
+        if words == "all":
+            return list(range(len(self.names)))
+        return [self.label(word.strip()) for word in words.split(",")]
+
+    def label(self, name: str) -> int:
+        """The label of the class of this name or number; ValueError for an unknown one."""
+        if name in self.names:
+            return self.names.index(name)
+        if name.isdigit() and int(name) < len(self.names):
+            return int(name)
+        near = difflib.get_close_matches(name, self.names, 1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
+        known = f"this run has {len(self.names)}: {shown}{meant}"
+        raise ValueError(f"class {name!r} is unknown; {known}")
+
+    def probes(
+        self,
+        draw: Fixed,
+        real: Mapping[str, Array],
+        n: int,
+    ) -> dict[str, tuple[str, Array]]:
+        return {}  # the monitor sends inputs through unbound networks
+
+
+def _check_objective(objective: Objective) -> None:
+    if objective.fakes > 1 or objective.output not in ("score", "mean", "covariance", "features"):
+        raise ValueError(
+            "a condition needs an objective whose D gives a score for every sample, such as "
+            f"nonsaturating, hinge or wgan-gp; got {objective.name}"
+        )
+
+
+def labelled(config: Config) -> dict[str, Dataset]:
+    """The data set of a run with classes; ValueError without any, or with one of one sample."""
+    dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+    if dataset.labels is None:
+        raise ValueError(
+            f"data {dataset.name!r} has no classes; for a folder of pictures, put each class into "
+            "a subfolder of its name, and no picture beside them"
+        )
+    about = dataset.about()
+    for name, count in zip(about["names"], about["counts"], strict=True):
+        if count < 2:
+            raise ValueError(f"class {name!r} has {count} samples: a class needs at least 2")
+    return {"real": dataset}
+
+
+def build_conditional(config: Config, about: Mapping[str, About], on: Device) -> ConditionalGAN:
+    from minigan.training.build import objective_of, optimizer_of  # here: build imports the systems
+
+    real, options = about["real"], config.options
+    K, streams, place = real["classes"], Streams(config.seed), options["condition"]
+    objective = objective_of(config, streams)
+    _check_objective(objective)
+    sizes = {k: v for k, v in config.model_choices().items() if k != "z_dim"}
+    model = conditional(
+        config.model,
+        streams,
+        sample_shape=tuple(real["shape"]),
+        z_dim=config.z_dim or 62,
+        classes=K,
+        place=place,
+        batchnorm=options["batchnorm"],
+        critic=Critic(**objective.critic(), spectral_norm=config.spectral_norm),
+        **sizes,
+    )
+    if place == "auxiliary":
+        objective = AuxiliaryClasses(objective, K, options["class_weight"])
+    else:
+        D = model.D.given(np.zeros(2, np.int64))
+        objective.check(D, np.zeros((2, *model.sample_shape), np.float32))
+    for part in (model.D, model.G, objective):
+        part.convert(on.asarray)
+    return ConditionalGAN(
+        model.G,
+        model.D,
+        objective,
+        names=real["names"],
+        counts=real["counts"],
+        z_dim=model.z_dim,
+        g_optimizer=optimizer_of(config, model.G.named_params(), config.g_lr),
+        d_optimizer=optimizer_of(config, model.D.named_params(), config.d_lr),
+        n_critic=config.n_critic,
+        average=config.average,
+        sample_shape=model.sample_shape,
+    )
+
+
+def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
+    return {**gan_recipe(choices), "z_dim": 62}
+
+
+ENTRY = Entry(
+    about="a generator and a discriminator that are given the class of a sample",
+    recipe=_recipe,
+    datasets=labelled,
+    build=build_conditional,
+    fields=(
+        *("model", "width", "hidden", "z_dim", "spectral_norm", "objective", "hyper", "real_label"),
+        *("penalty", "penalty_weight", "n_critic", "average"),
+    ),
+    options=(
+        Option(
+            "condition",
+            "projection",
+            "where D takes the class",
+            tuple(place for place in PLACES if place != "both"),
+        ),
+        Option("batchnorm", False, "G takes the class in its batch norms, not beside the noise"),
+        Option("class_weight", 1.0, "of the classifier's loss, where D takes no class (auxiliary)"),
+    ),
+)
