@@ -1,4 +1,4 @@
-"""A run that goes on keeps its choices, unless somebody says otherwise; then it is on record."""
+"""A run that continues keeps its choices, unless somebody asks for a change, which is recorded."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_allowed_change_is_made_recorded_and_need_not_be_allowed_again(run: P
     assert Run.open(run).config.d_lr == 1e-3
     expected = [(6, {"epochs": [1.0, 2.0], "d_lr": [2e-4, 1e-3]})]
     assert recorded(run) == expected
-    trainer.run.lock.release()  # it stops here, without a checkpoint that knows of the change
+    trainer.run.lock.release()  # it stops here, without a checkpoint that contains the change
     assert resumed(run).step == 12
     assert recorded(run) == expected
     assert Run.open(run).latest()[2]["config"]["d_lr"] == 1e-3
@@ -111,7 +111,7 @@ def test_a_new_run_has_nothing_to_allow_and_keeps_as_many_checkpoints_as_asked()
     assert from_flags(parser.parse_args([]), Config()).keep == 3
 
 
-def test_falling_back_behind_a_change_says_that_it_holds_from_there(pictures: Path, tmp_path: Path) -> None:
+def test_falling_back_before_a_change_states_that_it_holds_from_there(pictures: Path, tmp_path: Path) -> None:
     def stop(trainer: Trainer) -> None:
         if trainer.step == 15:
             trainer.save()

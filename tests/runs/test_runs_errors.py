@@ -1,4 +1,4 @@
-"""What can happen to a run from outside, provoked for real: the message, and that the run goes on from there."""
+"""What can happen to a run from outside, provoked for real: the message, and that the run continues from there."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def goes_on_as_if_nothing_had_happened(pictures: Path, folder: Path, whole: Path
 
 
 @pytest.mark.parametrize("step", [2, 8])
-def test_a_full_disk_is_told_with_the_way_back_and_no_file_is_half_written(
+def test_a_full_disk_is_reported_with_the_way_back_and_no_file_is_half_written(
     pictures: Path, tmp_path: Path, disk: Path, step: int
 ) -> None:
     def fill(trainer: Trainer) -> None:
@@ -78,14 +78,14 @@ def test_a_full_disk_is_told_with_the_way_back_and_no_file_is_half_written(
     with pytest.raises(OSError, match=rf"cannot write to {disk}/run: .*No space left on device") as caught:
         trained(tiny(pictures), disk / "run", hooks=[at(step, fill)])
     rest = "the last good checkpoint is .*step-000006.npz" if step == 8 else "there is no checkpoint yet"
-    caught.match(rf"^step \d+: .*; {rest}\. When that is mended, go on with --resume {disk}/run$")
+    caught.match(rf"^step \d+: .*; {rest}\. When that is repaired, continue with --resume {disk}/run$")
     assert list((disk / "run").rglob("*.part")) == []
     (disk / "rest").unlink()
     goes_on_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
 
 
 @needs_linux
-def test_a_log_that_finds_the_disk_full_is_told_with_the_way_back(pictures: Path, tmp_path: Path) -> None:
+def test_a_log_that_finds_the_disk_full_is_reported_with_the_way_back(pictures: Path, tmp_path: Path) -> None:
     log, kept = tmp_path / "run" / "log.jsonl", tmp_path / "kept"
 
     def fill(trainer: Trainer) -> None:
@@ -139,7 +139,7 @@ def test_a_checkpoint_larger_than_files_may_be_is_one_line_of_error(pictures: Pa
     resumed(tmp_path / "run")
 
 
-def test_a_folder_that_becomes_read_only_is_told_and_the_run_goes_on_when_it_no_longer_is(
+def test_a_folder_that_becomes_read_only_is_reported_and_the_run_continues_when_it_no_longer_is(
     pictures: Path, tmp_path: Path, disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(OSError, match=r"step 10: .*Read-only file system.*step-000006\.npz.*--resume"):
@@ -168,7 +168,7 @@ def test_data_that_vanish_hurt_no_run_until_it_is_resumed_and_then_are_named(
 
 
 def interrupt_twice(pictures: Path, place: Path, whole: Path, seed: int) -> str:
-    """Two signals at random moments of a team's run; what the run says."""
+    """Two signals at random moments of a team's run; what the run reports."""
     rng = random.Random(seed)
     trainer = Trainer.start(tiny(pictures, **TEAM), place, quiet=True)
     waits = [rng.uniform(0.005, 0.15), rng.uniform(0.0005, 0.02)]
@@ -176,12 +176,12 @@ def interrupt_twice(pictures: Path, place: Path, whole: Path, seed: int) -> str:
     signal.setitimer(signal.ITIMER_REAL, *waits)
     try:
         trainer.train()
-        said = "finished"
+        message = "finished"
     except Interrupted as stopped:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        said = str(stopped)
+        message = str(stopped)
     except KeyboardInterrupt:  # one that came before or after the loop
-        said = "stopped"
+        message = "stopped"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -189,7 +189,7 @@ def interrupt_twice(pictures: Path, place: Path, whole: Path, seed: int) -> str:
     resumed(place)
     assert_same_run(whole, place)
     assert list(place.rglob(".*")) == []
-    return said
+    return message
 
 
 def interruptions(pictures: Path, tmp_path: Path, trials: int) -> list[str]:
@@ -203,14 +203,16 @@ def test_ctrl_c_twice_at_any_moment_leaves_a_run_that_goes_on(pictures: Path, tm
 
 @pytest.mark.slow
 def test_ctrl_c_twice_at_many_moments_leaves_runs_that_go_on(pictures: Path, tmp_path: Path) -> None:
-    said = interruptions(pictures, tmp_path, 100)
-    kinds = {words: sum(words in one for one in said) for words in ("at once", "after step", "finished")}
-    print(f"\ntwo signals: {len(said)} runs, {kinds}")
+    message = interruptions(pictures, tmp_path, 100)
+    kinds = {words: sum(words in one for one in message) for words in ("at once", "after step", "finished")}
+    print(f"\ntwo signals: {len(message)} runs, {kinds}")
     assert kinds["at once"] > 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(pictures: Path, tmp_path: Path, number: int) -> None:
+def test_a_signal_finishes_the_step_saves_and_reports_how_to_continue(
+    pictures: Path, tmp_path: Path, number: int
+) -> None:
     process = spawn("-m", "minigan", *command(pictures, tmp_path / "run"), "--epochs", "2000")
     while not (tmp_path / "run" / "log.jsonl").exists():
         assert process.poll() is None, process.communicate()[1]
@@ -219,8 +221,8 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(pictures: Path, 
     _, err = process.communicate()
     assert process.returncode == 130 and "Traceback" not in err
     (step,) = (path.stem[5:] for path in Run.open(tmp_path / "run").checkpoints()[-1:])
-    said = f"minigan train: stopped after step {int(step)}; go on with --resume {tmp_path}/run"
-    assert err.splitlines()[-1] == said
+    message = f"minigan train: stopped after step {int(step)}; continue with --resume {tmp_path}/run"
+    assert err.splitlines()[-1] == message
 
 
 SCARCE = """
@@ -245,7 +247,7 @@ main(sys.argv[2:])
 
 @needs_linux
 @pytest.mark.parametrize("threads", ["1", pytest.param("2", marks=pytest.mark.slow)])
-def test_memory_that_runs_out_is_told_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
+def test_memory_that_runs_out_is_reported_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
     words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "4000", "--out", str(tmp_path / "run")]
     words += ["--data", "mnist-10k", "--objective", "nonsaturating", "--threads", threads]
     process = spawn("-c", SCARCE, "300", *words)
@@ -274,7 +276,7 @@ def test_numbers_that_are_not_finite_name_layer_step_and_checkpoint_in_one_line(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("the worker died"), MemoryError("none left")])
-def test_a_thread_of_the_team_that_dies_is_heard_of_and_the_run_goes_on(
+def test_a_thread_of_the_team_that_dies_is_heard_of_and_the_run_continues(
     pictures: Path, tmp_path: Path, error: Exception
 ) -> None:
     def die(*arguments: Any) -> Any:
@@ -324,12 +326,12 @@ def test_where_the_memory_ends_the_largest_power_of_two_that_fits_is_named(
     machine: gpu_machine.Machine, batch_size: int, fits: int, tried: list[int], advice: str
 ) -> None:
     step = SmallGpu(fits)
-    with pytest.raises(MemoryError) as told, explained(Device("cuda", 1), batch_size, step):
+    with pytest.raises(MemoryError) as reported, explained(Device("cuda", 1), batch_size, step):
         raise MemoryError("Out of memory allocating 7 bytes")
-    assert str(told.value).startswith(
+    assert str(reported.value).startswith(
         f"cuda:1 has too little memory for a step of --batch-size {batch_size}: 3.0 of 80.0 GiB are free"
     )
-    assert advice in str(told.value) and step.tried == tried
+    assert advice in str(reported.value) and step.tried == tried
     assert machine.released == 1 + sum(n > fits for n in tried)
 
 
@@ -350,9 +352,9 @@ def test_memory_is_handed_back_before_anything_is_tried(machine: gpu_machine.Mac
 
 def test_other_errors_are_left_as_they_are() -> None:
     error = ValueError("another")
-    with pytest.raises(ValueError) as told, explained(Device("cuda"), 8, SmallGpu(1)):
+    with pytest.raises(ValueError) as reported, explained(Device("cuda"), 8, SmallGpu(1)):
         raise error
-    assert told.value is error
+    assert reported.value is error
 
 
 @pytest.mark.parametrize(
@@ -360,10 +362,14 @@ def test_other_errors_are_left_as_they_are() -> None:
 )
 def test_the_memory_of_the_host_is_explained_likewise(fits: int, advice: str) -> None:
     step = SmallGpu(fits)
-    with pytest.raises(MemoryError) as told, explained(CPU, 16, step):
+    with pytest.raises(MemoryError) as reported, explained(CPU, 16, step):
         raise MemoryError
-    assert str(told.value).startswith("step 7: out of memory with batches of 16 (no more to be had): ")
-    assert advice in str(told.value) and step.tried == [8, 4, 2] and "there is no checkpoint yet" in str(told.value)
+    assert str(reported.value).startswith("step 7: out of memory with batches of 16 (no more to be had): ")
+    assert (
+        advice in str(reported.value)
+        and step.tried == [8, 4, 2]
+        and "there is no checkpoint yet" in str(reported.value)
+    )
 
 
 def test_a_step_that_cannot_be_made_with_so_few_samples_ends_the_search() -> None:

@@ -86,7 +86,7 @@ def test_without_a_folder_a_run_is_named_after_time_model_and_objective(
     assert folders == [Path("runs") / name, Path("runs") / f"{name}-2", Path("runs") / f"{name}-3"]
 
 
-def test_a_folder_that_is_no_run_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} is not the folder of a run: it has no config.json"):
         Run.open(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere is not the folder of a run"):
@@ -127,7 +127,7 @@ def test_a_broken_line_in_the_middle_of_the_log_is_refused_with_its_place(run: R
         run.log()
 
 
-def test_forgetting_drops_log_points_and_pictures_behind_the_step(run: Run) -> None:
+def test_forgetting_drops_log_points_and_pictures_after_the_step(run: Run) -> None:
     for step in (0, 10, 20, 30):
         run.append({"step": step})
         run.picture(step).write_bytes(b"picture")
@@ -136,8 +136,8 @@ def test_forgetting_drops_log_points_and_pictures_behind_the_step(run: Run) -> N
     assert run.pictures() == [run.picture(step) for step in (0, 10, 20)]
 
 
-def test_forgetting_moves_checkpoints_behind_the_step_out_of_the_way(run: Run) -> None:
-    """They could not be read, or the run would go on from there; under their names they would count as the newest."""
+def test_forgetting_moves_checkpoints_after_the_step_out_of_the_way(run: Run) -> None:
+    """They could not be read, or the run would use them; under their names they would count as the newest."""
     save(run, 6, 12)
     run.forget_after(6)
     assert sorted(path.name for path in (run.folder / "checkpoints").iterdir()) == [
@@ -249,7 +249,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_taken(run: R
 
 
 @pytest.mark.filterwarnings("ignore:.*falling back:RuntimeWarning")
-def test_a_run_without_a_readable_checkpoint_is_told_so(run: Run) -> None:
+def test_a_run_without_a_readable_checkpoint_is_reported(run: Run) -> None:
     with pytest.raises(FileNotFoundError, match=r"run has no readable checkpoint$"):
         run.latest()
     save(run, 6, 12)

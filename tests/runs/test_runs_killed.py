@@ -1,4 +1,4 @@
-"""A run that was killed, at any moment, goes on in another process as if nothing had happened."""
+"""A run that was killed, at any moment, continues in another process as if nothing had happened."""
 
 from __future__ import annotations
 

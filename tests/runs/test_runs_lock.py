@@ -46,7 +46,7 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_lock_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_lock_leaves_no_file(tmp_path: Path) -> None:
     lock = Lock(tmp_path)
     with lock:
         assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()
@@ -77,7 +77,7 @@ def test_a_stale_lock_of_a_process_whose_number_another_has_now_is_taken_over(tm
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "host": "a", "since": 0}'])
-def test_a_lock_that_says_nothing_useful_is_simply_taken(tmp_path: Path, content: str) -> None:
+def test_a_lock_that_states_nothing_useful_is_simply_taken(tmp_path: Path, content: str) -> None:
     (tmp_path / NAME).write_text(content)
     with Lock(tmp_path):
         assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()
@@ -112,8 +112,8 @@ def test_a_run_that_somebody_trains_is_not_resumed_and_not_touched(
     with pytest.raises(SystemExit) as caught:
         main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"])
     assert caught.value.code == 2
-    said = capsys.readouterr().err
-    assert re.search(rf"error: .*run is in use by process {process.pid} on .*two at once would spoil it\n$", said)
+    message = capsys.readouterr().err
+    assert re.search(rf"error: .*run is in use by process {process.pid} on .*two at once would spoil it\n$", message)
     assert {path: path.read_bytes() for path in before} == before
     assert main(["sample", str(tmp_path / "run"), "-n", "1", "--out", str(tmp_path / "a.png")]) == 0  # looking is free
     end(process)

@@ -1,4 +1,4 @@
-"""A run that was interrupted or terminated, and goes on, is the run that was never stopped: to the last bit."""
+"""A run that was interrupted or terminated, and continues, is the run that was never stopped: to the last bit."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_signal_stops_after_the_step_with_a_checkpoint_and_the_way_to_go_on(
     pictures: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-    with pytest.raises(Interrupted, match=f"stopped after step 3; go on with --resume {tmp_path / 'run'}"):
+    with pytest.raises(Interrupted, match=f"stopped after step 3; continue with --resume {tmp_path / 'run'}"):
         trained(tiny(pictures), tmp_path / "run", hooks=[at(3, lambda: send(number))])
     assert [path.name for path in Run.open(tmp_path / "run").checkpoints()] == ["step-000003.npz"]
     assert {s: signal.getsignal(s) for s in before} == before
@@ -91,7 +91,7 @@ def test_a_second_signal_stops_at_once(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         trained(tiny(pictures), tmp_path / "run", hooks=[at(3, twice)])
     assert isinstance(caught.value, Interrupted)
-    assert str(caught.value) == f"stopped at once; --resume {tmp_path}/run goes on from its last checkpoint"
+    assert str(caught.value) == f"stopped at once; --resume {tmp_path}/run continues from its last checkpoint"
     assert reached == ["after the first"]
     assert signal.getsignal(signal.SIGINT) == before
     assert Run.open(tmp_path / "run").checkpoints() == []

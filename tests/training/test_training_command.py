@@ -58,7 +58,7 @@ def test_a_run_finds_its_folder_of_images_from_anywhere(
     assert Trainer.resume(tmp_path / "run", quiet=True).step == 6
 
 
-def test_a_finished_run_says_so_and_how_to_go_further(
+def test_a_finished_run_reports_it_and_how_to_go_further(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = trained(pictures, tmp_path / "run")

@@ -169,7 +169,7 @@ def test_the_recipe_stays_where_model_and_objective_stay() -> None:
 
 
 @pytest.mark.parametrize("pair", [{"model": "dcgan"}, {"objective": "wgan-gp"}, {"model": "mlp", "objective": "lsgan"}])
-def test_another_pair_starts_from_its_own_recipe_says_so_and_keeps_what_is_not_a_training_number(
+def test_another_pair_starts_from_its_own_recipe_reports_it_and_keeps_what_is_not_a_training_number(
     pair: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept: dict[str, Any] = {"data": "some/folder", "size": 32, "seed": 5, "device": "auto", "threads": 2}
@@ -179,11 +179,11 @@ def test_another_pair_starts_from_its_own_recipe_says_so_and_keeps_what_is_not_a
     assert {name: getattr(config, name) for name in kept | pair} == kept | pair
     for name in ("d_lr", "g_lr", "batch_size", "average", "decay", "epochs"):
         assert getattr(config, name) != getattr(recipe, name), name
-    said = f"The numbers of this run start from the recipe for {config.objective} on images "
-    assert capsys.readouterr() == ("", f"{said}(minigan/training/recipes.py).\n")
+    message = f"The numbers of this run start from the recipe for {config.objective} on images "
+    assert capsys.readouterr() == ("", f"{message}(minigan/training/recipes.py).\n")
 
 
-def test_another_kind_of_data_starts_from_its_own_recipe_and_says_so() -> None:
+def test_another_kind_of_data_starts_from_its_own_recipe_and_reports_it() -> None:
     sentences: list[str] = []
     config = Config(objective="hinge", seed=3).but(data="ring", say=sentences.append)
     assert config == Config(objective="hinge", data="ring", seed=3) and config.model == "points"

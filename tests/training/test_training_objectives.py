@@ -66,7 +66,7 @@ def test_means_in_the_log_are_those_of_ds_outputs_for_real_and_generated_samples
     assert (float(readings["d_real"]), float(readings["d_fake"])) == pytest.approx(expected)
 
 
-LAYER, NONE = {"wgan-gp", "dragan", "r1", "mmd-gan-gp", "cramer"}, {"magan", "gmmn"}
+LAYER, NONE = {"wgan-gp", "dragan", "r1", "rpgan", "mmd-gan-gp", "cramer"}, {"magan", "gmmn"}
 
 
 def norms(D: Any) -> set[type]:

@@ -1,4 +1,4 @@
-"""A tiny run from its first step to its last: what it leaves behind, and what happened on the way."""
+"""A tiny run from its first step to its last: what it leaves, and what happened on the way."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_the_average_follows_the_generator_and_draws_the_samples(pictures: Path,
     np.testing.assert_array_equal(trainer.system.generate(again, 4), pixels)
 
 
-def test_a_quiet_run_says_nothing(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_quiet_run_prints_nothing(pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     trained(tiny(pictures), tmp_path / "run")
     assert capfd.readouterr() == ("", "")
 
@@ -207,7 +207,7 @@ def test_a_run_with_very_many_pictures_still_ends_with_an_animation(pictures: Pa
         trainer.run.picture(step).write_bytes(first)
     last = trainer.run.picture(1400)
     last.write_bytes(trainer.run.picture(trainer.total).read_bytes())
-    said = trainer.pictures.finish("a run")
-    assert said["training.gif"] == "the same noise at 120 moments of training"
+    message = trainer.pictures.finish("a run")
+    assert message["training.gif"] == "the same noise at 120 moments of training"
     with Image.open(tmp_path / "run" / "samples.png") as shown, Image.open(last) as newest:
         assert np.array_equal(np.asarray(shown), np.asarray(newest))

@@ -1,4 +1,4 @@
-"""Runs that cannot begin, and runs that break: what is said, and what is left on the disk."""
+"""Runs that cannot begin, and runs that break: what is reported, and what is left on the disk."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_gradient_that_is_not_finite_is_refused_before_it_moves_anything(
         np.testing.assert_array_equal(array, before[name])
 
 
-def test_without_a_checkpoint_a_stopped_run_says_so(pictures: Path, tmp_path: Path) -> None:
+def test_without_a_checkpoint_a_stopped_run_reports_it(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match=r"step 1: .*there is no checkpoint yet"):
         trained(tiny(pictures), tmp_path / "run", hooks=[poison("D", 1)])
 

@@ -1,4 +1,4 @@
-"""Runs that are made to fail in each way say so, and a healthy one says nothing."""
+"""Runs that are made to fail in each way report it, and a healthy one prints nothing."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def ring(**choices: Any) -> Config:
     return Config(**{"data": "ring", "hidden": 32, "batch_size": 64, "epochs": 0.096} | choices)
 
 
-def told(trainer: Trainer) -> list[tuple[str, str]]:
+def reported(trainer: Trainer) -> list[tuple[str, str]]:
     """The conditions that began and ended, in order, as the log has them."""
     entries = [entry for point in trainer.run.log() for entry in point.get("health", [])]
     return [(entry["condition"], entry["state"]) for entry in entries]
 
 
-def says(trainer: Trainer, condition: str) -> str:
-    """What was said when the condition began; with its remedy, which there always is."""
+def sentence(trainer: Trainer, condition: str) -> str:
+    """What was reported when the condition began; with its remedy, which there always is."""
     entries = [entry for point in trainer.run.log() for entry in point.get("health", [])]
     (entry,) = [entry for entry in entries if (entry["condition"], entry["state"]) == (condition, "begins")]
     assert entry["remedy"]
@@ -41,34 +41,34 @@ def says(trainer: Trainer, condition: str) -> str:
 
 
 @pytest.mark.parametrize("objective", ["nonsaturating", "wgan", "wgan-gp", "ragan", "mcgan-cov", "ebgan", "gmmn"])
-def test_a_healthy_run_says_nothing(tmp_path: Path, objective: str) -> None:
+def test_a_healthy_run_prints_nothing(tmp_path: Path, objective: str) -> None:
     trainer = trained(ring(objective=objective), tmp_path / "run")
-    assert told(trainer) == []
+    assert reported(trainer) == []
     assert all("health" not in point for point in trainer.run.log())
     assert trainer.finish().splitlines()[-1] == "health: nothing unusual"
 
 
-def test_a_d_that_learns_fifty_times_too_fast_is_told_by_its_logits(pictures: Path, tmp_path: Path) -> None:
+def test_a_d_that_learns_fifty_times_too_fast_is_reported_by_its_logits(pictures: Path, tmp_path: Path) -> None:
     trainer = trained(tiny(pictures, model="mlp", d_lr=50 * 2e-4, epochs=8), tmp_path / "run")
-    assert says(trainer, "explosion").startswith("D's logits explode: they are ")
+    assert sentence(trainer, "explosion").startswith("D's logits explode: they are ")
     assert "a smaller learning rate" in trainer.health.verdict()
 
 
-def test_a_g_that_stands_still_is_told_once_and_again_at_the_end(tmp_path: Path) -> None:
+def test_a_g_that_stands_still_is_reported_once_and_again_at_the_end(tmp_path: Path) -> None:
     trainer = trained(ring(g_lr=1e-12), tmp_path / "run")
-    assert told(trainer).count(("frozen generator", "begins")) == 1
-    assert says(trainer, "frozen generator").startswith("G does not move: a step changes its weights by ")
+    assert reported(trainer).count(("frozen generator", "begins")) == 1
+    assert sentence(trainer, "frozen generator").startswith("G does not move: a step changes its weights by ")
     assert "since step 30: G does not move" in trainer.finish()
 
 
 def test_a_d_without_an_opponent_gets_too_sure(tmp_path: Path) -> None:
     trainer = trained(ring(g_lr=1e-12, epochs=0.3), tmp_path / "run")
-    assert "it scores 100.0% of the real ones higher" in says(trainer, "saturated discriminator")
+    assert "it scores 100.0% of the real ones higher" in sentence(trainer, "saturated discriminator")
 
 
 def test_the_loss_of_2014_loses_its_gradient_to_a_sure_d(tmp_path: Path) -> None:
     trainer = trained(ring(objective="minimax", g_lr=1e-12, epochs=0.3), tmp_path / "run")
-    assert "G's loss is only 0." in says(trainer, "vanishing generator gradient")
+    assert "G's loss is only 0." in sentence(trainer, "vanishing generator gradient")
 
 
 def test_zeroed_gradients_are_named_as_such(tmp_path: Path) -> None:
@@ -81,26 +81,26 @@ def test_zeroed_gradients_are_named_as_such(tmp_path: Path) -> None:
 
     trainer.system.objective.g_loss = flat
     trainer.train()
-    assert "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G" in says(
+    assert "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G" in sentence(
         trainer, "layer without gradient"
     )
-    assert ("frozen generator", "begins") in told(trainer)
+    assert ("frozen generator", "begins") in reported(trainer)
 
 
-def test_a_clip_that_is_never_reached_is_told(tmp_path: Path) -> None:
+def test_a_clip_that_is_never_reached_is_reported(tmp_path: Path) -> None:
     trainer = trained(ring(objective="wgan", hyper={"clip": 10}, epochs=0.3), tmp_path / "run")
-    words = says(trainer, "clip too wide")
+    words = sentence(trainer, "clip too wide")
     assert words.startswith("Clipping does nothing: none of D's weights reaches the bounds -10 and 10. Its scores are ")
 
 
-def test_a_clip_that_holds_all_weights_is_told_with_their_share(tmp_path: Path) -> None:
+def test_a_clip_that_holds_all_weights_is_reported_with_their_share(tmp_path: Path) -> None:
     trainer = trained(ring(objective="wgan", hyper={"clip": 0.01}, d_lr=0.1), tmp_path / "run")
-    assert "% of D's weights lie at the bounds -0.01 and 0.01" in says(trainer, "weights at the bounds")
+    assert "% of D's weights lie at the bounds -0.01 and 0.01" in sentence(trainer, "weights at the bounds")
 
 
 def test_a_clip_that_is_too_narrow_leaves_g_without_a_gradient(tmp_path: Path) -> None:
     trainer = trained(ring(objective="wgan", hyper={"clip": 1e-4}, epochs=0.2), tmp_path / "run")
-    assert "is below the ε of the optimizers" in says(trainer, "vanishing generator gradient")
+    assert "is below the ε of the optimizers" in sentence(trainer, "vanishing generator gradient")
 
 
 def at_start(change: Hook) -> Hook:
@@ -114,18 +114,18 @@ def test_a_dead_layer_is_named(tmp_path: Path) -> None:
         trainer.networks["G"].layers[2].bias[...] = -100
 
     trainer = trained(ring(), tmp_path / "run", hooks=[at_start(kill)])
-    assert says(trainer, "dead layer") == "Layer 3 of G is dead: 100% of its ReLU units fire for no sample."
-    assert "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G" in says(
+    assert sentence(trainer, "dead layer") == "Layer 3 of G is dead: 100% of its ReLU units fire for no sample."
+    assert "No gradient reaches 0.weight of G, 2.weight of G and 4.weight of G" in sentence(
         trainer, "layer without gradient"
     )
 
 
-def test_a_saturated_tanh_is_told(pictures: Path, tmp_path: Path) -> None:
+def test_a_saturated_tanh_is_reported(pictures: Path, tmp_path: Path) -> None:
     def saturate(trainer: Trainer) -> None:
         trainer.networks["G"].layers[-2].bias[...] = 100
 
     trainer = trained(tiny(pictures, epochs=1), tmp_path / "run", hooks=[at_start(saturate)])
-    assert says(trainer, "dead layer").startswith("G's tanh is saturated")
+    assert sentence(trainer, "dead layer").startswith("G's tanh is saturated")
 
 
 def bias(trainer: Trainer) -> None:
@@ -134,26 +134,26 @@ def bias(trainer: Trainer) -> None:
     trainer.networks["G"].layers[-2].weight[...] *= 0.1
 
 
-def test_a_generator_of_one_class_is_told_which_are_missing(pictures: Path, tmp_path: Path) -> None:
+def test_a_generator_of_one_class_is_reported_which_are_missing(pictures: Path, tmp_path: Path) -> None:
     config = tiny(pictures, epochs=2, g_lr=1e-5)
     trainer = trained(config, tmp_path / "run", hooks=[at_start(bias)], judge=brightness)
-    assert says(trainer, "mode collapse") == (
+    assert sentence(trainer, "mode collapse") == (
         "Mode collapse: G generates 1 of 4 classes; missing: dark, dim and bright; 100% of its samples are white."
     )
 
 
-def test_a_generator_of_one_gaussian_is_told_which_are_missing(tmp_path: Path) -> None:
+def test_a_generator_of_one_gaussian_is_reported_which_are_missing(tmp_path: Path) -> None:
     def shrink(trainer: Trainer) -> None:
         trainer.networks["G"].layers[-1].weight[...] *= 0
         trainer.networks["G"].layers[-1].bias[...] = np.array([2, 0])
 
     trainer = trained(ring(epochs=2, batch_size=5000, g_lr=1e-5), tmp_path / "run", hooks=[at_start(shrink)])
-    words = says(trainer, "mode collapse")
+    words = sentence(trainer, "mode collapse")
     assert words.startswith("Mode collapse: G generates 1 of 8 Gaussians; missing: (1.41, 1.41), (0, 2), ")
     assert words.endswith("100% of its samples are (2, 0).")
 
 
-def test_what_is_wrong_is_said_beside_the_bar_and_not_when_quiet(
+def test_what_is_wrong_is_reported_beside_the_bar_and_not_when_quiet(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trained(ring(g_lr=1e-12), tmp_path / "quiet")
@@ -173,7 +173,7 @@ def stop_at(step: int) -> Hook:
 
 
 @pytest.mark.parametrize("step", [6, 18, 24])
-def test_a_resumed_run_tells_nothing_twice_and_nothing_else(pictures: Path, tmp_path: Path, step: int) -> None:
+def test_a_resumed_run_reports_nothing_twice_and_nothing_else(pictures: Path, tmp_path: Path, step: int) -> None:
     config = tiny(pictures, epochs=8, g_lr=1e-12)
     options: dict[str, Any] = {"judge": brightness}
     trained(config, tmp_path / "whole", **options)

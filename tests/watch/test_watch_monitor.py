@@ -29,17 +29,17 @@ def history(facts: Facts, *parts: dict[str, Any]) -> list[tuple[int, str, str]]:
     return [(p["step"], e["condition"], e["state"]) for p in points(*parts) for e in monitor.feed(p)]
 
 
-def said(facts: Facts, *parts: dict[str, Any]) -> list[str]:
+def sentences(facts: Facts, *parts: dict[str, Any]) -> list[str]:
     monitor = Monitor(facts)
     return [entry["says"] for point in points(*parts) for entry in monitor.feed(point)]
 
 
-def test_a_condition_is_told_once_when_it_begins_and_once_when_it_ends() -> None:
+def test_a_condition_is_reported_once_when_it_begins_and_once_when_it_ends() -> None:
     parts = [MOVING] * 2 + [FROZEN] * 6 + [MOVING] * 6
     assert history(Facts(), *parts) == [(50, "frozen generator", "begins"), (110, "frozen generator", "ends")]
 
 
-def test_what_comes_and_goes_is_not_told() -> None:
+def test_what_comes_and_goes_is_not_reported() -> None:
     assert history(Facts(), *[FROZEN, FROZEN, MOVING] * 5) == []
 
 
@@ -59,8 +59,8 @@ def test_what_begins_has_a_sentence_with_its_numbers_and_a_remedy_and_what_ends_
 def test_a_replayed_log_leaves_the_monitor_as_if_it_had_been_there() -> None:
     log = points(*[MOVING] * 2, *[FROZEN] * 4)
     there, later = Monitor(Facts()), Monitor(Facts())
-    told = [there.feed(point) for point in log]
-    assert sum(map(len, told)) == 1
+    reported = [there.feed(point) for point in log]
+    assert sum(map(len, reported)) == 1
     for point in log:
         later.feed(point)
     assert later.active == there.active != {}
@@ -77,8 +77,8 @@ def test_what_is_still_wrong_is_kept_with_its_step_and_remedy() -> None:
 
 def test_signs_name_the_players_by_their_own_names() -> None:
     facts = Facts(D="D_A", G="G_BA")
-    assert said(facts, *[FROZEN] * 3)[0].startswith("G_BA does not move: ")
-    assert "D_A's weights" in said(facts, *[{"d_moved": 0.04, "g_moved": 0.002}] * 10)[0]
+    assert sentences(facts, *[FROZEN] * 3)[0].startswith("G_BA does not move: ")
+    assert "D_A's weights" in sentences(facts, *[{"d_moved": 0.04, "g_moved": 0.002}] * 10)[0]
 
 
 CLASSES = Facts(classes=("0", "1", "2"))
@@ -115,7 +115,7 @@ ILL: list[tuple[str, Facts, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("condition", "facts", "part", "words"), ILL)
 def test_each_condition_has_its_sign(condition: str, facts: Facts, part: dict[str, Any], words: str) -> None:
     assert condition in {name for _, name, state in history(facts, *[part] * 10) if state == "begins"}
-    assert any(words in sentence for sentence in said(facts, *[part] * 10)), said(facts, *[part] * 10)
+    assert any(words in sentence for sentence in sentences(facts, *[part] * 10)), sentences(facts, *[part] * 10)
 
 
 def test_every_condition_is_among_them() -> None:

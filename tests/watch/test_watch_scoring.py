@@ -176,7 +176,7 @@ def test_the_verdict_on_a_mixture_counts_its_gaussians(tmp_path: Path) -> None:
     assert "of 8 Gaussians" in str(found) and (tmp_path / "run" / "scores.json").is_file()
 
 
-def test_without_a_feature_network_the_verdict_says_so(pictures: Path, tmp_path: Path) -> None:
+def test_without_a_feature_network_the_verdict_reports_it(pictures: Path, tmp_path: Path) -> None:
     found = trained(tiny(pictures, epochs=1), tmp_path / "run").verdict()
     assert found.scores == [] and "there is no feature network for" in str(found)
     assert not (tmp_path / "run" / "scores.json").exists()
