@@ -68,9 +68,9 @@ def title(name: str, options: dict[str, Any]) -> str:
 def outputs(objective: Objective, rng: np.random.Generator, m: int = 5, n: int = 7) -> tuple[np.ndarray, np.ndarray]:
     """Random outputs of D on m real samples and n fakes, of the kind that the objective is played with, float64.
 
-    Where a fake batch is a multiple of the real one, n is that multiple of m.
+    Where a fake batch is a multiple of the real one, or as large, n is that multiple of m.
     """
-    n = n if objective.fakes == 1 else objective.fakes * m
+    n = n if objective.fakes == 1 and not objective.pairs else objective.fakes * m
     columns = {"score": 1, "mean": 1, "covariance": 1}.get(objective.output, FEATURES)
     a, b = rng.normal(size=(m, columns)), rng.normal(size=(n, columns))
     if objective.output == "autoencoder":

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.layers.layer import Cache, Grads, Layer, whole
+from minigan.layers.layer import Cache, Grads, Layer, accumulate, whole
 
 
 class ModulatedConv2d(Layer):
@@ -100,18 +100,35 @@ class ModulatedConv2d(Layer):
         return per_pixel(self.gain / np.sqrt(e), v) * v, (image, s, v, e)
 
     def input_grad(self, dy: Array, cache: Cache) -> Any:
+        return self._pair_grad(*self._before(dy, cache), cache)
+
+    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+        return self._weight_grad(*self._before(dy, cache), cache)
+
+    def backward(
+        self,
+        dy: Array,
+        cache: Cache,
+        grads: Grads | None = None,
+        need_dx: bool = True,
+    ) -> Any:
+        dv, de = self._before(dy, cache)  # once for both
+        if grads is not None:
+            accumulate(grads, self._weight_grad(dv, de, cache))
+        return self._pair_grad(dv, de, cache) if need_dx else None
+
+    def _pair_grad(self, dv: Array, de: Any, cache: Cache) -> tuple[Array, Array]:
+        """(dx, ds)."""
         image, s, _, _ = cache
         W = self.scale * self.weight
-        dv, de = self._before(dy, cache)
         du = self._spread(dv, W, image)
         ds = pixel_sum(du * image)
         if de is not None:
             ds = ds + 2 * s * kernels.matmul(de, self._q(W).T)
         return per_pixel(s, du) * du, ds
 
-    def param_grads(self, dy: Array, cache: Cache) -> Grads:
+    def _weight_grad(self, dv: Array, de: Any, cache: Cache) -> Grads:
         image, s, _, _ = cache
-        dv, de = self._before(dy, cache)
         dW = self._match(image * per_pixel(s, image), dv)
         if de is not None:
             dW = dW + self._of_q(kernels.matmul((s * s).T, de))

@@ -25,6 +25,7 @@ from minigan.objectives.nonsaturating import NonSaturating
 from minigan.objectives.objective import OUTPUTS, Defaults, Objective
 from minigan.objectives.r1 import R1
 from minigan.objectives.ragan import RaGAN
+from minigan.objectives.rpgan import RpGAN
 from minigan.objectives.rwgan import RWGAN
 from minigan.objectives.wgan import WGAN
 from minigan.objectives.wgan_gp import WGANGP
@@ -60,6 +61,7 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "RaGAN",
+    "RpGAN",
     "find",
     "get",
     "hyperparameters",
@@ -68,7 +70,7 @@ __all__ = [
 
 # In the order in which they build on each other; tables and comparisons keep it.
 _CLASSIC = (Minimax, NonSaturating, LSGAN, Hinge, RaGAN)
-_SLOPES = (DRAGAN, R1)
+_SLOPES = (DRAGAN, R1, RpGAN)
 _WASSERSTEIN = (WGAN, WGANGP, RWGAN, McGANMean, McGANCovariance, Fisher)
 _MOMENTS = (GMMN, MMDGAN, MMDGANGP, Cramer)
 _ENERGIES = (EBGAN, BEGAN, MAGAN)

@@ -27,7 +27,7 @@ class Defaults:
 
 
 class Objective:
-    """What D and G minimise. Both minimise; what D's outputs a on real samples and b on fakes are, `output` says.
+    """What D and G minimise. Both minimise; what D's outputs a on real samples and b on fakes are, `output` names.
 
     A score (m, 1) is raw, never after a sigmoid, and high means "real". Losses are means over the batch, so that a
     learning rate means the same for every batch size; gradients have the outputs' shapes. The losses are functions of
@@ -42,6 +42,7 @@ class Objective:
     logit: ClassVar[bool] = False  # is sigmoid(D's output) the probability of being real?
     critic_norm: ClassVar[str | None] = "batch"  # what suits D; a penalty per sample forbids batch norm
     fakes: ClassVar[int] = 1  # fake samples per real one: G(z) has fakes · m rows
+    pairs: ClassVar[bool] = False  # is every real sample compared with one fake? Then batches are of equal size
     compares: bool = False  # does G's loss look at real samples too? Then it is `joint_g_loss`
     buffers: ClassVar[tuple[str, ...]] = ()  # names of 0-d float64 or int64 arrays that a run saves, changed in place
     readings: ClassVar[tuple[str, ...]] = ()  # names of the buffers that show how training goes, for the log
@@ -77,10 +78,10 @@ class Objective:
         self.borrowed = (*self.borrowed, other)
 
     def after_d_update(self, D: Any) -> None:
-        """What happens after each update of D (clip, project, multiplier): nothing, unless the page says otherwise."""
+        """What happens after each update of D (clip, project, multiplier): nothing, unless the page overrides it."""
 
     def after_epoch(self) -> None:
-        """What happens after each pass over the data: nothing, unless the page says otherwise."""
+        """What happens after each pass over the data: nothing, unless the page overrides it."""
 
     def prepare(self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]) -> Iterator[None]:
         """Before the first step: `passes` walks over the real `batches()`, one `next` for each batch."""

@@ -18,8 +18,8 @@ from minigan import objectives
 from minigan.checks import objective_cases, outputs
 from minigan.objectives import Objective
 
-GAMES = objective_cases()
-COMPARING = [case for case in GAMES if case[1].compares]
+OBJECTIVES = objective_cases()
+COMPARING = [case for case in OBJECTIVES if case[1].compares]
 
 LOG2, LOG3 = math.log(2), math.log(3)
 A, B = np.array([[LOG3], [-LOG3]]), np.array([[0], [LOG3], [LOG3], [-LOG3]])  # sigmoids 3/4, 1/4; 1/2, 3/4, 3/4, 1/4
@@ -83,7 +83,9 @@ CLOSED: list[tuple[str, dict[str, float], np.ndarray, np.ndarray, float, list, l
 ]
 
 
-every_game = pytest.mark.parametrize("objective", [game for _, game in GAMES], ids=[title for title, _ in GAMES])
+each_objective = pytest.mark.parametrize(
+    "objective", [case[1] for case in OBJECTIVES], ids=[case[0] for case in OBJECTIVES]
+)
 
 
 def everything(objective: Objective, a: Any, b: Any) -> dict[str, Any]:
@@ -129,6 +131,7 @@ def test_every_objective_has_its_closed_form_here_or_in_the_file_of_its_family()
         ("wgan-gp", 0, 0, 0),
         ("hinge", 0, 2, 0),
         ("ragan", 0.3, 2 * LOG2, 2 * LOG2),
+        ("rpgan", 0.3, LOG2, LOG2),
         ("r1", 0, 2 * LOG2, LOG2),
         ("rwgan", 0, 0, 0),
         ("mcgan-mean", 0, 0, 0),
@@ -136,14 +139,14 @@ def test_every_objective_has_its_closed_form_here_or_in_the_file_of_its_family()
         ("fisher", 0, 5e-7, 0),
     ],
 )
-def test_a_critic_that_knows_nothing_has_the_loss_that_the_page_names(
+def test_a_critic_that_has_learned_nothing_has_the_loss_that_the_page_names(
     name: str, output: float, d_loss: float, g_loss: float
 ) -> None:
-    found = everything(objectives.get(name), np.full((5, 1), output), np.full((3, 1), output))
+    found = everything(objectives.get(name), np.full((5, 1), output), np.full((5 if name == "rpgan" else 3, 1), output))
     np.testing.assert_allclose([found["D"], found["G"]], [d_loss, g_loss], rtol=1e-15)
 
 
-def test_the_generators_of_both_classical_games_differ_by_the_known_amount() -> None:
+def test_the_generators_of_both_classical_objectives_differ_by_the_known_amount() -> None:
     b = np.linspace(-4, 4, 9)[:, None]
     minimax, nonsaturating = (objectives.get(name).g_loss(b)[1] for name in ("minimax", "nonsaturating"))
     np.testing.assert_allclose(minimax - nonsaturating, (1 - 2 / (1 + np.exp(-b))) / 9, rtol=1e-13, atol=1e-16)
@@ -182,7 +185,7 @@ def test_the_optimum_of_lsgan_weighs_its_targets() -> None:
     assert 6 * da.sum() + 3 * db.sum() == pytest.approx(0, abs=1e-14)
 
 
-@every_game
+@each_objective
 @pytest.mark.parametrize("signs", [(1, -1), (-1, 1), (1, 1), (-1, -1)], ids=str)
 def test_extreme_outputs_of_float32_bring_neither_warnings_nor_infinities(
     objective: Objective, signs: tuple[int, int]
@@ -211,7 +214,7 @@ def test_extreme_logits_reach_their_limits() -> None:
     )
 
 
-@every_game
+@each_objective
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("m", "n"), [(5, 5), (1, 7), (6, 2)])
 def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: Objective, m: int, n: int, dtype: Any) -> None:
@@ -224,7 +227,7 @@ def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: Objecti
     assert ("D" in found) == objective.trains_d
 
 
-@every_game
+@each_objective
 def test_losses_write_neither_into_their_arguments_nor_into_the_objectives_own_numbers(objective: Objective) -> None:
     a, b = drawn(objective)
     kept = {name: number.copy() for name, number in objective.named_buffers()}
@@ -241,7 +244,7 @@ def test_losses_write_neither_into_their_arguments_nor_into_the_objectives_own_n
     assert kept.keys() == set(objective.buffers)
 
 
-@every_game
+@each_objective
 def test_a_gpu_would_compute_the_same_without_waiting(objective: Objective) -> None:
     a, b = drawn(objective, np.float32)
     there = copy.deepcopy(objective)
@@ -256,7 +259,7 @@ def test_a_gpu_would_compute_the_same_without_waiting(objective: Objective) -> N
     np.testing.assert_allclose(strict.to_host(shown), objective.shown(a), rtol=1e-6)
 
 
-@every_game
+@each_objective
 def test_a_log_is_shown_one_finite_number_for_every_sample(objective: Objective) -> None:
     a, _ = drawn(objective, np.float32)
     shown = objective.shown(a)
@@ -285,7 +288,7 @@ def counts_pairs(objective: Objective) -> set[str]:
     }.get(objective.name, set())
 
 
-@every_game
+@each_objective
 def test_a_loss_is_a_mean_so_that_a_batch_twice_counts_once(objective: Objective) -> None:
     a, b = drawn(objective)
     once = everything(objective, a, b)
@@ -301,7 +304,7 @@ def test_a_loss_is_a_mean_so_that_a_batch_twice_counts_once(objective: Objective
         np.testing.assert_allclose(again[key], expected[key](once[key]), rtol=1e-9, atol=1e-13, err_msg=key)
 
 
-@every_game
+@each_objective
 def test_the_order_of_a_batch_does_not_matter(objective: Objective) -> None:
     a, b = drawn(objective)
     turned = everything(objective, a[::-1].copy(), np.concatenate([h[::-1] for h in np.split(b, objective.fakes)]))
@@ -310,25 +313,25 @@ def test_the_order_of_a_batch_does_not_matter(objective: Objective) -> None:
             np.testing.assert_allclose(turned[key], value, rtol=1e-12, err_msg=key)
 
 
-@pytest.mark.parametrize("objective", [game for _, game in COMPARING], ids=[title for title, _ in COMPARING])
+@pytest.mark.parametrize("objective", [objective for _, objective in COMPARING], ids=[title for title, _ in COMPARING])
 def test_a_loss_that_compares_with_real_samples_names_the_method_that_takes_them(objective: Objective) -> None:
     _, b = drawn(objective)
     with pytest.raises(TypeError, match=rf"{objective.name} compares .*: its loss for G is joint_g_loss\(a, b\)"):
         objective.g_loss(b)
 
 
-PLAIN = [(title, game) for title, game in GAMES if not game.compares]
+PLAIN = [(title, objective) for title, objective in OBJECTIVES if not objective.compares]
 
 
-@pytest.mark.parametrize("objective", [game for _, game in PLAIN], ids=[title for title, _ in PLAIN])
+@pytest.mark.parametrize("objective", [objective for _, objective in PLAIN], ids=[title for title, _ in PLAIN])
 def test_a_loss_that_does_not_compare_is_the_same_asked_either_way(objective: Objective) -> None:
     a, b = drawn(objective)
     for joint, alone in zip(objective.joint_g_loss(a, b), objective.g_loss(b), strict=True):
         np.testing.assert_array_equal(joint, alone)
 
 
-@every_game
-def test_a_generators_loss_looks_at_real_samples_where_the_game_compares_and_only_there(objective: Objective) -> None:
+@each_objective
+def test_a_generators_loss_depends_on_real_samples_only_where_the_objective_compares(objective: Objective) -> None:
     a, b = drawn(objective)
     if objective.compares:
         losses = [float(objective.joint_g_loss(real, b)[0]) for real in (a, 1.1 * a + 0.1)]
@@ -338,19 +341,23 @@ def test_a_generators_loss_looks_at_real_samples_where_the_game_compares_and_onl
             np.testing.assert_array_equal(alone, joint)
 
 
-def test_a_game_without_a_d_has_no_loss_for_it() -> None:
-    for objective in (game for _, game in GAMES if not game.trains_d):
+def test_an_objective_without_a_d_has_no_loss_for_it() -> None:
+    for objective in (objective for _, objective in OBJECTIVES if not objective.trains_d):
         with pytest.raises(TypeError, match="gmmn has no D to train"):
             objective.d_loss(*drawn(objective))
         assert {objective.critic_steps(step, 5) for step in range(30)} == {0}
-    assert {title for title, game in GAMES if not game.trains_d} == {"gmmn", "gmmn, root False", "gmmn, space codes"}
+    assert {title for title, objective in OBJECTIVES if not objective.trains_d} == {
+        "gmmn",
+        "gmmn, root False",
+        "gmmn, space codes",
+    }
 
 
-def test_no_two_names_mean_the_same_game_but_the_original_one_and_its_divergence() -> None:
-    games: dict[Any, set[str]] = {}
-    for name, objective in GAMES[: len(objectives.names())]:
+def test_no_two_names_mean_the_same_objective_but_the_original_one_and_its_divergence() -> None:
+    kinds: dict[Any, set[str]] = {}
+    for name, objective in OBJECTIVES[: len(objectives.names())]:
         found, page = everything(objective, *drawn(objective)), type(objective)
         numbers = tuple(float(found[key]) for key in sorted(found.keys() & {"D", "G"}))
         key = (objective.output, numbers, page.penalty, page.after_d_update)
-        games.setdefault(key, set()).add(name)
-    assert [names for names in games.values() if len(names) > 1] == [{"minimax", "fgan-gan"}]
+        kinds.setdefault(key, set()).add(name)
+    assert [names for names in kinds.values() if len(names) > 1] == [{"minimax", "fgan-gan"}]

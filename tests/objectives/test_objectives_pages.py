@@ -17,7 +17,7 @@ from minigan.objectives import Defaults, Objective
 from minigan.random import Streams
 
 NAMES = [
-    *("minimax", "nonsaturating", "lsgan", "hinge", "ragan", "dragan", "r1"),
+    *("minimax", "nonsaturating", "lsgan", "hinge", "ragan", "dragan", "r1", "rpgan"),
     *("wgan", "wgan-gp", "rwgan", "mcgan-mean", "mcgan-cov", "fisher"),
     *("gmmn", "mmd-gan", "mmd-gan-gp", "cramer", "ebgan", "began", "magan"),
     *("fgan-kl", "fgan-reverse-kl", "fgan-pearson", "fgan-neyman", "fgan-hellinger", "fgan-js", "fgan-gan"),
@@ -27,6 +27,7 @@ DEFAULTS = {
     "hinge": Defaults("adam", 2e-4, (0.0, 0.9), 5, 64),
     "dragan": Defaults("adam", 1e-4, (0.5, 0.9), 1, 128),
     "r1": Defaults("rmsprop", 1e-4, batch_size=64),
+    "rpgan": Defaults("adam", 2e-4, (0.0, 0.99), 1, 64),
     "wgan": Defaults("rmsprop", 5e-5, n_critic=5, batch_size=64),
     "wgan-gp": Defaults("adam", 1e-4, (0.5, 0.9), 5, 64),
     "rwgan": Defaults("rmsprop", 5e-4, n_critic=5, batch_size=64),
@@ -41,11 +42,11 @@ DEFAULTS = {
     "began": Defaults("adam", 1e-4, (0.5, 0.999), 1, 16),
     "magan": Defaults("adamax", 5e-4, (0.5, 0.999), 1, 64),
 }
-PENALISED = ["dragan", "r1", "wgan-gp", "mmd-gan-gp", "cramer"]
+PENALISED = ["dragan", "r1", "rpgan", "wgan-gp", "mmd-gan-gp", "cramer"]
 DRAWING = [name for name in NAMES if "rng" in objectives.hyperparameters(name)]
 PROJECTING = ["wgan", "rwgan", "mcgan-mean", "mcgan-cov", "mmd-gan"]
 WARMING_UP = ["wgan", "mcgan-mean", "mcgan-cov", "mmd-gan"]
-# What D gives, in the games where it is not a score.
+# What D gives, in the objectives where it is not a score.
 SEEN = {
     "mcgan-mean": "mean",
     "mcgan-cov": "covariance",
@@ -107,7 +108,7 @@ def test_the_objectives_that_draw_points_are_those_with_a_penalty_between_sample
     assert set(DRAWING) == {"dragan", "wgan-gp", "mmd-gan-gp", "cramer"}
 
 
-def test_the_penalty_of_another_game_is_added_or_refused() -> None:
+def test_the_penalty_of_another_objective_is_added_or_refused() -> None:
     real, fake = rng(1).normal(size=(6, 3)), rng(2).normal(size=(6, 3))
 
     def paid(objective: Objective) -> float:
@@ -148,7 +149,7 @@ def test_logits_penalties_and_norms_are_known_by_the_page() -> None:
     assert {page.critic_norm for page in map(objectives.find, NAMES)} == {"batch", "layer", None}
 
 
-def test_what_d_gives_is_known_by_the_page_and_told_to_the_model() -> None:
+def test_what_d_gives_is_stated_by_the_page_and_passed_to_the_model() -> None:
     for name in NAMES:
         objective = objectives.get(name)
         assert (objective.output, objective.critic()["output"]) == (SEEN.get(name, "score"),) * 2
@@ -157,9 +158,16 @@ def test_what_d_gives_is_known_by_the_page_and_told_to_the_model() -> None:
     assert set(objectives.OUTPUTS) == {"score", "codes", *SEEN.values()}
 
 
-def test_games_that_compare_that_want_more_fakes_that_prepare_and_that_remember_are_known_by_the_page() -> None:
+def test_objectives_that_compare_that_want_more_fakes_that_prepare_and_that_remember_are_known_by_the_page() -> None:
     gets = {name: objectives.get(name) for name in NAMES}
-    assert [name for name in NAMES if gets[name].compares] == ["ragan", "gmmn", "mmd-gan", "mmd-gan-gp", "cramer"]
+    assert [name for name in NAMES if gets[name].compares] == [
+        "ragan",
+        "rpgan",
+        "gmmn",
+        "mmd-gan",
+        "mmd-gan-gp",
+        "cramer",
+    ]
     assert [name for name in NAMES if gets[name].fakes != 1] == ["cramer"]
     assert {name: gets[name].passes for name in NAMES if gets[name].passes} == {"magan": 3}
     assert {name: gets[name].buffers for name in NAMES if gets[name].buffers} == {
@@ -167,6 +175,7 @@ def test_games_that_compare_that_want_more_fakes_that_prepare_and_that_remember_
         "began": ("k", "convergence"),
         "magan": ("margin", "sum_real", "sum_fake", "count", "before"),
         "r1": ("d_steps",),
+        "rpgan": ("d_steps",),
     }
     assert {name: gets[name].readings for name in NAMES if gets[name].readings} == {
         "fisher": ("lam", "omega", "distance"),
@@ -186,7 +195,7 @@ def test_the_own_numbers_of_an_objective_are_0_d_arrays_and_all_but_counts_move_
     objective.convert(strict.to_device)
     for key, number in objective.named_buffers():
         assert type(number) is (np.ndarray if key in counts else strict.StrictArray), key
-    assert counts == ({"d_steps"} if name == "r1" else set())
+    assert counts == ({"d_steps"} if name in ("r1", "rpgan") else set())
     assert set(objective.readings) <= set(objective.buffers)
 
 
@@ -223,7 +232,7 @@ def test_a_d_of_another_kind_is_refused_with_what_was_expected(name: str, option
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_d_that_was_built_for_a_game_is_let_through(name: str) -> None:
+def test_a_d_that_was_built_for_an_objective_is_let_through(name: str) -> None:
     objective = objectives.get(name)
     objective.check(critic_of(objective.output), np.zeros((5, 2), np.float32))
 

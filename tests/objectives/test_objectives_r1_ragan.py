@@ -1,4 +1,4 @@
-"""R1 with its counter, and the relativistic game."""
+"""R1 with its counter, and the relativistic objectives."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from minigan.objectives.nonsaturating import NonSaturating
 from minigan.objectives.objective import Defaults
 from minigan.objectives.r1 import R1
 from minigan.objectives.ragan import RaGAN
+from minigan.objectives.rpgan import RpGAN
 from minigan.optim import flatten
 from minigan.training.steps import discriminator_step
 
-GAMES = [RaGAN(loss=loss, scale=scale) for loss in ("sgan", "lsgan", "hinge") for scale in (1.0, 0.5)]
-games = pytest.mark.parametrize("game", GAMES, ids=lambda game: f"{game.loss} {game.scale}")
+OBJECTIVES = [RaGAN(loss=loss, scale=scale) for loss in ("sgan", "lsgan", "hinge") for scale in (1.0, 0.5)]
+each_objective = pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda page: f"{page.loss} {page.scale}")
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -36,9 +37,9 @@ def curved(dtype: Any = np.float64) -> Network:
     return network
 
 
-def penalty(game: R1, D: Any, real: Any, fake: Any) -> tuple[Any, dict[str, Any]]:
+def penalty(objective: R1, D: Any, real: Any, fake: Any) -> tuple[Any, dict[str, Any]]:
     grads: dict[str, Any] = {}
-    return game.penalty(D, real, fake, grads), flatten(grads)
+    return objective.penalty(D, real, fake, grads), flatten(grads)
 
 
 # R1
@@ -68,16 +69,16 @@ def test_the_gradient_of_a_whole_step_is_the_derivative_of_its_loss() -> None:
     G, D = Network(Linear(2, 3, rng=rng(), dtype=np.float64)), curved()
     real, z = rng(1).normal(size=(5, 3)), rng(2).normal(size=(5, 2))
     for on in ("real", "fake", "both"):
-        game = R1(on=on, gamma=2)
+        objective = R1(on=on, gamma=2)
         errors = step_errors(
-            lambda optimizer, game=game: discriminator_step(D, G, game, optimizer, real, z),
+            lambda optimizer, objective=objective: discriminator_step(D, G, objective, optimizer, real, z),
             dict(D.named_params()),
             rng(),
         )
         assert max(errors.values()) < 1e-6
 
 
-def test_r1_adds_to_the_non_saturating_game_and_nothing_else() -> None:
+def test_r1_adds_to_the_non_saturating_objective_and_nothing_else() -> None:
     a, b = scores()
     for found, expected in zip(
         (*R1(real_label=0.9).d_loss(a, b), *R1().g_loss(b)),
@@ -114,9 +115,9 @@ def test_a_resumed_lazy_penalty_goes_on_at_its_step() -> None:
         dict(resumed.named_buffers())[name][...] = number
     seen = []
     for _ in range(3):
-        for game in (first, resumed):
-            seen.append(float(penalty(game, D, x, x)[0]) > 0)
-            game.after_d_update(D)
+        for objective in (first, resumed):
+            seen.append(float(penalty(objective, D, x, x)[0]) > 0)
+            objective.after_d_update(D)
     assert seen == [False, False, True, True, False, False]
 
 
@@ -165,11 +166,11 @@ def test_wrong_hyper_parameters_are_refused(page: Any, hyper: dict[str, Any], wo
 # RaGAN
 
 
-def everything(game: RaGAN, a: Any, b: Any) -> tuple[Any, ...]:
-    return (*game.d_loss(a, b), *game.joint_g_loss(a, b))
+def everything(objective: RaGAN, a: Any, b: Any) -> tuple[Any, ...]:
+    return (*objective.d_loss(a, b), *objective.joint_g_loss(a, b))
 
 
-def as_printed(game: RaGAN, a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
+def as_printed(objective: RaGAN, a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
     """Losses and gradients from the paper's table, term by term."""
     u, v, m, n = a - b.mean(), b - a.mean(), len(a), len(b)
 
@@ -204,86 +205,118 @@ def as_printed(game: RaGAN, a: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
             1.0 * (u > -1) / m,
             -1.0 * (v < 1) / n,
         ),
-    }[game.loss]
+    }[objective.loss]
     found = d_loss, al - be.sum() / m, be - al.sum() / n, g_loss, g_be - g_al.sum() / n
-    return tuple(game.scale * value for value in found)
+    return tuple(objective.scale * value for value in found)
 
 
-@games
-def test_losses_and_gradients_are_those_of_the_table(game: RaGAN) -> None:
+@each_objective
+def test_losses_and_gradients_are_those_of_the_table(objective: RaGAN) -> None:
     a, b = scores()
-    for found, expected in zip(everything(game, a, b), as_printed(game, a, b), strict=True):
+    for found, expected in zip(everything(objective, a, b), as_printed(objective, a, b), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 def test_the_relativistic_losses_at_hand_picked_points() -> None:
     a, b = np.array([[1.0], [3.0]]), np.array([[0.0]])  # u = 1, 3; v = -2
     for loss, d_loss, g_loss in (("lsgan", 2 + 1, 9 + 10), ("hinge", 0, 3 + 3)):
-        game = RaGAN(loss=loss)
-        assert (game.d_loss(a, b)[0], game.joint_g_loss(a, b)[0]) == (d_loss, g_loss)
+        objective = RaGAN(loss=loss)
+        assert (objective.d_loss(a, b)[0], objective.joint_g_loss(a, b)[0]) == (d_loss, g_loss)
     both = np.full((3, 1), 7.0)
-    for loss, expected in (("sgan", 2 * math.log(2)), ("lsgan", 2), ("hinge", 2)):  # a D that knows nothing
+    for loss, expected in (("sgan", 2 * math.log(2)), ("lsgan", 2), ("hinge", 2)):  # a D that has learned nothing
         assert RaGAN(loss=loss).d_loss(both, both)[0] == pytest.approx(expected, rel=1e-15)
         assert RaGAN(loss=loss, scale=0.5).joint_g_loss(both, both)[0] == pytest.approx(expected / 2, rel=1e-15)
 
 
-@games
-def test_gradients_are_the_derivatives_of_the_losses(game: RaGAN) -> None:
+@each_objective
+def test_gradients_are_the_derivatives_of_the_losses(objective: RaGAN) -> None:
     a, b = scores()
-    _, da, db, _, g_db = everything(game, a, b)
-    assert derivative_error(lambda: game.d_loss(a, b)[0], a, da, rng()) < 1e-6
-    assert derivative_error(lambda: game.d_loss(a, b)[0], b, db, rng()) < 1e-6
-    assert derivative_error(lambda: game.joint_g_loss(a, b)[0], b, g_db, rng()) < 1e-6
+    _, da, db, _, g_db = everything(objective, a, b)
+    assert derivative_error(lambda: objective.d_loss(a, b)[0], a, da, rng()) < 1e-6
+    assert derivative_error(lambda: objective.d_loss(a, b)[0], b, db, rng()) < 1e-6
+    assert derivative_error(lambda: objective.joint_g_loss(a, b)[0], b, g_db, rng()) < 1e-6
 
 
-@games
-def test_only_differences_of_scores_count(game: RaGAN) -> None:
+@each_objective
+def test_only_differences_of_scores_count(objective: RaGAN) -> None:
     a, b = scores()
-    loss, da, db = game.d_loss(a, b)
+    loss, da, db = objective.d_loss(a, b)
     assert da.sum() + db.sum() == pytest.approx(0, abs=1e-14)
-    assert game.d_loss(a + 3, b + 3)[0] == pytest.approx(loss, rel=1e-12)
+    assert objective.d_loss(a + 3, b + 3)[0] == pytest.approx(loss, rel=1e-12)
 
 
-@games
-def test_the_players_have_one_loss_with_real_and_fake_exchanged(game: RaGAN) -> None:
+@each_objective
+def test_the_players_have_one_loss_with_real_and_fake_exchanged(objective: RaGAN) -> None:
     a, b = scores()
-    loss, db, _ = game.d_loss(b, a)
-    found, g_db = game.joint_g_loss(a, b)
+    loss, db, _ = objective.d_loss(b, a)
+    found, g_db = objective.joint_g_loss(a, b)
     assert found == loss
     np.testing.assert_array_equal(g_db, db)
 
 
-@games
-def test_a_batch_twice_counts_once(game: RaGAN) -> None:
+@each_objective
+def test_a_batch_twice_counts_once(objective: RaGAN) -> None:
     a, b = scores()
-    once, twice = everything(game, a, b), everything(game, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
+    once, twice = everything(objective, a, b), everything(objective, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
     np.testing.assert_allclose([twice[0], twice[3]], [once[0], once[3]], rtol=1e-12)
     np.testing.assert_allclose(twice[1], np.tile(once[1], (2, 1)) / 2, rtol=1e-11)
 
 
-@games
+@each_objective
 @pytest.mark.parametrize("size", [1000.0, -1000.0])
-def test_extreme_scores_of_float32_bring_neither_warnings_nor_infinities(game: RaGAN, size: float) -> None:
+def test_extreme_scores_of_float32_bring_neither_warnings_nor_infinities(objective: RaGAN, size: float) -> None:
     a, b = np.full((2, 1), size, np.float32), np.full((3, 1), -size, np.float32)
-    for value in (*everything(game, a, b), *everything(game, a, a)):
+    for value in (*everything(objective, a, b), *everything(objective, a, a)):
         assert np.isfinite(value).all()
         assert value.dtype == np.float32
 
 
-@games
-def test_a_gpu_would_compute_the_same_without_waiting(game: RaGAN) -> None:
+@each_objective
+def test_a_gpu_would_compute_the_same_without_waiting(objective: RaGAN) -> None:
     a, b = scores(dtype=np.float32)
     with strict.no_sync():
-        away = everything(game, strict.to_device(a), strict.to_device(b))
-    for here, there in zip(everything(game, a, b), away, strict=True):
+        away = everything(objective, strict.to_device(a), strict.to_device(b))
+    for here, there in zip(everything(objective, a, b), away, strict=True):
         assert here.dtype == there.get().dtype == np.float32
         np.testing.assert_allclose(there.get(), here, rtol=1e-5, atol=1e-7)
 
 
 def test_the_relativistic_generator_is_compared_with_real_samples() -> None:
     a, b = scores()
-    game = RaGAN()
-    assert (game.compares, game.logit) == (True, False)
+    objective = RaGAN()
+    assert (objective.compares, objective.logit) == (True, False)
     with pytest.raises(TypeError, match="ragan compares generated with real samples"):
-        game.g_loss(b)
-    assert game.joint_g_loss(a, b)[0] != game.joint_g_loss(a + 1, b)[0]
+        objective.g_loss(b)
+    assert objective.joint_g_loss(a, b)[0] != objective.joint_g_loss(a + 1, b)[0]
+
+
+def test_rpgan_of_pairs_by_hand() -> None:
+    a, b = np.array([[math.log(3)], [0.0]]), np.array([[0.0], [0.0]])  # σ(b - a) is 1/4 and 1/2
+    loss, da, db = RpGAN(gamma=0).d_loss(a, b)
+    assert loss == pytest.approx((math.log(4 / 3) + math.log(2)) / 2, rel=1e-15)
+    np.testing.assert_allclose(da, [[-1 / 8], [-1 / 4]], rtol=1e-15)
+    np.testing.assert_allclose(db, -da, rtol=1e-15)
+    loss, db = RpGAN(gamma=0).joint_g_loss(a, b)
+    assert loss == pytest.approx((math.log(4) + math.log(2)) / 2, rel=1e-15)
+    np.testing.assert_allclose(db, [[-3 / 8], [-1 / 4]], rtol=1e-15)
+
+
+def test_rpgan_looks_at_differences_of_pairs_alone() -> None:
+    a, b, level = (rng(seed).normal(size=(5, 1)) for seed in range(3))
+    for shifted, plain in zip(RpGAN().d_loss(a + level, b + level), RpGAN().d_loss(a, b), strict=True):
+        np.testing.assert_allclose(shifted, plain, rtol=1e-12)
+
+
+def test_rpgan_refuses_batches_that_do_not_pair_and_a_loss_without_real_samples() -> None:
+    with pytest.raises(ValueError, match="as many fake as real samples, got 2 and 3"):
+        RpGAN().d_loss(np.zeros((2, 1)), np.zeros((3, 1)))
+    with pytest.raises(TypeError, match="rpgan compares generated with real samples"):
+        RpGAN().g_loss(np.zeros((2, 1)))
+
+
+def test_the_penalty_of_rpgan_is_that_of_r1_on_both_sides() -> None:
+    D, real, fake = curved(), rng(1).normal(size=(5, 3)), rng(2).normal(size=(5, 3))
+    lazy = RpGAN(gamma=2.0, every=4)
+    assert penalty(lazy, D, real, fake)[0] == penalty(R1(gamma=8.0, on="both"), D, real, fake)[0]
+    lazy.after_d_update(D)
+    assert penalty(lazy, D, real, fake)[0] == 0
