@@ -1,4 +1,4 @@
-"""The `minigan` command: train, sample, score, report, explain, export, import, objectives, gradcheck, data."""
+"""The `minigan` command: train, sample, score, report, explain, export, import, objectives, gradcheck, data, study."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
 from minigan.scoring import command as scoring
 from minigan.scoring.saved_generator import SavedGenerator
+from minigan.study import command as studying
 from minigan.training.config import Config
 from minigan.training.flags import add_flags
 from minigan.training.registry import SYSTEMS
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add_objectives,
         _add_gradcheck,
         _add_data,
+        _add_study,
     )
     for add in adders:
         add(commands)
@@ -231,3 +233,8 @@ def _data(flags: argparse.Namespace) -> int:
         print(f"{entry.name:<14} {mark}  {entry.samples:>7,} x ({shape})  {entry.what}: {entry.where}")
     print(f"{'a folder':<14}       its images, cropped and resized: --data path/to/folder --size 64")
     return 0
+
+
+def _add_study(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("study", help="many models compared", description=studying.TEXT, formatter_class=RAW)
+    studying.add_flags(parser)

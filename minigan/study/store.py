@@ -3,7 +3,7 @@
 spec.json             the size of the study
 tasks.jsonl           one task per line
 runs/KEY/             of a task: task.json, log.csv, scores.jsonl, samples.png, and last of all done.json
-runs/KEY/error.json   in the place of done.json, where the run ended by an error of the program: no result
+runs/KEY/error.json   in place of done.json, if the run ended by an error of the program: no result
 runs/KEY/run.lock     while a process works on the task
 """
 

@@ -40,7 +40,7 @@ class Spec:
 
     @classmethod
     def load(cls, source: str | Path) -> Spec:
-        """The spec of this name in the package, or in this file; ValueError says what is wrong with it."""
+        """The spec of this name in the package, or in this file; ValueError describes what is wrong with it."""
         if str(source) in names():
             text = resources.files("minigan.study").joinpath("specs", f"{source}.json").read_text("utf-8")
         elif Path(source).is_file():
