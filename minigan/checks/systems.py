@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 from minigan import device, gradcheck
+from minigan.checks.image_systems import small_cyclegan, small_srgan
 from minigan.checks.layers import randomise
 from minigan.checks.steps import small_pair
+from minigan.checks.styled_systems import small_papers, small_stylegan
+from minigan.checks.text_systems import small_stackgan
 from minigan.data import Dataset
 from minigan.device import Array
 from minigan.models.conditional import conditional
@@ -46,7 +49,7 @@ class SystemCase:
 
 def system_cases() -> list[SystemCase]:
     """Every system, in every stage."""
-    return [SystemCase("gan", _gan), *_conditional_cases()]
+    return [SystemCase("gan", _gan), *_conditional_cases(), *_image_cases(), *_styled_cases()]
 
 
 def pictures(n: int, shape: tuple[int, ...], classes: int | None = None) -> Dataset:
@@ -86,6 +89,44 @@ def _conditional(place: str, batchnorm: bool = False) -> tuple[System, dict[str,
     counts = dataset.about()["counts"]
     system = ConditionalGAN(model.G, model.D, game, names="abc", counts=counts, z_dim=4, sample_shape=shape)
     return exact(system), {"real": dataset}
+
+
+def _image_cases() -> list[SystemCase]:
+    cases: list[tuple[str, Callable[[], tuple[System, dict[str, Dataset]]], int]] = [
+        ("srgan, first stage", small_srgan, 0),
+        ("srgan, second stage", small_srgan, 80),
+        ("cyclegan", small_cyclegan, 0),
+        ("stackgan, encoder of captions", small_stackgan, 0),
+        ("stackgan, small pictures", small_stackgan, 30),
+        ("stackgan, large pictures", small_stackgan, 70),
+        ("cyclegan, identity", partial(small_cyclegan, identity=0.5, colours=1), 0),
+    ]
+    return [SystemCase(name, partial(_exactly, make), 2, step) for name, make, step in cases]
+
+
+def _exactly(make: Callable[[], tuple[System, dict[str, Dataset]]]) -> tuple[System, dict[str, Dataset]]:
+    """With weights so small that no ReLU and no |y - x| has its kink within a step of the differences."""
+    system, datasets = make()
+    exact(system)
+    for player in system.players.values():
+        for _, array in player.network.named_params():
+            array *= 0.15
+            array += array.ndim == 1
+    return system, datasets
+
+
+def _styled_cases() -> list[SystemCase]:
+    """The step with the penalty on path lengths."""
+
+    def made(make: Callable[[], tuple[Any, dict[str, Dataset]]]) -> tuple[System, dict[str, Dataset]]:
+        system, datasets = make()
+        system.a = np.full((), 0.5)  # not 0, which hides terms
+        return exact(system), datasets
+
+    return [
+        SystemCase("stylegan", partial(made, small_stylegan), batch_size=6),
+        SystemCase("stylegan, AdaIN, residual D, rpgan", partial(made, small_papers), batch_size=6),
+    ]
 
 
 class ExactDraw(Draw):

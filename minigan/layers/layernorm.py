@@ -32,6 +32,8 @@ class SampleNorm(Layer):
 
     params: tuple[str, ...] = ("weight", "bias")
     eps: float
+    weight: Array
+    bias: Array
 
     def _mean(self, t: Array) -> Array:
         """The mean over the axes that are normalised, broadcast against t."""
@@ -100,8 +102,8 @@ class LayerNorm(SampleNorm):
         eps: float = 1e-5,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        several = isinstance(normalized_shape, tuple | list)
-        shape = tuple(normalized_shape) if several else (normalized_shape,)  # type: ignore[arg-type]
+        one = not isinstance(normalized_shape, tuple | list)
+        shape: tuple[int, ...] = (normalized_shape,) if one else tuple(normalized_shape)  # type: ignore[assignment,arg-type]
         if not shape or not whole(*shape) or not eps > 0:
             expected = "a shape of positive sizes and eps > 0"
             raise ValueError(f"LayerNorm needs {expected}, got {normalized_shape} and {eps}")

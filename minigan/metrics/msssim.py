@@ -25,7 +25,7 @@ def diversity(
 ) -> Score:
     """The mean MS-SSIM of random distinct pairs of images (n, H, W, C): the higher, the less diverse they are.
 
-    labels (n,): pairs within a class only, where the number says most. Compare with the same number on real images:
+    labels (n,): pairs within a class only, where it is most useful. Compare with the same number on real images:
     a generator that scores higher repeats itself. Details: `standard_deviation` over the pairs.
     Raises ValueError for other images (see `ms_ssim`), labels or more pairs than there are, NonFiniteSamples.
     Source: Odena, Olah & Shlens 2017, section 4.3.

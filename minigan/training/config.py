@@ -204,8 +204,8 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe of the chosen system; of a GAN, that for the chosen objective, model and kind of data."""
     system = choices.get("system", DEFAULTS["system"])
     entry = registry.entry(system)
-    options = {option.name: option.default for option in entry.options}
-    return {"options": options, **entry.recipe(choices)}
+    options, recipe = {option.name: option.default for option in entry.options}, entry.recipe(choices)
+    return {**recipe, "options": {**options, **recipe.get("options", {})}}
 
 
 def gan_recipe(choices: Mapping[str, Any]) -> dict[str, Any]:

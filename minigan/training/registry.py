@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from minigan.training.config import Config
     from minigan.training.system import System
 
-PAGES = {"gan": "minigan.training.build", "conditional": "minigan.systems.conditional", "vae": "minigan.systems.vae"}
+PAGES = {
+    "gan": "minigan.training.build",
+    "conditional": "minigan.systems.conditional",
+    "ageing": "minigan.systems.ageing",
+    "vae": "minigan.systems.vae",
+}
 PAGES |= {"srgan": "minigan.systems.srgan", "cyclegan": "minigan.systems.cyclegan"}
 PAGES |= {"stackgan": "minigan.systems.stackgan"}
 PAGES |= {"stylegan": "minigan.systems.stylegan"}

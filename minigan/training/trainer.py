@@ -166,7 +166,7 @@ class Trainer:
         self.schedule = Schedule(system, self.draw.per_epoch(next(iter(datasets))), config.epochs, config.decay)
         self.step, self.turns_made, self.seconds = 0, 0, 0.0
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
-        self.losses: dict[str, float] = {}  # as far as the host knows them
+        self.losses: dict[str, float] = {}  # as far as they are on the host
         self._recorded = None if on_cpu or not config.graph else self._recording()
 
     def _choose_forms(self, on_cpu: bool) -> None:
@@ -227,7 +227,7 @@ class Trainer:
         print(f"{table}\n\n{plan}" if table else plan)
 
     def train(self) -> None:
-        """The whole run; MemoryError says what batch would fit."""
+        """The whole run; MemoryError describes what batch would fit."""
         with self.memory_explained():
             for step in self.steps():
                 if self._recorded is not None and not self._is_log_point(step + 1):  # to look, it would have to stop
@@ -242,7 +242,7 @@ class Trainer:
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
-        at_once = f"stopped at once; --resume {self.run.folder} goes on from its last checkpoint"
+        at_once = f"stopped at once; --resume {self.run.folder} continues from its last checkpoint"
         signals, disk = stop_on_signals(at_once), errors.of_the_disk(self.run, lambda: self.step)
         with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk:
             if self.step == 0:
@@ -257,7 +257,7 @@ class Trainer:
                 self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
                 if stop.requested and self.step < self.total:
                     self.save()
-                    raise Interrupted(f"stopped after step {self.step}; go on with --resume {self.run.folder}")
+                    raise Interrupted(f"stopped after step {self.step}; continue with --resume {self.run.folder}")
 
     def turns(self, step: int) -> Iterator[tuple[Turn, Draw]]:
         """The turns of a step, each with what it draws from."""
@@ -286,7 +286,7 @@ class Trainer:
             self._look_at_losses([turn.name])
 
     def memory_explained(self) -> AbstractContextManager[None]:
-        """Inside, a MemoryError says the batch size, what is free if known, and what would fit."""
+        """Inside, a MemoryError describes the batch size, what is free if known, and what would fit."""
         return errors.of_the_memory(self.run, self.device, self.config.batch_size, lambda: self.step, self._try_step)
 
     def save(self) -> Path:
@@ -370,7 +370,7 @@ class Trainer:
         return step == self.total or (step % every == 0 and notable(step // every))
 
     def _try_step(self, batch_size: int) -> None:
-        """One step with so many samples that moves no weight. Running statistics move: not for a run that goes on."""
+        """One step with so many samples that moves no weight. Running statistics move: not for a run that continues."""
         draw = type(self.draw)(self.draw.datasets, batch_size, self.config.seed, self.device)
         optimizers = {name: player.optimizer for name, player in self.system.players.items()}
         try:
@@ -410,7 +410,7 @@ def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str
 
 
 def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
-    """What config.json says of a system that was given as an object."""
+    """What config.json contains of a system that was given as an object."""
     objective = getattr(getattr(system, "objective", None), "name", "")
     data = ", ".join(dataset.name for dataset in datasets.values())
     return {"system": OWN, "model": type(system).__name__.lower(), "objective": objective, "data": data}

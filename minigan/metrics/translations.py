@@ -1,0 +1,79 @@
+"""Scores of translations between two domains, with and without a hidden truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minigan.data.dataset import Dataset
+from minigan.data.domains import hue, hue_error
+from minigan.device import like
+from minigan.metrics.features.extractor import Extractor
+from minigan.metrics.pairs import error, protocol, psnr, read_scores
+from minigan.metrics.score import Score
+
+WAYS = (("A", "B"), ("B", "A"))
+BLOCK = 32  # images whose distances to all truths are computed at a time
+
+
+def translation_scores(system: Any, held: Mapping[str, Dataset], judge: Extractor | None) -> list[Score]:
+    """Scores of held-out images, "AB" and "BA" there, "ABA" and "BAB" back again.
+
+    system  a CycleGAN; where it is `paired`, image i of both sides is the same
+    judge   a classifier of the grey side: "reads" is the share of images that it puts into the true class
+
+    Metrics of all: "error" of the ways back, "moved" (mean distance of a translation to its source, where both have
+    as many channels). With a truth: "error" and "psnr" of translations, "nearest" (the share whose nearest of all
+    truths is their own), "gap" (error back from a true image minus that from a fake: what a fake knows that a true
+    image does not), "hue" in degrees where the way back is in colour.
+    """
+    scores: list[Score] = []
+    some = next(system.players["G_AB"].network.named_params())[1]
+
+    def add(metric: str, of: str, value: float, n: int, reference: str) -> None:
+        scores.append(Score(value, protocol(metric, n, of=of, reference=reference)))
+
+    for side, to in WAYS:
+        source = held[side]
+        n, x = len(source), like(source.batch(np.arange(len(source))), some)
+        fake, again = system.pixels(x, to), system.pixels(x, to, side)
+        there, back = f"{side}{to}", f"{side}{to}{side}"
+        add("error", back, float(error(again, source.images).mean()), n, source.name)
+        if fake.shape == source.images.shape:
+            add("moved", there, float(error(fake, source.images).mean()), n, source.name)
+        if not system.paired:
+            continue
+        truth = held[to]
+        add("error", there, float(error(fake, truth.images).mean()), n, truth.name)
+        add("psnr", there, float(psnr(fake, truth.images).mean()), n, truth.name)
+        add("nearest", there, nearest(fake, truth.images), n, truth.name)
+        honest = system.pixels(like(truth.batch(np.arange(n)), some), side)
+        difference = float(error(honest, source.images).mean() - error(again, source.images).mean())
+        add("gap", back, difference, n, source.name)
+        if source.shape[2] == 3:
+            add("hue", back, float(hue_error(hue(again), hue(source.images)).mean()), n, source.name)
+        if judge is not None:
+            grey = {there: fake, back: again}
+            for name, images in grey.items():
+                if images.shape[3] == 1:
+                    scores += read_scores(images, source, judge, name)
+    return scores
+
+
+def mean_picture_error(truth: Dataset) -> float:
+    """The error of an answer that is always the mean of all true images: what a translation must beat."""
+    mean = np.rint(truth.images.mean(axis=0, keepdims=True)).astype(np.uint8)
+    return float(error(np.repeat(mean, len(truth), axis=0), truth.images).mean())
+
+
+def nearest(images: np.ndarray, truth: np.ndarray) -> float:
+    """The share of images (N, ...) whose nearest truth, in mean absolute difference, is their own."""
+    flat, rows = truth.reshape(len(truth), -1).astype(np.int16), images.reshape(len(images), -1).astype(np.int16)
+    right = 0
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        distances = np.stack([np.abs(flat - row).sum(axis=1, dtype=np.int64) for row in part])
+        right += int((distances.argmin(axis=1) == np.arange(start, start + len(part))).sum())
+    return right / len(rows)
