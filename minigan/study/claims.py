@@ -12,6 +12,7 @@ from minigan.study import analysis
 from minigan.study.analysis import Row, of, values
 
 HOLDS, FAILS, OPEN = "holds", "fails", "not decided"
+LEAST = 5  # runs of every model, below which nothing is decided about a search
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Verdict:
 
 
 class _Missing(Exception):
-    """The table lacks what a claim is about."""
+    """The table lacks runs that a claim is about."""
 
 
 def verdicts(rows: Sequence[Row], seed: int = 0) -> list[Verdict]:
@@ -42,33 +43,30 @@ def verdicts(rows: Sequence[Row], seed: int = 0) -> list[Verdict]:
 Decided = tuple[bool, str]
 
 
-def _by_data(rows: Sequence[Row], role: str = "wide") -> dict[str, dict[str, np.ndarray]]:
-    """The scores of each model on each data set."""
+def _by_data(rows: Sequence[Row]) -> dict[str, dict[str, np.ndarray]]:
+    """The scores of each model's wide search on each data set, as many of each model: the first ones."""
     found: dict[str, dict[str, np.ndarray]] = {}
-    for model, data in analysis.pairs(of(rows, role=role)):
-        found.setdefault(data, {})[model] = values(of(rows, model=model, data=data, role=role))
-    if not found:
-        raise _Missing(f"there are no runs of the {role} search")
-    return found
+    for model, data in analysis.pairs(of(rows, role="wide")):
+        own = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["sample"])
+        found.setdefault(data, {})[model] = values(own)
+    least = {data: min(len(x) for x in models.values()) for data, models in found.items()}
+    enough = {data: n for data, n in least.items() if n >= LEAST and len(found[data]) > 1}
+    if not enough:
+        raise _Missing(f"it takes {LEAST} runs of every model on a data set, and two models")
+    return {data: {model: x[:n] for model, x in found[data].items()} for data, n in enough.items()}
 
 
 def tuning(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
     """Within-model interquartile range over the range of the models' best scores, the median over models."""
     ratios = {}
     for data, models in _by_data(rows).items():
-        least = [x.min() for x in models.values() if np.isfinite(x).any()]
-        if len(least) < 2:
-            continue
-        spread = max(least) - min(least)
-        ranges = []
-        for x in models.values():
-            known = x[np.isfinite(x)]
-            if len(known) >= 4:
-                ranges.append(float(np.subtract(*np.quantile(known, (0.75, 0.25)))))
-        if ranges and spread > 0:
-            ratios[data] = float(np.median(ranges)) / spread
+        known = [x[np.isfinite(x)] for x in models.values() if np.isfinite(x).sum() >= LEAST]
+        least = [x.min() for x in known]
+        if len(known) > 1 and max(least) > min(least):
+            ranges = [float(np.subtract(*np.quantile(x, (0.75, 0.25)))) for x in known]
+            ratios[data] = float(np.median(ranges)) / (max(least) - min(least))
     if not ratios:
-        raise _Missing("it takes two models with four runs each")
+        raise _Missing(f"it takes two models with {LEAST} runs each that did not fail")
     shown = ", ".join(f"{data} {ratio:.2f}" for data, ratio in ratios.items())
     return min(ratios.values()) > 1, f"interquartile range within a model / range of the models' best: {shown}"
 
@@ -85,9 +83,7 @@ def orders(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
     """Do two models change their order between a budget of 2 and all runs?"""
     changed, pairs = [], 0
     for data, models in _by_data(rows).items():
-        n = min(len(x) for x in models.values())
-        if n < 3:
-            continue
+        n = len(next(iter(models.values())))
         small, large = ({m: analysis.expected_minimum(x, b) for m, x in models.items()} for b in (2, n))
         names = list(models)
         for i, a in enumerate(names):
@@ -95,8 +91,6 @@ def orders(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
                 pairs += 1
                 if (small[a] - small[b]) * (large[a] - large[b]) < 0:
                     changed.append(f"{a} and {b} on {data}")
-    if not pairs:
-        raise _Missing("it takes three runs of two models")
     shown = "; ".join(changed[:4]) + ("; ..." if len(changed) > 4 else "")
     return bool(changed), f"{len(changed)} of {pairs} pairs change{': ' + shown if changed else ''}"
 
@@ -109,10 +103,7 @@ def none_beats_ns(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
             raise _Missing("there are no runs of ns")
         for name, x in models.items():
             if name != "ns":
-                n = min(len(x), len(models["ns"]))
-                chances.setdefault(name, []).append(analysis.beats(x, models["ns"], n, rng))
-    if not chances:
-        raise _Missing("there is no other model than ns")
+                chances.setdefault(name, []).append(analysis.beats(x, models["ns"], len(x), rng))
     least = {name: min(ps) for name, ps in chances.items()}
     leader = max(least, key=lambda name: least[name])
     return least[
@@ -123,11 +114,12 @@ def none_beats_ns(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
 def seeds_matter(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
     """Does the best configuration vary by more than 5 % over seeds, for half of the models?"""
     shares = []
-    for models in _by_data(rows, "repeat").values():
-        for x in models.values():
-            known = x[np.isfinite(x)]
-            if len(known) >= 2:
-                shares.append(float(known.std(ddof=1) / known.mean()))
+    again = of(rows, role="repeat")
+    for model, data in analysis.pairs(again):
+        x = values(of(again, model=model, data=data))
+        known = x[np.isfinite(x)]
+        if len(known) >= 2:
+            shares.append(float(known.std(ddof=1) / known.mean()))
     if not shares:
         raise _Missing("no configuration was run with several seeds")
     many = float(np.mean(np.array(shares) > 0.05))
@@ -143,10 +135,10 @@ def defaults_lose(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
     for model, data in analysis.pairs(of(rows, role="wide")):
         own = of(rows, model=model, data=data, role="wide")
         default, x = values(of(own, sample=0)), values(own)
-        if len(default) and len(own) > 1 and np.isfinite(x).any():
+        if len(default) and len(own) >= LEAST and np.isfinite(x).any():
             ratios.append(float(default[0] / x.min()))
     if not ratios:
-        raise _Missing("it takes the default and another configuration")
+        raise _Missing(f"it takes the default and {LEAST} runs in all")
     many = float(np.mean(np.array(ratios) > 1.2))
     return (
         many >= 0.5,
@@ -162,8 +154,8 @@ def penalties_without_norm(rows: Sequence[Row], rng: np.random.Generator) -> Dec
             own = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["score"])
             everything += [not row["disc_bn"] for row in own]
             chosen += [not row["disc_bn"] for row in own[: math.ceil(len(own) / 3)]]
-    if len(everything) < 6:
-        raise _Missing("it takes six runs of wgan_gp and dragan")
+    if len(everything) < 2 * LEAST:
+        raise _Missing(f"it takes {2 * LEAST} runs of wgan_gp and dragan")
     share, base = float(np.mean(chosen)), float(np.mean(everything))
     return share > base, f"without batch norm: {share:.0%} of the best third, {base:.0%} of all runs"
 

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from minigan.atomic import replacing
-from minigan.study import analysis, claims, cluster, datasets, figures, page, tasks, workers
+from minigan.study import analysis, claims, cluster, datasets, figures, markdown, page, tasks, workers
 from minigan.study.store import Store
 from minigan.study.tasks import Spec
 
@@ -45,6 +45,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         command = commands.add_parser(name, help=what)
         command.add_argument("results", type=Path, metavar="RESULTS", help="the folder of a study, or a table (.csv)")
         command.add_argument("--out", type=Path, help="where to write; default beside or in RESULTS")
+        if name == "analyse":
+            command.add_argument("--markdown", action="store_true", help="print tables and claims as Markdown")
         command.set_defaults(act=act)
 
 
@@ -108,6 +110,9 @@ def _analyse(flags: argparse.Namespace) -> int:
         if figure is not None:
             with replacing(folder / f"{name}.png") as file:
                 file.write(page.png(figure))
+    if flags.markdown:
+        print(markdown.text(rows))
+        return 0
     print(table(rows))
     for verdict in decided:
         print(f"{verdict.verdict:<12} {verdict.claim}\n{'':<13}{verdict.because}")

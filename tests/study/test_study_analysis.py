@@ -108,11 +108,14 @@ def test_tuning() -> None:
 
 
 def test_winner() -> None:
-    two = {("mm", "a"): [1, 2], ("ns", "a"): [3, 4], ("mm", "b"): [3, 4], ("ns", "b"): [1, 2]}
+    good, bad = [1, 2, 2, 2, 2], [3, 4, 4, 4, 4]
+    two = {("mm", "a"): good, ("ns", "a"): bad, ("mm", "b"): bad, ("ns", "b"): good}
     assert verdict(rows(two), "winner") == HOLDS
-    same = {("mm", "a"): [1, 2], ("ns", "a"): [3, 4], ("mm", "b"): [1, 2], ("ns", "b"): [3, 4]}
+    same = {("mm", "a"): good, ("ns", "a"): bad, ("mm", "b"): good, ("ns", "b"): bad}
     assert verdict(rows(same), "winner") == FAILS
-    assert verdict(rows({("mm", "a"): [1]}), "winner") == OPEN
+    assert verdict(rows({key: x[:4] for key, x in two.items()}), "winner") == OPEN  # too few runs
+    more = {**same, ("ns", "b"): [*bad, 0.5]}  # a sixth run of one model alone does not count
+    assert verdict(rows(more), "winner") == FAILS
 
 
 def test_orders() -> None:
@@ -144,8 +147,8 @@ def test_seeds() -> None:
 
 
 def test_defaults() -> None:
-    assert verdict(rows({("mm", "a"): [2, 1, 1], ("ns", "a"): [2, 1, 1]}), "Defaults") == HOLDS
-    assert verdict(rows({("mm", "a"): [1, 1, 2], ("ns", "a"): [1.1, 1, 2]}), "Defaults") == FAILS
+    assert verdict(rows({("mm", "a"): [2, 1, 1, 1, 1], ("ns", "a"): [2, 1, 1, 1, 1]}), "Defaults") == HOLDS
+    assert verdict(rows({("mm", "a"): [1, 1, 2, 2, 2], ("ns", "a"): [1.1, 1, 2, 2, 2]}), "Defaults") == FAILS
 
 
 def test_penalties() -> None:
