@@ -54,7 +54,7 @@ def main() -> None:
     trainer = Trainer.from_flags(parser.parse_args(), RECIPE)
     trainer.introduce()
     if type(trainer.system) is GAN:
-        with trainer.memory_explained():
+        with trainer.errors_explained():
             train(trainer, trainer.system)
     else:  # GMMN in code space compares codes of an autoencoder: its turn is in minigan/systems/gmmn.py
         trainer.train()

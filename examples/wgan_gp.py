@@ -83,7 +83,7 @@ def main() -> None:
     if trainer.config.objective != "wgan-gp" or type(trainer.system) is not GAN:
         raise ValueError("this example watches wgan-gp; for other objectives: python examples/mnist_gan.py")
     trainer.introduce()
-    with trainer.memory_explained():
+    with trainer.errors_explained():
         watched = train(trainer, trainer.system)
     print(trainer.finish())
     if watched:

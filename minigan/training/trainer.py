@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -166,6 +166,7 @@ class Trainer:
         self.schedule = Schedule(system, self.draw.per_epoch(next(iter(datasets))), config.epochs, config.decay)
         self.step, self.turns_made, self.seconds = 0, 0, 0.0
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
+        self._turn: Turn | None = None  # the one under way
         self.losses: dict[str, float] = {}  # as far as they are on the host
         self._recorded = None if on_cpu or not config.graph else self._recording()
 
@@ -228,13 +229,13 @@ class Trainer:
 
     def train(self) -> None:
         """The whole run; MemoryError describes what batch would fit."""
-        with self.memory_explained():
+        with self.errors_explained():
             for step in self.steps():
                 if self._recorded is not None and not self._is_log_point(step + 1):  # to look, it would have to stop
                     self._play_recorded(self._recorded, step)
                     continue
                 for turn, draw in self.turns(step):
-                    self.record(turn, self.play(turn, draw))
+                    self.record(turn, turn.play(draw))
 
     def steps(self) -> Iterator[int]:
         """The numbers of the steps still to do; around each, everything that is not mathematics."""
@@ -262,17 +263,10 @@ class Trainer:
     def turns(self, step: int) -> Iterator[tuple[Turn, Draw]]:
         """The turns of a step, each with what it draws from."""
         for turn, part in self._parts(step):
+            self._turn = turn
             self.draw.begin(step, part)
             self.health.before(turn)
             yield turn, self.draw
-
-    def play(self, turn: Turn, draw: Draw) -> Outcome:
-        """One turn; FloatingPointError explains where a gradient that is not finite came from."""
-        try:
-            return turn.play(draw)
-        except NotFinite as error:
-            self.health.stop(turn, error)
-            raise
 
     def record(self, turn: Turn, outcome: Outcome) -> None:
         """Take what a turn found; FloatingPointError where its loss is not finite.
@@ -285,9 +279,17 @@ class Trainer:
         if self.device.kind == "cpu":
             self._look_at_losses([turn.name])
 
-    def memory_explained(self) -> AbstractContextManager[None]:
-        """Inside, a MemoryError describes the batch size, what is free if known, and what would fit."""
-        return errors.of_the_memory(self.run, self.device, self.config.batch_size, lambda: self.step, self._try_step)
+    @contextmanager
+    def errors_explained(self) -> Iterator[None]:
+        """Inside, a gradient that is not finite gets an error that names where it came from, and a MemoryError one with
+        the batch size, what is free if known, and what would fit."""
+        with errors.of_the_memory(self.run, self.device, self.config.batch_size, lambda: self.step, self._try_step):
+            try:
+                yield
+            except NotFinite as error:
+                if self._turn is not None:
+                    self.health.stop(self._turn, error)
+                raise
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
@@ -413,4 +415,9 @@ def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any
     """What config.json contains of a system that was given as an object."""
     objective = getattr(getattr(system, "objective", None), "name", "")
     data = ", ".join(dataset.name for dataset in datasets.values())
-    return {"system": OWN, "model": type(system).__name__.lower(), "objective": objective, "data": data}
+    first = next(iter(system.players.values())).optimizer
+    rates = {
+        key: system.players[name].optimizer.lr for key, name in (("d_lr", "D"), ("g_lr", "G")) if name in system.players
+    }
+    own = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
+    return {"system": OWN, **own, "data": data, **rates}

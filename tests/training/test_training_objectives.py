@@ -194,7 +194,7 @@ def test_the_real_samples_that_g_is_compared_with_move_no_running_statistics_of_
     for step in trainer.steps():
         for turn, draw in trainer.turns(step):
             before = {name: array.copy() for name, array in trainer.networks["D"].named_buffers()}
-            trainer.record(turn, trainer.play(turn, draw))
+            trainer.record(turn, turn.play(draw))
             moved = {name for name, array in trainer.networks["D"].named_buffers() if (array != before[name]).any()}
             assert moved == ({"3.running_mean", "3.running_var"} if turn.name == "D" else set())
 
