@@ -1,0 +1,85 @@
+"""What pictures of captioned digits show: measured on pictures whose facts are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minigan.data import Dataset, captioned
+from minigan.metrics import features
+from minigan.metrics.captions import caption_scores, measure, right, sharpness, variety
+from minigan.metrics.features import Extractor
+
+N = 300
+
+
+@pytest.fixture(scope="module")
+def judge() -> Extractor:
+    return features.get("lenet-mnist-v1")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return captioned.load(np.random.default_rng(0))
+
+
+def texts_of(dataset: Dataset) -> list[str]:
+    assert dataset.captions is not None
+    return [texts[i % 4] for i, texts in enumerate(dataset.captions[:N])]
+
+
+def test_real_pictures_show_what_their_captions_state(digits: Dataset, judge: Extractor) -> None:
+    scores = {s.protocol.metric: s.value for s in caption_scores(texts_of(digits), digits.images[:N], judge, of="real")}
+    assert scores.pop("caption_sharpness") > 0.5
+    assert set(scores) == {
+        f"caption_{name}" for name in ("class", "ink", "ground", "stroke", "lean", "stroke_bin", "lean_bin", "caption")
+    }
+    assert min(scores.values()) > 0.97
+
+
+def test_a_picture_with_another_caption_is_wrong_where_the_two_differ(digits: Dataset, judge: Extractor) -> None:
+    facts = [captioned.facts_of(text) for text in texts_of(digits)]
+    seen = measure(digits.images[:N], judge)
+    other = [own._replace(ink=own.ground, ground=own.ink) for own in facts]
+    changed = right(other, seen)
+    assert changed["ink"].mean() < 0.01 and changed["ground"].mean() == 0 and changed["class"].mean() > 0.97
+    other = [own._replace(lean=3 - own.lean if own.lean else 0) for own in facts]
+    assert np.nanmean(right(other, seen)["lean"]) < 0.01
+
+
+def test_a_caption_is_right_where_everything_that_it_states_is(digits: Dataset, judge: Extractor) -> None:
+    facts = [captioned.facts_of(text)._replace(digit=3) for text in texts_of(digits)]
+    found = right(facts, measure(digits.images[:N], judge))
+    assert found["caption"].mean() == pytest.approx(found["class"].mean(), abs=0.02)
+    assert 0.03 < found["class"].mean() < 0.2
+
+
+def test_empty_pictures_are_wrong_in_all_but_the_ground(judge: Extractor) -> None:
+    text = "a thick red three leaning left on a blue ground"
+    empty = np.full((2, 28, 28, 3), captioned.COLOURS["blue"], np.uint8)
+    values = {s.protocol.metric: s.value for s in caption_scores([text] * 2, empty, judge, of="empty")}
+    assert values["caption_ground"] == 1
+    assert [values[f"caption_{name}"] for name in ("class", "ink", "stroke", "lean", "caption")] == [0] * 5
+
+
+def test_large_pictures_are_measured_at_the_same_size_and_other_sizes_are_refused(judge: Extractor) -> None:
+    large = captioned.load(np.random.default_rng(0), 56)
+    assert large.captions is not None
+    scores = caption_scores([texts[0] for texts in large.captions[:N]], large.images[:N], judge, of="real")
+    assert min(score.value for score in scores) > 0.5
+    with pytest.raises(ValueError, match="at 14, 28 or 56 pixels along a side, got 20"):
+        measure(np.zeros((1, 20, 20, 3), np.uint8), judge)
+
+
+def test_blurred_strokes_are_less_sharp_and_contrast_alone_is_no_blur() -> None:
+    step = np.zeros((1, 8, 8))
+    step[:, :, 4:] = 1
+    ramp = np.broadcast_to(np.clip((np.arange(8) - 2) / 4, 0, 1), (1, 8, 8))
+    assert sharpness(step) == pytest.approx(1)
+    assert sharpness(np.asarray(ramp)) == pytest.approx(0.25)
+
+
+def test_equal_pictures_have_no_variety() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.uint8)
+    assert variety(np.repeat(x, 3, axis=0)) == 0
+    assert variety(np.stack([np.zeros((2, 2, 3)), np.full((2, 2, 3), 9)])) == 9
