@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support import strict
 
 from minigan import Trainer
 from minigan.checks.systems import system_errors
@@ -116,3 +117,18 @@ def test_deviations_of_points_must_be_positive() -> None:
             sample_shape=(2,),
             sigma=0,
         )
+
+
+def test_the_bound_runs_on_a_device_without_waiting_for_it() -> None:
+    system, rng = small(), np.random.default_rng(4)
+    encoder, decoder = (system.players[name].network for name in ("encoder", "decoder"))
+    x, eps = rng.uniform(size=(6, 8, 8, 3)).astype(np.float32), rng.normal(size=(6, 3)).astype(np.float32)
+    with encoder.keeping_buffers(), decoder.keeping_buffers():
+        here, _ = elbo(encoder, decoder, x, eps, None)
+    for network in (encoder, decoder):
+        network.convert(strict.to_device)
+    arrays = [strict.to_device(a) for a in (x, eps)]
+    with strict.no_sync():
+        there, grads = elbo(encoder, decoder, *arrays, None)
+    assert float(strict.to_host(there)) == pytest.approx(float(here), rel=1e-5)
+    assert all(np.isfinite(strict.to_host(g)).all() for g in grads["encoder"]["0"].values())
