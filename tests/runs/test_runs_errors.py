@@ -226,8 +226,9 @@ def test_a_signal_finishes_the_step_saves_and_reports_how_to_continue(
 
 
 SCARCE = """
+import resource
 import sys
-from support.mutants import limit_memory
+from pathlib import Path
 import numpy as np
 from minigan.cli import main
 from minigan.device import CPU, Device
@@ -237,8 +238,13 @@ from minigan.training.trainer import Trainer
 np.ones((500, 500), np.float32) @ np.ones((500, 500), np.float32)  # BLAS takes its memory at its first product
 
 def limited(run, *rest, **more):
-    limit_memory(2**20 * int(sys.argv[1]))
-    return train(run, *rest, **more)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + 2**20 * int(sys.argv[1]), before[1]))
+    try:
+        return train(run, *rest, **more)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 train, Trainer.train = Trainer.train, limited
 main(sys.argv[2:])
@@ -248,19 +254,19 @@ main(sys.argv[2:])
 @needs_linux
 @pytest.mark.parametrize("threads", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_memory_that_runs_out_is_reported_with_the_batch_size_and_one_that_fits(tmp_path: Path, threads: str) -> None:
-    words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "4000", "--out", str(tmp_path / "run")]
+    words = ["train", "--model", "dcgan", "--width", "0.25", "--batch-size", "2000", "--out", str(tmp_path / "run")]
     words += ["--data", "mnist-10k", "--objective", "nonsaturating", "--threads", threads]
-    process = spawn("-c", SCARCE, "300", *words)
+    process = spawn("-c", SCARCE, {"1": "120", "2": "240"}[threads], *words)
     _, err = process.communicate()
     last = err.splitlines()[-1]
     assert process.returncode == 2 and "Traceback" not in err, err
-    assert last.startswith("minigan train: error: step 0: out of memory with batches of 4000 (Unable to allocate "), err
+    assert last.startswith("minigan train: error: step 0: out of memory with batches of 2000 (Unable to allocate "), err
     found = int(last.partition("a new run with --batch-size ")[2].split()[0])
-    assert found in (4000 // 2**n for n in range(1, 12))
+    assert found in (2000 // 2**n for n in range(1, 12))
     assert "there is no checkpoint yet" in last and f"--resume {tmp_path}/run" in last
-    words[words.index("4000")] = str(found)
+    words[words.index("2000")] = str(found)
     words[words.index(str(tmp_path / "run"))] = str(tmp_path / "smaller")
-    process = spawn("-c", SCARCE, "300", *words, "--epochs", str(2 * found / 10_000))
+    process = spawn("-c", SCARCE, {"1": "120", "2": "240"}[threads], *words, "--epochs", str(2 * found / 10_000))
     _, err = process.communicate()
     assert process.returncode == 0, err
 
