@@ -32,6 +32,7 @@ def budgets(rows: Sequence[Row]) -> Figure:
             x, low, high = line["budget"][known], line["low"][known], line["high"][known]
             axes.fill_between(x, low, high, color=style["color"], alpha=0.07, linewidth=0)
         axes.set(xlabel="budget, runs", ylabel="expected best score", yscale="log")
+        axes.locator_params(axis="x", integer=True)
 
     return _panels(rows, "wide", panel)
 
