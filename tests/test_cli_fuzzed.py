@@ -46,8 +46,10 @@ COMMANDS = {"train": TRAIN, "sample": SAMPLE, "score": SCORE, "objectives": {"--
 
 @st.composite
 def command_lines(draw: Any) -> list[str]:
-    name = draw(st.sampled_from(["train", "train", "train", *COMMANDS, "paint", ""]))
+    name = draw(st.sampled_from(["train", "train", "train", *COMMANDS, "draw", ""]))
     words = list(QUICK) if name == "train" else [name, *draw(st.lists(st.sampled_from(PATHS), max_size=2))]
+    if name == "train":
+        words[1:1] = draw(st.sampled_from([[], [], [], ["gan"], ["x"]]))  # the system
     known = COMMANDS.get(name, {})
     for flag in draw(st.lists(st.sampled_from(sorted(known)), max_size=4)) if known else []:
         words.append(flag)

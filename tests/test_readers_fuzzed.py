@@ -94,7 +94,7 @@ def read_log(path: Path) -> None:
 
 
 def read_changes(path: Path) -> None:
-    changes.told(path.parent, {"d_lr": [0.1, 0.2]})
+    changes.were_allowed(path.parent, {"d_lr": [0.1, 0.2]})
     changes.record(path.parent, 20, {"d_lr": [0.2, 0.3]})
 
 
