@@ -11,6 +11,7 @@ Source      Lucic et al. 2018, section 5.2, which took the nearest images of a s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -25,6 +26,7 @@ STARTS = 3
 DELTA = 0.75
 DELTAS = (0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 BLOCK = 500
+Function = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @lru_cache(maxsize=1)
@@ -57,17 +59,15 @@ def _squares(angles: np.ndarray, target: np.ndarray) -> np.ndarray:
     return ((made - target) ** 2).sum(axis=1)
 
 
-def minimised(f, start: np.ndarray, rounds: int, size: float = 0.05) -> np.ndarray:  # type: ignore[no-untyped-def]
+def minimised(f: Function, start: np.ndarray, rounds: int, size: float = 0.05) -> np.ndarray:
     """The least values that Nelder-Mead finds from each row of `start` (m, d), all rows at the same time: (m,).
 
-    f(points (k, d), rows (k,)) -> (k,) is the function of each of these rows. Every round evaluates each row once or
-    twice (reflection; expansion or contraction); a row that would have to shrink moves half of the way to its best.
+    f(points (k, d), rows (k,)) -> (k,) is the function of each of these rows.
     """
     m, d = start.shape
-    every = np.arange(m)
     simplex = np.repeat(start[:, None], d + 1, axis=1)
     simplex[:, 1:] += size * np.eye(d)
-    values = np.stack([f(simplex[:, i], every) for i in range(d + 1)], axis=1)
+    values = np.stack([f(simplex[:, i], np.arange(m)) for i in range(d + 1)], axis=1)
     for _ in range(rounds):
         order = values.argsort(axis=1)
         simplex = np.take_along_axis(simplex, order[..., None], axis=1)
@@ -75,26 +75,32 @@ def minimised(f, start: np.ndarray, rounds: int, size: float = 0.05) -> np.ndarr
         active = np.flatnonzero(values[:, 0] > 1e-6)
         if not active.size:
             break
-        S, v = simplex[active], values[active]
-        centre, worst = S[:, :-1].mean(axis=1), S[:, -1]
-        reflected = 2 * centre - worst
-        fr = f(reflected, active)
-        better, poor = fr < v[:, 0], fr >= v[:, -2]
-        inside = fr >= v[:, -1]
-        factor = np.where(better, 2.0, np.where(inside, -0.5, 0.5))[:, None]
-        second = centre + factor * (centre - worst)
-        again = better | poor
-        fs = np.full(len(active), np.inf)
-        fs[again] = f(second[again], active[again])
-        use_second = again & (fs < np.where(better, fr, np.minimum(fr, v[:, -1])))
-        new, fn = np.where(use_second[:, None], second, reflected), np.where(use_second, fs, fr)
-        accepted = use_second | (~poor) | better
-        new = np.where(accepted[:, None], new, (S[:, 0] + worst) / 2)
-        shrunk = np.flatnonzero(~accepted)
-        if shrunk.size:
-            fn[shrunk] = f(new[shrunk], active[shrunk])
-        simplex[active, -1], values[active, -1] = new, fn
+        simplex[active, -1], values[active, -1] = _moved(f, simplex[active], values[active], active)
     return values.min(axis=1)
+
+
+def _moved(f: Function, simplex: np.ndarray, values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The new worst corner of each simplex (k, d + 1, d), whose corners are sorted by their values, and its value.
+
+    It is reflected; then, where that is the best or still among the worst, expanded or contracted. Where nothing helps,
+    it moves half of the way to the best corner.
+    """
+    centre, worst = simplex[:, :-1].mean(axis=1), simplex[:, -1]
+    reflected = 2 * centre - worst
+    fr, fs = f(reflected, rows), np.full(len(rows), np.inf)
+    best, poor = fr < values[:, 0], fr >= values[:, -2]
+    factor = np.where(best, 2.0, np.where(fr >= values[:, -1], -0.5, 0.5))[:, None]
+    second = centre + factor * (centre - worst)
+    again = best | poor
+    fs[again] = f(second[again], rows[again])
+    use_second = fs < np.minimum(fr, values[:, -1])
+    new = np.where(use_second[:, None], second, reflected)
+    value = np.where(use_second, fs, fr)
+    stuck = np.flatnonzero(poor & ~use_second)
+    if stuck.size:
+        new[stuck] = (simplex[stuck, 0] + worst[stuck]) / 2
+        value[stuck] = f(new[stuck], rows[stuck])
+    return new, value
 
 
 def inverted(
