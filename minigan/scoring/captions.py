@@ -1,0 +1,57 @@
+"""The scores of a run of StackGAN on captioned digits: do its pictures show what captions state?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigan import data
+from minigan.data import captioned
+from minigan.metrics import features
+from minigan.metrics.captions import caption_scores
+from minigan.metrics.score import Score
+from minigan.systems.stackgan import StackGAN
+from minigan.training.draw import Fixed
+
+JUDGE = "lenet-mnist-v1"
+KINDS = ("captions seen in training", "held-out captions")
+NAMES = ("class", "ink", "ground", "stroke", "stroke_bin", "lean", "lean_bin", "caption", "sharpness")
+
+
+def some_captions(n: int, *, held_out: bool, seed: int = 0) -> list[str]:
+    """n captions, of combinations that are in the data or of those that are in no picture, all equally likely."""
+    rng = np.random.default_rng(seed)
+    facts = [own for own in captioned.all_facts() if captioned.held_out(own) == held_out]
+    chosen = [facts[i] for i in rng.integers(len(facts), size=n)]
+    return [captioned.captions_of(own)[i] for own, i in zip(chosen, rng.integers(4, size=n), strict=True)]
+
+
+def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 1000) -> list[Score]:
+    """Of n captions seen in training and of n held-out ones: small and large pictures, judged by LeNet.
+
+    ValueError for other data than captioned-mnist, whose captions nobody can check.
+    """
+    if dataset != data.CAPTIONED:
+        raise ValueError(f"captions can be checked for {data.CAPTIONED} alone, and this run was trained on {dataset}")
+    judge = features.get(JUDGE)
+    scores = []
+    for kind in KINDS:
+        texts = some_captions(n, held_out=kind == KINDS[1])
+        small, large = system.both(draw, texts, progress=kind)
+        scores += caption_scores(texts, small[:, :: system.scale, :: system.scale], judge, of=f"small, {kind}")
+        if system.stage == 2:
+            scores += caption_scores(texts, large, judge, of=f"large, {kind}")
+    return scores
+
+
+def table(scores: Sequence[Score]) -> str:
+    """A line for each kind of picture, a column for each attribute."""
+    rows: dict[str, dict[str, float]] = {}
+    for score in scores:
+        name = score.protocol.metric.removeprefix("caption_")
+        rows.setdefault(score.protocol.parameters["of"], {})[name] = score.value
+    lines = [f"{'':<34}" + "".join(f"{name.replace('_', ' '):>12}" for name in NAMES)]
+    for of, values in rows.items():
+        lines.append(f"{of:<34}" + "".join(f"{values[name]:>12.3f}" if name in values else " " * 12 for name in NAMES))
+    return "\n".join(lines)
