@@ -14,6 +14,7 @@ from minigan.atomic import replacing
 from minigan.explain import command as explaining
 from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
+from minigan.scoring import ageing
 from minigan.scoring import command as scoring
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.study import command as studying
@@ -25,6 +26,7 @@ from minigan.training.trainer import Trainer
 # What samples may be asked for, where a system takes it.
 CONDITIONS = {
     "class": "a class by name or number, a list with commas, or all: n samples of each, a row for each",
+    "age": "an age, a list with commas, or all, for a run of ageing: a row for each",
     "text": "a caption, for a run of stackgan",
 }
 RAW = argparse.RawDescriptionHelpFormatter
@@ -44,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     adders = (
         _add_sample,
         _add_score,
+        _add_age,
         _add_report,
         _add_explain,
         _add_objectives,
@@ -136,6 +139,12 @@ def _add_score(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("score", help="how good samples are", description=scoring.TEXT, formatter_class=RAW)
     scoring.add_flags(parser)
     parser.set_defaults(act=scoring.score)
+
+
+def _add_age(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("age", help="a picture older", description=ageing.TEXT, formatter_class=RAW)
+    ageing.add_flags(parser)
+    parser.set_defaults(act=ageing.act)
 
 
 def _add_exchange(commands: argparse._SubParsersAction, command: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigan import device, gradcheck
 from minigan.checks.image_systems import small_cyclegan, small_srgan
+from minigan.checks.conditional_systems import small_ageing
 from minigan.checks.layers import randomise
 from minigan.checks.steps import small_pair
 from minigan.checks.styled_systems import small_papers, small_stylegan
@@ -76,7 +77,14 @@ def _gan() -> tuple[System, dict[str, Dataset]]:
 def _conditional_cases() -> list[SystemCase]:
     places = ("projection", "late", "concat", "auxiliary")
     cases = [SystemCase(f"conditional, {place}", partial(_conditional, place)) for place in places]
-    return [*cases, SystemCase("conditional, batch norm", partial(_conditional, "projection", True))]
+    cases.append(SystemCase("conditional, batch norm", partial(_conditional, "projection", True)))
+    stages = {"ageing, first stage": (True, 0), "ageing of no class": (False, 0), "ageing, second stage": (True, 80)}
+    return [*cases, *(SystemCase(name, partial(_ageing, own), step=step) for name, (own, step) in stages.items())]
+
+
+def _ageing(classes: bool) -> tuple[System, dict[str, Dataset]]:
+    system, datasets = small_ageing(classes)
+    return exact(system), datasets
 
 
 def _conditional(place: str, batchnorm: bool = False) -> tuple[System, dict[str, Dataset]]:

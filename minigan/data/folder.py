@@ -51,6 +51,11 @@ def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
     return Dataset(folder.resolve().name, images, labels, source, classes=classes)
 
 
+def read(path: Path, size: int | None, channels: int) -> np.ndarray:
+    """One picture as `load` reads it, uint8 (size, size, channels)."""
+    return _read(path, size, channels)
+
+
 def find_images(folder: Path) -> list[Path]:
     """The paths of all pictures under a folder, sorted; raises as `load` does."""
     if not folder.exists():

@@ -58,7 +58,7 @@ class ConditionalGAN(GAN):
         _check_objective(objective)
         super().__init__(G, D, objective, **options)
         self.names = tuple(names)
-        self.table = np.repeat(np.arange(len(counts)), counts)  # a label for every sample
+        self.table = np.repeat(np.arange(len(counts)), np.array(counts, int))  # a label per sample
 
     def d_turn(self, draw: Draw) -> Outcome:
         real, c = draw.labelled("real")

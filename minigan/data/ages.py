@@ -1,0 +1,87 @@
+"""Attributes of samples as conditions: measured of digits, or read from a table beside a folder's pictures."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from minigan.data import attributes
+from minigan.data.dataset import Dataset, knots
+from minigan.data.folder import find_images
+
+MEASURED = {"thickness": attributes.thickness, "slant": attributes.slant}
+TABLE = "attributes.csv"  # in the folder of pictures: columns file, and a number for each
+
+
+def hats(values: np.ndarray, at: Sequence[float]) -> np.ndarray:
+    """Numbers (N,) as conditions, float32 (N, K): how near each is to the K knots `at`.
+
+    c_k = max(0, 1 - distance to knot k in units of the gap to its neighbour), after clipping to the first and last
+    knot: never negative, with sum 1, one-hot at the knots (Antipov et al.'s age groups), linear between them.
+    """
+    rows = [np.interp(values, at, one) for one in np.eye(len(at))]
+    return np.stack(rows, axis=-1).astype(np.float32)
+
+
+def with_attribute(dataset: Dataset, name: str, folder: Path | None) -> Dataset:
+    """The data set with the attribute `name`: measured, or a column of attributes.csv in its folder.
+
+    ValueError names what is missing, and an attribute that is the same for too many samples.
+    """
+    if name in dataset.attributes:
+        values = dataset.attributes[name]
+    elif folder is not None and (folder / TABLE).is_file():
+        values = read_table(folder, name)
+    elif name in MEASURED:
+        values = measure(name, dataset.images)
+    else:
+        known = f"{' and '.join(MEASURED)} are measured"
+        where = "another one needs a folder of pictures" if folder is None else f"{folder} has no {TABLE}"
+        raise ValueError(f"attribute {name!r} of {dataset.name} is unknown: {known}, {where} (columns file, {name})")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{dataset.name}: sample {int(np.isnan(values).argmax())} has no {name}: nothing is drawn")
+    if min(np.diff(knots(values))) <= 0:
+        raise ValueError(f"{dataset.name}: {name} hardly differs: its percentiles are {knots(values)}")
+    return replace(dataset, attributes={**dataset.attributes, name: values})
+
+
+def measure(name: str, images: np.ndarray) -> np.ndarray:
+    """The attribute of images, uint8 (N, H, W, C), float32 (N,); NaN where nothing is drawn."""
+    grey = images.mean(axis=-1) / 255
+    return MEASURED[name](grey).astype(np.float32)
+
+
+def read_table(folder: Path, name: str) -> np.ndarray:
+    """The column `name` of the folder's table, float32 (N,), in the order of its pictures.
+
+    ValueError names pictures without a row, rows without a picture, and what is not a number.
+    """
+    path, pictures = folder / TABLE, find_images(folder)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        table = csv.DictReader(file)
+        columns = table.fieldnames or []
+        if "file" not in columns or name not in columns:
+            raise ValueError(f"{path}: expected columns file and {name}, got {', '.join(columns) or 'none'}")
+        told = {row["file"]: _number(row[name], f"{path}, {row['file']}") for row in table}
+    names = [picture.relative_to(folder).as_posix() for picture in pictures]
+    missing, unknown = [one for one in names if one not in told], sorted(told.keys() - set(names))
+    if missing:
+        raise ValueError(f"{path}: {len(missing)} of {len(names)} pictures have no row; the first is {missing[0]}")
+    if unknown:
+        raise ValueError(f"{path}: {len(unknown)} rows name no picture of the folder; the first is {unknown[0]}")
+    return np.array([told[one] for one in names], np.float32)
+
+
+def _number(text: str | None, where: str) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{where}: expected a number, got {text!r}")
+    return value
