@@ -16,8 +16,10 @@ from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
 from minigan.scoring import ageing
 from minigan.scoring import command as scoring
+from minigan.scoring import translate as translating
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.study import command as studying
+from minigan.styles import command as styling
 from minigan.training.config import Config
 from minigan.training.flags import add_flags
 from minigan.training.registry import SYSTEMS
@@ -28,6 +30,9 @@ CONDITIONS = {
     "class": "a class by name or number, a list with commas, or all: n samples of each, a row for each",
     "age": "an age, a list with commas, or all, for a run of ageing: a row for each",
     "text": "a caption, for a run of stackgan",
+    "truncation": "psi of a run of stylegan, from -2 to 2: 0 is the mean image, 1 changes nothing",
+    "cutoff": "of stylegan: how many layers are truncated (default all)",
+    "noise": "of stylegan: fixed (default), random or none",
 }
 RAW = argparse.RawDescriptionHelpFormatter
 EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}
@@ -46,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     adders = (
         _add_sample,
         _add_score,
+        _add_translate,
         _add_age,
         _add_report,
         _add_explain,
@@ -56,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for add in adders:
         add(commands)
+    styling.add_commands(commands)
     flags = parser.parse_args(given)
     with friendly_errors(f"minigan {flags.command}"):
         return flags.act(flags)
@@ -145,6 +152,13 @@ def _add_age(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("age", help="a picture older", description=ageing.TEXT, formatter_class=RAW)
     ageing.add_flags(parser)
     parser.set_defaults(act=ageing.act)
+
+
+def _add_translate(commands: argparse._SubParsersAction) -> None:
+    text, words = translating.TEXT, "pictures enlarged or translated by a run"
+    parser = commands.add_parser("translate", help=words, description=text, formatter_class=RAW)
+    translating.add_flags(parser)
+    parser.set_defaults(act=translating.translate)
 
 
 def _add_exchange(commands: argparse._SubParsersAction, command: str) -> None:

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE, EXAMPLES, TESTS = (modules_in(ROOT / folder) for folder in ("minigan", "examples", "tests"))
 KNOWN = {module.name for module in PACKAGE}
 
-# A room is a module or package directly inside minigan; `__init__` is minigan itself. Three rings: the book, which says
-# how it works; the engine, which makes it fast; the tools, which make it usable.
+# A room is a module or package directly inside minigan; `__init__` is minigan itself. Three rings: the book, which
+# shows how it works; the engine, which makes it fast; the tools, which make it usable.
 BOOK: dict[str, set[str]] = {
     "device": set(),
     "random": set(),
@@ -44,7 +44,8 @@ MAY_SEE["systems"] = {*MAY_SEE, "training"}
 MAY_SEE["engine"] = {*BOOK, "training"}
 TOOLS = {*MAY_SEE, "training", "runs", "watch", "engine"}
 MAY_SEE |= {room: {*TOOLS} for room in ("training", "runs", "watch", "scoring", "report", "study")}
-MAY_SEE["report"].add("scoring")
+MAY_SEE["report"] |= {"scoring", "styles"}
+MAY_SEE["styles"] = {*TOOLS, "scoring", "html"}
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
 MAY_SEE["objective_cards"] = {"docpages", "objectives", "training"}
 MAY_SEE["explain"] = {
