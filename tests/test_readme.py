@@ -1,4 +1,4 @@
-"""The README files say what is true: their Python runs, their commands exist, their links lead somewhere."""
+"""The README files are true: their Python runs, their commands exist, their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 COVER = (ROOT / "README.md").read_text(encoding="utf-8")
-# What a run writes, and what readers put in the place of a name of theirs.
+# What a run writes, and what readers put in place of a name of theirs.
 MADE = {"samples.png", "losses.png", "training.gif", "critic.png", "ring.png", "grid.png", "more.png"}
 
 
@@ -124,5 +124,7 @@ def test_the_table_of_gradients_has_a_row_for_everything_that_is_checked() -> No
     }
     names |= {("objective", title) for title, _ in checks.objective_cases()}
     assert names - set(rows) == set()
+    numbers = re.findall(r"\| (\d+) \| (?:exact|< 1e-\d+) \|$", text("minigan/layers/README.md"), re.MULTILINE)
+    assert f"\n{sum(map(int, numbers))} derivatives checked: all below 1e-06\n" in COVER
     systems = {name.split(":")[0] for kind, name in rows if kind == "turn"}
     assert {str(case) for case in checks.system_cases()} == systems
