@@ -106,7 +106,7 @@ class Store:
         folder = self.run(key)
         folder.mkdir(parents=True, exist_ok=True)
         end = {"status": result.status, "seconds": round(result.seconds, 3), "error": result.error}
-        end |= {"cpu_seconds": round(result.cpu_seconds, 3), "megabytes": round(result.megabytes), **machine()}
+        end |= {"cpu_seconds": round(result.cpu_seconds, 3), "megabytes": result.megabytes, **machine()}
         if result.status == "error":
             _write(folder / "error.json", json.dumps(end, indent=1) + "\n")
             return

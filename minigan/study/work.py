@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import math
 import sys
 import time
 import traceback
@@ -62,9 +62,17 @@ def run(task: Task) -> Result:
     except Exception:
         result.status, result.error = "error", traceback.format_exc()
     result.seconds, result.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    result.megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    result.megabytes = _megabytes()
     return result
+
+
+def _megabytes() -> float:
+    """The most memory that this process has had; NaN on Windows, which does not report it so."""
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _train(task: Task, result: Result, started: float) -> None:
