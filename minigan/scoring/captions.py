@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from minigan.data import captioned
 from minigan.metrics import features
 from minigan.metrics.captions import caption_scores
 from minigan.metrics.score import Score
+from minigan.runs.folder import Run
+from minigan.scoring.saved_generator import SavedGenerator
 from minigan.systems.stackgan import StackGAN
 from minigan.training.draw import Fixed
 
@@ -43,6 +46,19 @@ def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 1000) -> lis
         if system.stage == 2:
             scores += caption_scores(texts, large, judge, of=f"large, {kind}")
     return scores
+
+
+def of_run(folder: Path, *, n: int, best: bool, on: str | None) -> tuple[list[Score], str] | None:
+    """The scores of a run of StackGAN on captioned digits, and their table; None where it is another run, or none."""
+    if not (folder / "config.json").is_file():
+        return None
+    config = Run.open(folder).config
+    if config.system != "stackgan" or config.data != data.CAPTIONED:
+        return None
+    generator = SavedGenerator(folder, best=best, on=on)
+    assert isinstance(generator.system, StackGAN)
+    scores = scores_of(generator.system, generator.draw("score"), config.data, n)
+    return scores, f"{n:,} captions of each kind through {generator.path}, digits read by {JUDGE}\n\n{table(scores)}"
 
 
 def table(scores: Sequence[Score]) -> str:

@@ -71,7 +71,6 @@ class StackGAN(System):
         self.players = {
             name: Player(network, Adam(network.named_params(), 1e-3)) for name, network in networks._asdict().items()
         }
-        self.stage = np.zeros((), np.int64)  # on the host
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         pairs = (
@@ -82,8 +81,12 @@ class StackGAN(System):
         return pairs[self.stages.at(step, total)]
 
     def begin_step(self, step: int, total: int) -> None:
-        self.stage[...] = self.stages.at(step, total)
         self.stages.begin(self.players, step, total)
+
+    @property
+    def stage(self) -> int:
+        """The stage of the last update, from 0: what has been trained."""
+        return next((i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0)
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
