@@ -17,7 +17,7 @@ large product on as many threads. Memory: by how much the process's peak has gro
 
 minigan uses its threads as a run does; single kernels give them to BLAS. A run generates new samples for each update,
 unless it has --same-noise; the PyTorch sides generate once for both, as the official example does. They
-(`benchmark_torch.py` says what they do) are left out where PyTorch is not installed.
+(described in `benchmark_torch.py`) are left out where PyTorch is not installed.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def measured_jobs(
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Each job with what was measured; fresh workers for each model, the same for all kernels."""
 
-    def tell(text: str) -> None:
+    def show(text: str) -> None:
         bar.set_description(text)
         bar.update()
 
@@ -126,7 +126,7 @@ def measured_jobs(
         bar.set_description(f"{group[0][0]}: starting the workers")
         with workers(sides, options.threads, options.same_noise) as crew:
             for job in group:
-                yield job, measure(crew, *job, options.blocks, options.seconds, tell)
+                yield job, measure(crew, *job, options.blocks, options.seconds, show)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -160,7 +160,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure as the flags say; a worker that dies, or Ctrl-C, is reported in one line."""
+    """Measure what the flags ask for; a worker that dies, or Ctrl-C, is reported in one line."""
     options = flags(arguments)
     try:
         if options.device == "cpu":

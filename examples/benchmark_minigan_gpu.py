@@ -3,13 +3,12 @@
     python examples/benchmark_minigan_gpu.py graph "mlp,64,float32 dcgan,128,tf32"
     python examples/benchmark_minigan_gpu.py machine ""
 
-eager     every operation launched by itself
+eager     every operation launched separately
 graph     the step recorded into a CUDA graph, and replayed
 
-The data set lies on the GPU as bytes, batches and noise are drawn there, and the same generated samples serve both
-updates of a step, as on PyTorch's side. `machine` says what this is, how fast it copies and multiplies, and what a call
-costs.
-It prints a line of JSON for each case; `benchmark.py` starts it and reads them.
+The data set lies on the GPU as bytes, batches and noise are drawn there, and the same fakes serve both updates of a
+step, as on PyTorch's side. `machine` reports what this is, how fast it copies and multiplies, and the cost of a
+call. It prints a line of JSON for each case; `benchmark.py` starts it and reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from benchmarks.blocks import Span, cases, timed, told
+from benchmarks.blocks import Span, cases, printed, timed
 
 from minigan import __version__, device, kernels, models
 from minigan.data import Dataset
@@ -144,14 +143,14 @@ def main() -> None:
     on = device.choose(options.device)
     on.use()
     if options.form == "machine":
-        told(**machine(on))
+        printed(**machine(on))
     for model, batch, precision in cases(options.cases):
         with using(precision):
             step = Steps(options.form, model, batch, on)
             found = timed(step, span_on(on))
         about = {"model": model, "batch": batch, "precision": precision, "parameters": step.parameters()}
         about |= {"side": "minigan", "form": options.form, "library": f"minigan {__version__}"}
-        told(why_not=step.why_not, **about, **found)
+        printed(why_not=step.why_not, **about, **found)
         del step
         on.release()
 

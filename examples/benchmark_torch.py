@@ -81,7 +81,7 @@ def stairs(c: tuple[int, ...], size: int, C: int, last: bool, norm: bool) -> tup
 
 
 class Gan:
-    """Both networks, their optimizers, the game's losses and a fixed batch of "real" noise."""
+    """Both networks, their optimizers, the losses and a fixed batch of "real" noise."""
 
     def __init__(self, model: str, batch: int, tuned: bool) -> None:
         torch.manual_seed(0)

@@ -7,9 +7,9 @@ graph           fused, the whole step recorded into a CUDA graph by hand and rep
 graph_last      the same with channels last
 compile         torch.compile(mode="reduce-overhead") of both losses, fused Adam
 
-In all of them the data set lies on the GPU as bytes, batches and noise are drawn there, and one painting serves both
-updates of a step (in `compile` each update paints, because two graphs share nothing). Precision is that of products
-and of convolutions: float32, or tf32. WGAN-GP differentiates twice and is not among the models.
+The data set lies on the GPU as bytes, batches and noise are drawn there, and one batch of fakes serves both
+updates of a step (in `compile` each has its own, because two graphs share nothing). Precision is that of products and
+of convolutions: float32, or tf32. WGAN-GP differentiates twice and is not among the models.
 
     python examples/benchmark_torch_gpu.py graph "mlp,64,float32 dcgan,128,tf32"
 
@@ -25,14 +25,14 @@ from collections.abc import Callable
 
 import torch
 from benchmark_torch import SHAPES, STAIRS, Z_DIM, mlp, stairs
-from benchmarks.blocks import cases, timed, told
+from benchmarks.blocks import cases, printed, timed
 from torch import nn
 
 FORMS = ("eager", "fused", "channels_last", "graph", "graph_last", "compile")
 IMAGES = 10_000  # in the data set
 
 
-class Game:
+class GAN:
     """Both networks and their optimizers on a device, and the step in one form."""
 
     def __init__(self, form: str, model: str, batch: int, device: str) -> None:
@@ -70,7 +70,7 @@ class Game:
         return self.bce(a, self.ones) + self.bce(b, self.zeros)
 
     def step(self) -> None:
-        """An update of D and one of G, from one painting."""
+        """An update of D and one of G, from one batch of fakes."""
         fake = self.G(self.noise())
         self.d_optimizer.zero_grad(set_to_none=True)
         self.d_loss(self.real(), fake.detach()).backward()
@@ -82,55 +82,55 @@ class Game:
         self.D.requires_grad_(True)
 
 
-def recorded(game: Game) -> Callable[[], object]:
+def recorded(gan: GAN) -> Callable[[], object]:
     """The step as one launch, after PyTorch's own recipe: warmed up on a stream at the side, then recorded."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(5):
-            game.step()
+            gan.step()
     torch.cuda.current_stream().wait_stream(side)
-    for optimizer in (game.d_optimizer, game.g_optimizer):
+    for optimizer in (gan.d_optimizer, gan.g_optimizer):
         optimizer.zero_grad(set_to_none=True)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        game.step()
+        gan.step()
     return graph.replay
 
 
-def compiled(game: Game) -> Callable[[], object]:
-    """Both losses compiled by themselves: two of them that share a painting cannot be."""
-    options = {"backend": "aot_eager"} if game.device == "cpu" else {"mode": "reduce-overhead"}
+def compiled(gan: GAN) -> Callable[[], object]:
+    """Both losses compiled separately: two of them that share a batch of fakes cannot be."""
+    options = {"backend": "aot_eager"} if gan.device == "cpu" else {"mode": "reduce-overhead"}
 
     def d_loss(real: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            fake = game.G(z)
-        return game.d_loss(real, fake)
+            fake = gan.G(z)
+        return gan.d_loss(real, fake)
 
     def g_loss(z: torch.Tensor) -> torch.Tensor:
-        return game.bce(game.D(game.G(z)), game.ones)
+        return gan.bce(gan.D(gan.G(z)), gan.ones)
 
     fast_d, fast_g = (torch.compile(loss, **options) for loss in (d_loss, g_loss))
 
     def step() -> None:
         torch.compiler.cudagraph_mark_step_begin()
-        game.d_optimizer.zero_grad(set_to_none=True)
-        fast_d(game.real(), game.noise()).backward()
-        game.d_optimizer.step()
-        game.D.requires_grad_(False)
-        game.g_optimizer.zero_grad(set_to_none=True)
-        fast_g(game.noise()).backward()
-        game.g_optimizer.step()
-        game.D.requires_grad_(True)
+        gan.d_optimizer.zero_grad(set_to_none=True)
+        fast_d(gan.real(), gan.noise()).backward()
+        gan.d_optimizer.step()
+        gan.D.requires_grad_(False)
+        gan.g_optimizer.zero_grad(set_to_none=True)
+        fast_g(gan.noise()).backward()
+        gan.g_optimizer.step()
+        gan.D.requires_grad_(True)
 
     return step
 
 
-def form_of(form: str, game: Game) -> Callable[[], object]:
-    """The step of a game in this form."""
+def form_of(form: str, gan: GAN) -> Callable[[], object]:
+    """The step of a gan in this form."""
     if form == "compile":
-        return compiled(game)
-    return recorded(game) if form.startswith("graph") and game.device != "cpu" else game.step
+        return compiled(gan)
+    return recorded(gan) if form.startswith("graph") and gan.device != "cpu" else gan.step
 
 
 def span(step: Callable[[], object], n: int) -> float:
@@ -163,10 +163,10 @@ def main() -> None:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.benchmark = True  # cuDNN tries its algorithms and takes the fastest
         torch.compiler.reset()
-        game = Game(options.form, model, batch, options.device)
-        found = timed(form_of(options.form, game), span)
-        about = {"model": model, "batch": batch, "precision": precision, "parameters": game.parameters()}
-        told(side="torch", form=options.form, library=f"PyTorch {torch.__version__}", **about, **found)
+        gan = GAN(options.form, model, batch, options.device)
+        found = timed(form_of(options.form, gan), span)
+        about = {"model": model, "batch": batch, "precision": precision, "parameters": gan.parameters()}
+        printed(side="torch", form=options.form, library=f"PyTorch {torch.__version__}", **about, **found)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ class Watch:
 
 
 def run(config: Config, seconds: float | None, classifier: Network | None, folder: Path) -> Result:
-    """Train one objective on one core: its line of the table, its row of the figure. A run that diverges says where."""
+    """Train one objective on one core: its line of the table, its row of the figure. Divergence is reported."""
     with threadpool_limits(1, user_api="blas"):
         config = config if seconds is None else within(config, seconds)
         trainer = Trainer.start(config, folder, quiet=True)
@@ -129,7 +129,7 @@ def run(config: Config, seconds: float | None, classifier: Network | None, folde
 
 
 def verdict(trainer: Trainer, watch: Watch, classifier: Network | None) -> Line:
-    """What the table says of a run that went well."""
+    """What the table shows of a run that went well."""
     if classifier is None:
         last = watch.looks[trainer.step]
         return {"found": last.captured, "modes": last.modes, "good": round(last.high_quality, 3)}
@@ -178,7 +178,7 @@ def draw(rows: Sequence[Row], data_name: str, path: Path) -> None:
 
 
 def record(lines: Sequence[Line], data_name: str) -> None:
-    """Put what went well into the package's own table, in place of what it says of these objectives on these data."""
+    """Put what went well into the package's own table, in place of its rows of these objectives on these data."""
     kind = RECORDED[data_name]
     results, card = objective_cards.measured(), {"ring": objective_cards.Ring, "digits": objective_cards.Digits}[kind]
     for line in (line for line in lines if "note" not in line):

@@ -1,4 +1,4 @@
-"""Which recipe generates the best digits in the same time? The table behind the default of mnist_gan.py.
+"""Which recipe generates the best digits in the same time? The table from which the default comes of mnist_gan.py.
 
     python examples/compare_recipes.py                    every recipe, 100 seconds of one core each
     python examples/compare_recipes.py --only wide lsgan  some of them

@@ -2,7 +2,7 @@
 
     python examples/mnist_gan.py                                      the recipe below
     python examples/mnist_gan.py --model dcgan --objective lsgan      other networks, another objective
-    python examples/mnist_gan.py --resume runs/...                    go on with a run that was stopped
+    python examples/mnist_gan.py --resume runs/...                    continue a run that was stopped
 
 The loop in `train` is Algorithm 1 of Goodfellow et al. 2014. Everything around it (bar, log, pictures, checkpoints,
 Ctrl-C) is the trainer's; everything inside it is two short functions of minigan/training/steps.py. `minigan train`
@@ -28,7 +28,7 @@ RECIPE = Config(
     g_lr=1e-3,
     betas=(0.5, 0.999),  # Radford et al. 2015
     decay=0.5,  # in the second half the rates fall to zero, and the strokes settle
-    real_label=0.9,  # label smoothing: a D that is never quite sure goes on teaching (Salimans et al. 2016)
+    real_label=0.9,  # label smoothing: a D that is never quite sure continues to teach (Salimans et al. 2016)
 )
 
 

@@ -1,7 +1,7 @@
 """Your own networks, objective and optimizers: objects, which train, are watched, go on and are scored like ours.
 
     python examples/own_gan.py                         all ten digits, in about a minute
-    python examples/own_gan.py --resume runs/own       go on with a run that was stopped
+    python examples/own_gan.py --resume runs/own       continue a run that was stopped
 
 Change a layer, a loss or an optimizer, and train again. No name can build these objects: a run that goes on is given
 the same ones, made anew, and its checkpoint has what training has changed.

@@ -2,7 +2,7 @@
 
     python examples/text_to_image.py
     python examples/text_to_image.py --epochs 14       longer stages
-    python examples/text_to_image.py --resume runs/... go on with a run that was stopped
+    python examples/text_to_image.py --resume runs/... continue a run that was stopped
 
 The captions describe a digit: its class, its colours, its stroke and how it leans. Some combinations are in no picture.
 captions.png shows eight captions with the small pictures of the first generator (enlarged, six on the left) and what

@@ -1,4 +1,4 @@
-"""A judge of samples, trained with the layers that it will judge: the feature network behind the digits' scores.
+"""A judge of samples, trained with the layers that it will judge: the feature network of the digits' scores.
 
     python examples/train_extractor.py mnist --out judges            the network lenet-mnist-v1
     python examples/train_extractor.py fashion-mnist --out judges    the network lenet-fashion-v1
@@ -105,8 +105,8 @@ def show(network: LeNet, test: Dataset, reference: np.ndarray, foreign: np.ndarr
     battery = sanity.Battery(network, reference, test.images, test.labels, foreign)
     for row in battery.rows(Streams(seed).at("sanity", 0)):
         amounts = zip(row.amounts, row.distances, row.recognised, strict=True)
-        told = "  ".join(f"{amount:g}: {distance:.2f} ({share:.0%})" for amount, distance, share in amounts)
-        print(f"  {'good' if row.good else 'BAD '}  {row.damage:<16} {told}", flush=True)
+        distances = "  ".join(f"{amount:g}: {distance:.2f} ({share:.0%})" for amount, distance, share in amounts)
+        print(f"  {'good' if row.good else 'BAD '}  {row.damage:<16} {distances}", flush=True)
         rows.append(row)
     return rows
 

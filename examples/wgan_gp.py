@@ -23,7 +23,7 @@ from minigan.training.flags import add_flags
 RECIPE = Config(
     paper=True,
     objective="wgan-gp",  # Adam (0.5, 0.9), five critic steps for each of the generator's
-    model="infogan",  # with layer norm in the critic: the penalty is on each sample by itself
+    model="infogan",  # with layer norm in the critic: the penalty is on each sample separately
     width=0.25,
     d_lr=1e-3,  # the paper has 1e-4 and 200,000 steps; this run has 625
     g_lr=1e-3,

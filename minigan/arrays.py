@@ -88,7 +88,7 @@ def read(
     only  names; what else is in the archive stays unread, its header too
 
     FileNotFoundError: no such file. ValueError names the path and what is wrong: the file is damaged, made to do harm,
-    or not what its header says, with every difference. It costs no more time or memory than a sound file of its size.
+    or not what its header states, with every difference. It costs no more time or memory than a sound file of its size.
     """
     with _suspicion(path, what) as file, _archive(file) as archive:
         arrays = {}
@@ -140,7 +140,7 @@ def _suspicion(path: Path, what: str) -> Iterator[IO[bytes]]:
 
 def _archive(file: IO[bytes]) -> zipfile.ZipFile:
     if not zipfile.is_zipfile(file):
-        raise ValueError("it is no .npz archive")
+        raise ValueError("it is not an .npz archive")
     return zipfile.ZipFile(file)
 
 
@@ -201,7 +201,7 @@ def _npy_header(stream: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...]
     digits = 2 if start[6:7] == b"\x01" else 4
     length = int.from_bytes(stream.read(digits), "little")
     if start[:6] != b"\x93NUMPY" or length > 10_000:
-        raise ValueError(f"{name} is no .npy array")
+        raise ValueError(f"{name} is not an .npy array")
     text = stream.read(length)
     parsed = _NPY.fullmatch(text)
     if parsed is None or len(text) != length:
@@ -223,7 +223,7 @@ def _form(array: np.ndarray) -> list[Any]:
 
 
 def _verify(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
-    """Compare the arrays with what their header says; ValueError lists all differences."""
+    """Compare the arrays with what their header states; ValueError lists all differences."""
     stated, found = header["arrays"], {name: _form(array) for name, array in arrays.items()}
     wrong = [f"{name} is missing" for name in stated.keys() - found.keys()]
     wrong += [f"{name} is not in the header" for name in found.keys() - stated.keys()]

@@ -1,7 +1,7 @@
 """Where arrays live: the only file that imports CuPy.
 
 Pages are written in plain NumPy; NumPy's own dispatch hands a CuPy array to CuPy. What is left for this file is to
-choose a device once, to move arrays to it, and to bring them home.
+choose a device once, to move arrays to it, and to copy them back.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def choose(name: str | None = None) -> Device:
     """The device called `cpu`, `cuda`, `cuda:N` or `auto`; None asks MINIGAN_DEVICE, then means `cpu`.
 
     `auto` takes a GPU where there is one. `cuda` where there is none raises RuntimeError: a run that was meant for
-    the GPU must not crawl along on the CPU unnoticed. An unknown name raises ValueError.
+    the GPU must not use the CPU without notice. An unknown name raises ValueError.
     """
     name = name or os.environ.get("MINIGAN_DEVICE") or "cpu"
     match = re.fullmatch(r"cpu|auto|cuda(?::(\d+))?", name)
@@ -80,7 +80,7 @@ def choose(name: str | None = None) -> Device:
 
 
 def to_host(x: Array) -> np.ndarray:
-    """The array as NumPy's; a GPU array is copied home, which waits for the GPU."""
+    """The array as NumPy's; a GPU array is copied to the host, which waits for the GPU."""
     return x if isinstance(x, np.ndarray) else np.asarray(x.get() if hasattr(x, "get") else x)
 
 

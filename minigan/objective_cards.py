@@ -24,7 +24,7 @@ OPTIMIZERS = {"adam": "Adam", "adamax": "AdaMax", "rmsprop": "RMSProp", "sgd": "
 
 @dataclass(frozen=True)
 class Row:
-    """What a table says about an objective, all in words; `ring` and `digits` are empty where nothing was measured."""
+    """What a table reports of an objective, in words; `ring` and `digits` are empty where nothing was measured."""
 
     name: str
     idea: str  # one sentence

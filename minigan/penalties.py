@@ -1,4 +1,4 @@
-"""Penalties on the critic's gradient: the third sweep at work."""
+"""Penalties on the critic's gradient: the second-order pass at work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Slope:
     Backward    ddx = dR/dg goes up through the backward pass that made g, and what curved layers add to their inputs
                 comes down again (Network, "Twice"). What arrives on top is ddu = dR/du = J · ddx.
                 Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to state; `critic.backward(dh, caches,
-                grads)` takes it home.
+                grads)` does the rest.
 
     The forward pass is one of training (batch norm normalises by its batch) but leaves running statistics alone.
     Source      Drucker & Le Cun 1992; the sweeps derived in layers/network.py.

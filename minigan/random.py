@@ -2,7 +2,7 @@
 
 A counter-based generator (Philox, Salmon et al. 2011) has no hidden history: its numbers depend on a key and a counter
 alone. The key is (seed, name of the stream), the counter starts at (step, part of the step). So nothing about
-randomness needs saving: a run that goes on at step s draws what it would have drawn had it never stopped.
+randomness needs saving: a run that continues at step s draws what it would have drawn had it never stopped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""pytest puts the folder of this file on the import path: a test can say `from support import strict`."""
+"""pytest puts the folder of this file on the import path: a test can write `from support import strict`."""
 
 import os
 

@@ -54,7 +54,7 @@ def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -
 
 
 def refusal(path: Path, read: Callable[[Path], Any] = arrays.read) -> str:
-    """What the refusal says, after the path."""
+    """The message of the refusal, after the path."""
     with pytest.raises(ValueError) as caught:
         read(path)
     assert type(caught.value) is ValueError
@@ -167,7 +167,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
 def test_every_flipped_bit_is_refused_or_touches_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     arrays.write(path, {"a": np.arange(6.0), "b": np.arange(3)}, {"step": 12})
-    whole, told = path.read_bytes(), arrays.read(path)
+    whole, reported = path.read_bytes(), arrays.read(path)
     refused = 0
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
@@ -177,13 +177,13 @@ def test_every_flipped_bit_is_refused_or_touches_nothing(tmp_path: Path) -> None
             assert str(error).startswith(f"{path}: ")
             refused += 1
         else:
-            assert_same(found, told[0])
-            assert header == told[1]
+            assert_same(found, reported[0])
+            assert header == reported[1]
     assert refused > 0.7 * len(whole)
 
 
 def resealed(path: Path, change: Callable[[dict[str, np.ndarray], dict[str, Any]], Any]) -> Path:
-    """A file whose checksums are right and whose contents are not what the header says."""
+    """A file whose checksums are right and whose contents are not what the header states."""
     found, header = arrays.read(written(path))
     change(found, header)
     np.savez(path, **{"minigan": np.array(json.dumps(header)), **{k: v for k, v in found.items() if k != "file"}})
@@ -197,9 +197,9 @@ def test_all_differences_from_the_header_are_listed_at_once(tmp_path: Path) -> N
         found["yes"] = found["yes"].astype(np.uint8)
         del found["none"]
 
-    says = refusal(resealed(tmp_path / "a.npz", change))
-    assert "count is ['<i8', [1]], expected ['<i8', []]; file is missing; more is not in the header" in says
-    assert "none is missing; yes is ['|u1', [2]], expected ['|b1', [2]]" in says
+    message = refusal(resealed(tmp_path / "a.npz", change))
+    assert "count is ['<i8', [1]], expected ['<i8', []]; file is missing; more is not in the header" in message
+    assert "none is missing; yes is ['|u1', [2]], expected ['|b1', [2]]" in message
 
 
 @pytest.mark.parametrize("where", ["arrays", "header"])
@@ -291,7 +291,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an array of objects": (pickled, "not a plain array of numbers"),
     "a header of deep lists": (header_of("[" * 100_000), "recursion"),
     "a header that is a list": (header_of("[]"), "not a JSON object"),
-    "a header that is no JSON": (header_of("{"), "Expecting"),
+    "a header that is not JSON": (header_of("{"), "Expecting"),
     "a header with a long number": (header_of("1" * 10_000), "digits"),
     "a digest of nothing": (header_of('{"sha256": "0"}'), "arrays"),
     "a list of arrays that is none": (header_of('{"sha256": "0", "arrays": 7}'), "keys"),
@@ -314,10 +314,10 @@ def test_a_hostile_file_is_refused_without_the_memory_it_asks_for(tmp_path: Path
     make, words = HOSTILE[kind]
     path = make(tmp_path / "a.npz")
     tracemalloc.start()
-    says = refusal(path)
+    message = refusal(path)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert words in says
+    assert words in message
     assert most < 24 * 2**20
 
 
@@ -326,7 +326,7 @@ def test_a_hostile_single_array_is_refused(tmp_path: Path) -> None:
         refusal(plain(tmp_path / "a.npy", npy(text, b"1234567")), arrays.read_one)
 
 
-def test_a_file_that_shrinks_under_compression_more_than_usual_says_what_to_do(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_under_compression_more_than_usual_states_what_to_do(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(2**27, np.uint8))
     assert "if that is meant, store it without compression" in refusal(tmp_path / "a.npz")
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros(2**25, np.uint8))

@@ -62,7 +62,7 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any
     return measured_by(tmp_path_factory, "--layer", "correlate-28", "adam")
 
 
-def test_it_prints_one_line_per_side_and_tells_libraries_threads_and_how_long_it_takes(
+def test_it_prints_one_line_per_side_and_reports_libraries_threads_and_how_long_it_takes(
     steps: tuple[str, dict[str, Any]],
 ) -> None:
     text, written = steps
@@ -88,7 +88,7 @@ def test_the_json_holds_the_machine_the_versions_and_every_block(steps: tuple[st
     assert 0 < row["gemm_share"] < 1 and row["memory_growth"] > 0
 
 
-def test_kernels_are_told_in_operations_or_bytes_per_second(layers: tuple[str, dict[str, Any]]) -> None:
+def test_kernels_are_reported_in_operations_or_bytes_per_second(layers: tuple[str, dict[str, Any]]) -> None:
     text, written = layers
     ours = {row["name"]: row for row in written["rows"] if row["side"] == "minigan"}
     assert {name: row["unit"] for name, row in ours.items()} == {"correlate-28-1-64": "FLOP/s", "adam-1024-1024": "B/s"}
@@ -108,7 +108,7 @@ def test_markdown_has_a_line_for_every_case(measured: str, request: pytest.Fixtu
 
 
 @pytest.mark.skipif(has_torch, reason="PyTorch is installed")
-def test_without_pytorch_it_says_so_and_measures_minigan_alone(steps: tuple[str, dict[str, Any]]) -> None:
+def test_without_pytorch_it_reports_it_and_measures_minigan_alone(steps: tuple[str, dict[str, Any]]) -> None:
     text, written = steps
     assert "PyTorch is not installed" in text
     assert {row["side"] for row in written["rows"]} == {"minigan"}
@@ -282,9 +282,9 @@ def test_blocks_hold_as_many_steps_as_fill_them(parts: SimpleNamespace) -> None:
 
 
 def test_sides_take_turns_and_seconds_are_those_of_a_step(parts: SimpleNamespace) -> None:
-    crew, told = [clock(parts, "minigan", 0.01), clock(parts, "torch-tuned", 0.25)], []
-    measured = parts.line.measure(crew, "mlp", 4, 2, 0.5, told.append)
-    assert told == 2 * ["mlp, batch 4: minigan", "mlp, batch 4: torch-tuned"]
+    crew, reported = [clock(parts, "minigan", 0.01), clock(parts, "torch-tuned", 0.25)], []
+    measured = parts.line.measure(crew, "mlp", 4, 2, 0.5, reported.append)
+    assert reported == 2 * ["mlp, batch 4: minigan", "mlp, batch 4: torch-tuned"]
     assert measured["steps"] == {"minigan": 50, "torch-tuned": 2}
     assert measured["seconds"] == {"minigan": 2 * [pytest.approx(0.01)], "torch-tuned": [0.25, 0.25]}
 
@@ -321,9 +321,9 @@ def test_ctrl_c_is_one_line() -> None:
         while "ms/step" not in process.stdout.readline():
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.strip().splitlines() == ["benchmark: interrupted; the workers have ended"]
+    assert message.strip().splitlines() == ["benchmark: interrupted; the workers have ended"]
 
 
 @pytest.mark.parametrize(

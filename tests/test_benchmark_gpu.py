@@ -29,7 +29,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 class Clock:
-    """Time that passes only where a stage says so."""
+    """Time that passes only where a stage asks for it."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -54,7 +54,7 @@ def test_stages_run_in_order_and_the_report_is_kept_after_each(parts: SimpleName
     assert report["b"] == {"found": [{"seconds": 7}], "cut": None, "seconds": 5}
 
 
-def test_a_stage_that_no_longer_fits_is_left_out_and_a_short_one_behind_it_is_not(parts: SimpleNamespace) -> None:
+def test_a_stage_that_no_longer_fits_is_left_out_and_a_short_one_after_it_is_not(parts: SimpleNamespace) -> None:
     clock = Clock()
     stages = [clock.stage(parts, name, took, least) for name, took, least in (("a", 52, 1), ("b", 9, 20), ("c", 3, 5))]
     report = parts.stages.play(stages, 60, lambda report: None, clock)
@@ -147,7 +147,7 @@ def test_the_tests_of_the_gpu_are_run_and_counted(parts: SimpleNamespace) -> Non
     assert found["passed"] + found["skipped"] == 1 and found["code"] == 0
 
 
-def test_without_a_sanitizer_the_stage_says_so(parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_sanitizer_the_stage_reports_it(parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RuntimeError, match="compute-sanitizer is not installed"):
         next(parts.gpu.memcheck(9))
@@ -183,7 +183,7 @@ def test_the_table_compares_pytorchs_best_with_the_recorded_step(parts: SimpleNa
     assert lines[-1] == "A GPU; minigan 1, torch 1; microseconds per step, PyTorch: eager to compile"
 
 
-def test_the_table_tells_what_could_not_be_recorded_or_compared(parts: SimpleNamespace) -> None:
+def test_the_table_reports_what_could_not_be_recorded_or_compared(parts: SimpleNamespace) -> None:
     odd = row("minigan", "graph", 5, why_not="it waits for the GPU", parameters=[3, 3], batch=128)
     text = parts.gpu_table.table(report([*FOUND, odd, row("torch", "eager", 10, batch=128)]))
     assert "not recorded: it waits for the GPU" in text
@@ -191,18 +191,18 @@ def test_the_table_tells_what_could_not_be_recorded_or_compared(parts: SimpleNam
     assert parts.gpu_table.table({"tests": {"found": [], "cut": "no", "seconds": 0}}) == "No step was timed."
 
 
-def test_each_stage_is_told_in_a_line(parts: SimpleNamespace) -> None:
-    said = parts.gpu_table.told("machine", report([])["machine"])
-    assert "A GPU, 80 GB, copies 3.00 TB/s, float32 50 TFLOP/s, tf32 400 TFLOP/s" in said
-    assert said.endswith("the host launches a kernel in 4.2 us")
+def test_each_stage_is_reported_in_a_line(parts: SimpleNamespace) -> None:
+    message = parts.gpu_table.printed("machine", report([])["machine"])
+    assert "A GPU, 80 GB, copies 3.00 TB/s, float32 50 TFLOP/s, tf32 400 TFLOP/s" in message
+    assert message.endswith("the host launches a kernel in 4.2 us")
     tests = {"found": [parts.gpu.counted(RESULTS)], "cut": None, "seconds": 41.2}
-    assert parts.gpu_table.told("tests", tests).splitlines() == [
+    assert parts.gpu_table.printed("tests", tests).splitlines() == [
         "tests        41 s  2 passed, 2 failed, 1 skipped",
         "    FAILED bad",
         "    FAILED worse",
     ]
     cut = {"found": [], "cut": "it takes 30 s at least, and 2 s were left", "seconds": 0}
-    assert parts.gpu_table.told("compile", cut).endswith("0 case(s)  (it takes 30 s at least, and 2 s were left)")
+    assert parts.gpu_table.printed("compile", cut).endswith("0 case(s)  (it takes 30 s at least, and 2 s were left)")
 
 
 def test_all_stages_in_time_give_numbers_and_the_table_last(
@@ -217,8 +217,8 @@ def test_all_stages_in_time_give_numbers_and_the_table_last(
     monkeypatch.setattr(parts.gpu, "stages", stages)
     out = tmp_path / "gpu.json"
     parts.benchmark.main(["--device", "cuda", "--models", "mlp", "--batch", "64", "--out", str(out)])
-    said = capsys.readouterr().out
-    assert said.rstrip().endswith("PyTorch: eager to compile") and "A GPU, 80 GB" in said
+    message = capsys.readouterr().out
+    assert message.rstrip().endswith("PyTorch: eager to compile") and "A GPU, 80 GB" in message
     written = json.loads(out.read_text())
     assert written["asked"] == "cuda:0" and written["stages"]["all"]["found"] == FOUND
 

@@ -36,7 +36,7 @@ def test_the_readme_has_the_table_as_the_command_prints_it() -> None:
 
 
 @pytest.mark.parametrize("name", objectives.names())
-def test_every_page_tells_what_a_card_must_tell(name: str) -> None:
+def test_every_page_contains_what_a_card_needs(name: str) -> None:
     found = objective_cards.paragraphs(name)
     assert [label for label in ("D", "G", "Defaults", "Healthy", "Fails", "Source") if not found.get(label)] == []
 
@@ -51,8 +51,8 @@ def test_every_page_begins_with_its_idea_in_one_sentence(name: str) -> None:
 
 @pytest.mark.parametrize("name", objectives.names())
 def test_every_card_names_all_that_can_be_chosen_with_values_that_can_be_given(name: str) -> None:
-    told = re.search(r"^Hyper {7}(.*(?:\n {12}.*)*)", objective_cards.card(name), re.MULTILINE)
-    pairs = re.findall(r"(\w+)=(\[.*?\]|[^,\s]+)", told[1] if told else "")
+    reported = re.search(r"^Hyper {7}(.*(?:\n {12}.*)*)", objective_cards.card(name), re.MULTILINE)
+    pairs = re.findall(r"(\w+)=(\[.*?\]|[^,\s]+)", reported[1] if reported else "")
     values = {key: json.loads(text) if re.match(r"[\d\[.-]|null|true|false", text) else text for key, text in pairs}
     assert [*values] == [key for key in objectives.hyperparameters(name) if key != "rng"]
     chosen, left = objectives.get(name, **values), objectives.get(name)
@@ -75,7 +75,7 @@ def test_every_objective_has_a_row_with_a_source_and_an_optimizer() -> None:
         assert re.fullmatch(r"(Adam|AdaMax|RMSProp|SGD) \d\S*( \(\S+, \S+\))?, \d+:1", row.optimizer)
 
 
-def test_rows_say_what_the_papers_say() -> None:
+def test_rows_state_what_the_papers_say() -> None:
     rows = {row.name: row for row in objective_cards.rows()}
     assert rows["minimax"].optimizer == "Adam 2e-4 (0.5, 0.999), 1:1"
     assert rows["wgan"].optimizer == "RMSProp 5e-5, 5:1"
@@ -85,11 +85,11 @@ def test_rows_say_what_the_papers_say() -> None:
     assert rows["minimax"].output == "score"
 
 
-def test_a_game_without_d_has_no_step_of_d() -> None:
+def test_an_objective_without_d_has_no_step_of_d() -> None:
     assert next(row for row in objective_cards.rows() if row.name == "gmmn").optimizer.endswith(", 0:1")
 
 
-def test_the_card_of_one_of_a_family_tells_what_the_family_shares() -> None:
+def test_the_card_of_one_of_a_family_contains_what_the_family_shares() -> None:
     assert "\nFGAN: Minimise an f-divergence" in objective_cards.card("fgan-kl")
     assert "Objective: " not in objective_cards.card("fgan-kl")
 
@@ -122,7 +122,7 @@ def test_rows_of_the_markdown_have_one_cell_per_column_whatever_the_words() -> N
     assert len(widths) == 1
 
 
-def test_without_results_nothing_is_said_about_them(results: Path) -> None:
+def test_without_results_nothing_is_printed_about_them(results: Path) -> None:
     assert objective_cards.measured() == {}
     assert "Measured" not in objective_cards.card("lsgan")
     assert objective_cards.markdown().splitlines()[0] == "| name | idea | D's output | constraint | source |"

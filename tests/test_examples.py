@@ -1,4 +1,4 @@
-"""The examples run as their first lines say, here at a tiny size, and train with the functions of training/steps.py."""
+"""The examples run as their first lines describe, at a tiny size, and train with the functions of training/steps.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(example: str, *flags: str, folder: Path) -> str:
-    """Standard output of one example, started in an empty folder; a failure shows what it said."""
+    """Standard output of one example, started in an empty folder; a failure shows its output."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / example), *flags]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -191,16 +191,16 @@ def test_the_digits_leave_their_pictures_and_go_on_where_they_stopped(
     tmp_path: Path, objective: str, steps: int
 ) -> None:
     thin = ["--width", "0.05", "--epochs", "0.02", "--objective", objective]
-    said = run("mnist_gan.py", *thin, "--out", "run", folder=tmp_path)
+    printed = run("mnist_gan.py", *thin, "--out", "run", folder=tmp_path)
     for name in ("samples.png", "losses.png", "training.gif"):
         assert (tmp_path / "run" / name).is_file()
-        assert name in said
-    assert "output shape" in said  # the networks' tables
-    assert "minigan sample run" in said
-    assert "health: nothing unusual" in said
-    assert "All of it as one page: run/report.html" in said
+        assert name in printed
+    assert "output shape" in printed  # the networks' tables
+    assert "minigan sample run" in printed
+    assert "health: nothing unusual" in printed
+    assert "All of it as one page: run/report.html" in printed
     assert (tmp_path / "run" / "report.html").stat().st_size < 5e6
-    assert said.splitlines()[-1].startswith("FID ") and (tmp_path / "run" / "scores.json").is_file()
+    assert printed.splitlines()[-1].startswith("FID ") and (tmp_path / "run" / "scores.json").is_file()
     assert f"{steps} steps" in run("mnist_gan.py", "--resume", "run", "--epochs", "0.04", folder=tmp_path)
 
 
@@ -215,22 +215,22 @@ def test_a_wrong_flag_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_ring_counts_its_gaussians(tmp_path: Path) -> None:
-    said = run("ring.py", "--epochs", "0.02", "--out", "run", folder=tmp_path)
-    assert "of 8 Gaussians" in said
+    printed = run("ring.py", "--epochs", "0.02", "--out", "run", folder=tmp_path)
+    assert "of 8 Gaussians" in printed
     assert (tmp_path / "run" / "ring.png").is_file()
 
 
 def test_the_penalty_is_watched(tmp_path: Path) -> None:
-    said = run("wgan_gp.py", "--width", "0.05", "--epochs", "0.02", "--out", "run", folder=tmp_path)
-    assert "critic.png" in said
+    printed = run("wgan_gp.py", "--width", "0.05", "--epochs", "0.02", "--out", "run", folder=tmp_path)
+    assert "critic.png" in printed
     assert (tmp_path / "run" / "critic.png").is_file()
 
 
 @pytest.mark.slow
 def test_recipes_are_compared(tmp_path: Path) -> None:
-    said = run("compare_recipes.py", "--seconds", "0.5", "--only", "narrow", "hinge", folder=tmp_path)
-    assert "recognised" in said
-    assert {line.split()[0] for line in said.splitlines()[-2:]} == {"narrow", "hinge"}
+    printed = run("compare_recipes.py", "--seconds", "0.5", "--only", "narrow", "hinge", folder=tmp_path)
+    assert "recognised" in printed
+    assert {line.split()[0] for line in printed.splitlines()[-2:]} == {"narrow", "hinge"}
 
 
 def test_the_watched_norm_is_the_same_on_a_gpu(imported: Callable[[str], ModuleType]) -> None:

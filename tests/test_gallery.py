@@ -26,5 +26,5 @@ def test_every_link_and_picture_of_the_gallery_exists_and_every_picture_is_shown
     assert {path.name for path in (EXAMPLES / "pictures").iterdir()} == shown
 
 
-def test_every_picture_says_what_it_shows() -> None:
+def test_every_picture_states_what_it_shows() -> None:
     assert re.findall(r"!\[\]", TEXT) == []

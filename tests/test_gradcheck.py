@@ -145,7 +145,7 @@ def test_an_objective_with_a_wrong_gradient_is_caught(wrong: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["none", "real", "fake"])
-def test_a_game_that_compares_is_checked_with_real_samples(wrong: str) -> None:
+def test_an_objective_that_compares_is_checked_with_real_samples(wrong: str) -> None:
     class Wrong(RaGAN):
         """Relativistic, but G's gradient is off, or its loss is taken at other samples."""
 
@@ -158,7 +158,7 @@ def test_a_game_that_compares_is_checked_with_real_samples(wrong: str) -> None:
     assert found.keys() == {"D da", "D db", "G db"}
 
 
-def test_a_game_without_a_d_is_checked_for_g_alone() -> None:
+def test_an_objective_without_a_d_is_checked_for_g_alone() -> None:
     found = gradcheck.objective_errors(GMMN(), rng().normal(size=(5, 2)), rng(1).normal(size=(4, 2)), rng(2))
     assert found.keys() == {"G db"}
     assert found["G db"] < TOLERANCE

@@ -59,7 +59,7 @@ COUNTS: list[tuple[str, dict[str, Any], int, int]] = [
     ("points", {}, POINTS_G, POINTS_D),
     ("points", {"hidden": 1, "z_dim": 3}, 3 + 1 + 1 + 1 + 2 + 2, 2 + 1 + 1 + 1 + 1 + 1),
 ]
-# D's that give something else than a score: what stands in the place of the last layer, and the way back to a sample.
+# D's that give something else than a score: what stands in place of the last layer, and the way back to a sample.
 POINTS_TRUNK = POINTS_D - 128 - 1
 DCGAN_TRUNK = DCGAN_D - 6272 - 1
 # The generator's stairs from 5 codes: normalised as D is, so that without a norm there are biases in the norms' places.
@@ -227,7 +227,7 @@ def test_a_linear_critic_under_spectral_norm_is_1_lipschitz() -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("train", [True, False])
-def test_g_paints_samples_in_range_and_d_scores_them(name: str, train: bool) -> None:
+def test_g_generates_samples_in_range_and_d_scores_them(name: str, train: bool) -> None:
     model = get(name, **SMALL[name], z_dim=7)
     z = np.random.default_rng(0).standard_normal((5, 7), dtype=np.float32)
     fake, _ = model.G.forward(z, train)

@@ -382,7 +382,7 @@ def test_the_average_takes_in_what_the_step_has_left(make: type[Optimizer]) -> N
     np.testing.assert_allclose(kept["buffer"], 1 - (2 / 11) * (3 / 12) * (4 / 13))
 
 
-def test_an_optimizer_without_a_rule_says_so() -> None:
+def test_an_optimizer_without_a_rule_reports_it() -> None:
     with pytest.raises(NotImplementedError, match="Optimizer has no update rule"):
         Optimizer([("p", np.ones(2))], 0.1).step({"p": np.ones(2)})
 

@@ -169,7 +169,7 @@ def test_gradients_are_added_to_those_that_are_there(make: Callable[[], Network]
         np.testing.assert_allclose(grad, ordinary[name] + alone.get(name, 0), rtol=1e-12, atol=1e-12, err_msg=name)
 
 
-def test_a_critic_with_a_layer_that_has_no_second_derivative_says_which() -> None:
+def test_a_critic_with_a_layer_that_has_no_second_derivative_states_which() -> None:
     class Square(Layer):
         """y = x², with one derivative only."""
 

@@ -87,7 +87,7 @@ def test_large_grids_are_not_enlarged():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (np.zeros((4, 2, 2)), r"float64 of shape \(4, 2, 2\)"),
         (np.zeros((4, 2), np.uint8), r"shape \(4, 2\)"),
@@ -95,8 +95,8 @@ def test_large_grids_are_not_enlarged():
         (np.zeros((0, 2, 2), np.uint8), r"shape \(0, 2, 2, 1\)"),
     ],
 )
-def test_what_is_not_a_batch_of_images_is_refused_with_its_shape(wrong, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_is_not_a_batch_of_images_is_refused_with_its_shape(wrong, message):
+    with pytest.raises(ValueError, match=message):
         plots.grid(wrong)
 
 
@@ -201,7 +201,7 @@ def test_few_colours_come_back_exactly(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("frames", "times", "said"),
+    ("frames", "times", "message"),
     [
         ([], {}, "at least one frame"),
         ([np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)], {}, r"frame 1 is uint8 of shape \(2, 3\)"),
@@ -211,8 +211,8 @@ def test_few_colours_come_back_exactly(tmp_path):
         ([np.zeros((2, 2), np.uint8)], {"hold": -1.0}, "hold >= 0"),
     ],
 )
-def test_frames_that_make_no_animation_are_refused(tmp_path, frames, times, said):
-    with pytest.raises(ValueError, match=said):
+def test_frames_that_make_no_animation_are_refused(tmp_path, frames, times, message):
+    with pytest.raises(ValueError, match=message):
         plots.save_animation(tmp_path / "a.gif", frames, **times)
     assert not list(tmp_path.iterdir())
 
@@ -365,7 +365,7 @@ def test_a_log_of_nothing_still_gives_a_picture(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
         ([], "the log is empty"),
         (log_of(2, k=[1.0, "much"]), "`k` must be a number or None at every log point.*much"),
@@ -374,8 +374,8 @@ def test_a_log_of_nothing_still_gives_a_picture(tmp_path):
         (log_of(2, step=[0, NAN]), "log point 1 has no finite `step`"),
     ],
 )
-def test_a_log_without_its_numbers_is_refused(tmp_path, log, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_log_without_its_numbers_is_refused(tmp_path, log, message):
+    with pytest.raises(ValueError, match=message):
         plots.save_curves(tmp_path / "curves.png", log)
     assert not list(tmp_path.iterdir())
 
@@ -441,7 +441,7 @@ def test_a_title_is_written_in_the_corner_and_nowhere_else():
 
 
 @pytest.mark.parametrize(
-    ("points", "given", "said"),
+    ("points", "given", "message"),
     [
         (np.zeros((3, 3)), {}, r"points have shape \(3, 3\); expected \(N, 2\)"),
         (np.zeros((3, 2)), {"real": np.zeros(4)}, r"real have shape \(4,\)"),
@@ -449,8 +449,8 @@ def test_a_title_is_written_in_the_corner_and_nowhere_else():
         (np.zeros((3, 2)), {"limits": (1, 1)}, r"low < high, got \(1, 1\)"),
     ],
 )
-def test_points_or_limits_that_give_no_picture_are_refused(points, given, said):
-    with pytest.raises(ValueError, match=said):
+def test_points_or_limits_that_give_no_picture_are_refused(points, given, message):
+    with pytest.raises(ValueError, match=message):
         plots.density_frame(points, **given)
 
 

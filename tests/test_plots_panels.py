@@ -14,7 +14,7 @@ from minigan.plots import panels
 REAL = np.random.default_rng(0).normal(size=(200, 2))
 
 
-def training(name: str = "game", moments: int = 2, **changed) -> plots.PointsRow:
+def training(name: str = "objective", moments: int = 2, **changed) -> plots.PointsRow:
     """A row with `moments` pictures at steps 10, 20, ... and curves that rise to 4 modes and 75 %."""
     steps = [10 * (k + 1) for k in range(moments)]
     found, good = np.linspace(0, 4, moments + 1).astype(int)[1:], np.linspace(0, 0.75, moments + 1)[1:]
@@ -59,7 +59,7 @@ def test_the_curves_of_a_training_that_ended_early_keep_the_whole_axis() -> None
     assert 20 < whole[1] < 21
 
 
-def test_a_training_that_ended_early_says_why_and_leaves_the_rest_white(tmp_path: Path) -> None:
+def test_a_training_that_ended_early_states_why_and_leaves_the_rest_white(tmp_path: Path) -> None:
     rows = [training(moments=5), training(moments=1, note="not finite at step 17")]
     plots.save_points_rows(tmp_path / "page.png", rows, real=REAL, modes=8)
     assert "not finite at\nstep 17" in texts(page(rows))
@@ -104,7 +104,7 @@ def test_images_stand_beside_their_name_and_their_note(tmp_path: Path) -> None:
 
 def test_colours_stay_colours(tmp_path: Path) -> None:
     images = np.broadcast_to(np.array([250, 10, 30], np.uint8), (2, 8, 8, 3))
-    plots.save_images_rows(tmp_path / "page.png", [plots.ImagesRow("game", images)])
+    plots.save_images_rows(tmp_path / "page.png", [plots.ImagesRow("objective", images)])
     with Image.open(tmp_path / "page.png") as picture:
         place = round(panels.DPI * (panels.LABEL + panels.STRIP / 2)), round(panels.DPI * (panels.SPACE + 0.28))
         assert picture.convert("RGB").getpixel(place) == (250, 10, 30)

@@ -24,7 +24,7 @@ TRAINING_D = [case for case in CASES if case.objective(Streams(0)).trains_d]
 Change = Callable[[np.ndarray], Any]
 
 
-class Game:
+class Small:
     """A small G and D, an objective, a batch and the noise; `change` takes every array to another type or device.
 
     Unless `projecting`, nothing follows an update of D: no projection moves the weights.
@@ -68,7 +68,7 @@ class Game:
         return generator_step(*self.pair, self.objective, optimizer, self.z, self.real).loss
 
     def both_steps(self, optimizer: Callable[..., Any]) -> list[Array]:
-        """The losses of those steps that the game has."""
+        """The losses of those steps that the objective has."""
         d_losses = [self.d_step(optimizer(self.D.named_params(), 1e-3))] if self.objective.trains_d else []
         return [*d_losses, self.g_step(optimizer(self.G.named_params(), 1e-3))]
 
@@ -93,20 +93,20 @@ def test_every_objective_has_its_steps_here() -> None:
 
 @every
 def test_a_generator_step_leaves_d_as_it_is_to_the_last_bit(case: StepCase) -> None:
-    game = Game(case, projecting=True)
-    before, numbers = state(game.D), {name: n.copy() for name, n in game.objective.named_buffers()}
-    game.g_step(Adam(game.G.named_params(), 0.1))
-    for key, array in state(game.D).items():
+    small = Small(case, projecting=True)
+    before, numbers = state(small.D), {name: n.copy() for name, n in small.objective.named_buffers()}
+    small.g_step(Adam(small.G.named_params(), 0.1))
+    for key, array in state(small.D).items():
         np.testing.assert_array_equal(array, before[key])
-    assert dict(game.objective.named_buffers()) == numbers
+    assert dict(small.objective.named_buffers()) == numbers
 
 
 @every_with_a_d
 def test_a_discriminator_step_leaves_the_weights_of_g_as_they_are_to_the_last_bit(case: StepCase) -> None:
-    game = Game(case, projecting=True)
-    before = {key: param.copy() for key, param in game.G.named_params()}
-    game.d_step(Adam(game.D.named_params(), 0.1))
-    for key, param in game.G.named_params():
+    small = Small(case, projecting=True)
+    before = {key: param.copy() for key, param in small.G.named_params()}
+    small.d_step(Adam(small.D.named_params(), 0.1))
+    for key, param in small.G.named_params():
         np.testing.assert_array_equal(param, before[key])
 
 
@@ -115,7 +115,7 @@ def idle(case: StepCase, player: str) -> set[str]:
     if player == "G":
         return set()
     critic = case.objective(Streams(0)).critic()
-    encodes, joined = critic["output"] == "autoencoder", case.classes is not None  # by a layer in front of the others
+    encodes, joined = critic["output"] == "autoencoder", case.classes is not None  # by a layer before the others
     first = "encoder.0.bias" if encodes else f"{int(joined)}.bias"
     head = f"{(6 if case.critic_norm else 5) + joined}.bias"
     batch_norm_takes_the_bias_in_front_of_it_out = {first} if case.critic_norm == "batch" else set()
@@ -131,10 +131,10 @@ def idle(case: StepCase, player: str) -> set[str]:
     ("case", "player"), [*((case, "D") for case in TRAINING_D), *((case, "G") for case in CASES)], ids=str
 )
 def test_every_parameter_moves_in_a_step_but_those_that_do_not_matter(case: StepCase, player: str) -> None:
-    game = Game(case)
-    network: Layer = getattr(game, player)
+    small = Small(case)
+    network: Layer = getattr(small, player)
     before = state(network)
-    {"D": game.d_step, "G": game.g_step}[player](SGD(network.named_params(), 0.1))
+    {"D": small.d_step, "G": small.g_step}[player](SGD(network.named_params(), 0.1))
     moved = {key: np.abs(param - before[key]).max() for key, param in network.named_params()}
     assert {key for key, size in moved.items() if size < 1e-10} == idle(case, player)
     assert min([size for key, size in moved.items() if key not in idle(case, player)]) > 1e-6
@@ -142,25 +142,25 @@ def test_every_parameter_moves_in_a_step_but_those_that_do_not_matter(case: Step
 
 @every_with_a_d
 def test_the_loss_of_a_d_step_is_that_of_the_objective_and_of_the_networks_before_they_move(case: StepCase) -> None:
-    game, copy = Game(case), Game(case)
+    small, copy = Small(case), Small(case)
     D, G = copy.pair
     fake = G.forward(copy.z)[0]
     a, b = D.forward(copy.real)[0], D.forward(fake)[0]
     expected = copy.objective.d_loss(a, b)[0]
     if copy.objective.penalty is not None:
         expected = expected + copy.objective.penalty(D, copy.real, fake, {})
-    assert game.d_step(SGD(game.D.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
+    assert small.d_step(SGD(small.D.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
 
 
 @every
 def test_the_loss_of_a_g_step_is_that_of_the_objective_and_of_the_networks_before_they_move(case: StepCase) -> None:
-    game, copy = Game(case), Game(case)
+    small, copy = Small(case), Small(case)
     D, G = copy.pair
     with D.keeping_buffers():
         a = D.forward(copy.real)[0]
     b = D.forward(G.forward(copy.z)[0])[0]
     expected = copy.objective.joint_g_loss(a, b)[0]
-    assert game.g_step(SGD(game.G.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
+    assert small.g_step(SGD(small.G.named_params(), 0.1)) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_the_loss_of_a_g_step_is_that_of_the_objective_and_of_the_networks_befor
 )
 def test_the_penalty_is_part_of_the_loss_and_of_the_gradient(name: str, weight: str) -> None:
     nothing: dict[str, Any] = {weight: 0.0}
-    with_it, without = Game(name), Game(name, **nothing)
+    with_it, without = Small(name), Small(name, **nothing)
     recorded = gradcheck.Recorder(), gradcheck.Recorder()
     loss, plain = with_it.d_step(recorded[0]), without.d_step(recorded[1])
     assert loss - plain > 0.01
@@ -177,8 +177,8 @@ def test_the_penalty_is_part_of_the_loss_and_of_the_gradient(name: str, weight: 
 
 
 def test_wgan_gp_asks_for_the_penalty_that_penalties_computes() -> None:
-    game, copy = Game("wgan-gp"), Game("wgan-gp", weight=0.0)
-    loss, plain = game.d_step(gradcheck.Recorder()), copy.d_step(gradcheck.Recorder())
+    small, copy = Small("wgan-gp"), Small("wgan-gp", weight=0.0)
+    loss, plain = small.d_step(gradcheck.Recorder()), copy.d_step(gradcheck.Recorder())
     copy.streams.seek(0)
     eps = copy.streams("penalty").random((6, 1, 1, 1))
     x = eps * copy.real + (1 - eps) * copy.G.forward(copy.z)[0]
@@ -186,33 +186,33 @@ def test_wgan_gp_asks_for_the_penalty_that_penalties_computes() -> None:
 
 
 def test_wgan_clips_after_the_critics_update_and_not_after_the_generators() -> None:
-    game = Game("wgan", projecting=True, clip=0.2)
-    game.g_step(SGD(game.G.named_params(), 1.0))
-    assert max(np.abs(param).max() for _, param in game.D.named_params()) > 0.2
-    game.d_step(SGD(game.D.named_params(), 100.0))
-    assert {np.abs(param).max() for _, param in game.D.named_params() if param.size > 3} == {0.2}
-    assert max(np.abs(param).max() for _, param in game.G.named_params()) > 0.2
+    small = Small("wgan", projecting=True, clip=0.2)
+    small.g_step(SGD(small.G.named_params(), 1.0))
+    assert max(np.abs(param).max() for _, param in small.D.named_params()) > 0.2
+    small.d_step(SGD(small.D.named_params(), 100.0))
+    assert {np.abs(param).max() for _, param in small.D.named_params() if param.size > 3} == {0.2}
+    assert max(np.abs(param).max() for _, param in small.G.named_params()) > 0.2
 
 
 @every
 def test_each_player_lowers_its_own_loss_while_the_other_stands_still(case: StepCase) -> None:
     for player in ("D", "G") if case in TRAINING_D else ("G",):
-        game = Game(case)
-        game.settle()
-        network, step = getattr(game, player), {"D": game.d_step, "G": game.g_step}[player]
+        small = Small(case)
+        small.settle()
+        network, step = getattr(small, player), {"D": small.d_step, "G": small.g_step}[player]
         optimizer = SGD(network.named_params(), 1e-4)
         losses = []
         for _ in range(3):
-            game.streams.seek(0)  # a penalty looks at the same points each time
+            small.streams.seek(0)  # a penalty looks at the same points each time
             losses.append(float(step(optimizer)))
         assert losses[0] > losses[1] > losses[2]
 
 
 @every
 def test_float32_stays_float32(case: StepCase) -> None:
-    game = Game(case, to_float32, projecting=True)
-    losses = game.both_steps(Adam)
-    arrays = [*losses, *state(game.D).values(), *state(game.G).values()]
+    small = Small(case, to_float32, projecting=True)
+    losses = small.both_steps(Adam)
+    arrays = [*losses, *state(small.D).values(), *state(small.G).values()]
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
     assert {loss.shape for loss in losses} == {()}
 
@@ -220,13 +220,13 @@ def test_float32_stays_float32(case: StepCase) -> None:
 @every
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-9), (np.float32, 2e-4)], ids=["float64", "float32"])
 def test_a_gpu_would_take_the_same_steps_without_waiting(case: StepCase, dtype: type, tolerance: float) -> None:
-    here = Game(case, lambda array: array.astype(dtype), projecting=True)
-    away = Game(case, lambda array: strict.to_device(array.astype(dtype)), projecting=True)
+    here = Small(case, lambda array: array.astype(dtype), projecting=True)
+    away = Small(case, lambda array: strict.to_device(array.astype(dtype)), projecting=True)
     losses = []
-    for game in (here, away):
+    for small in (here, away):
         with strict.no_sync():
-            losses.append(game.both_steps(SGD))
-            game.objective.after_epoch()
+            losses.append(small.both_steps(SGD))
+            small.objective.after_epoch()
     np.testing.assert_allclose([strict.to_host(loss) for loss in losses[1]], losses[0], rtol=tolerance, atol=tolerance)
     for near, far in ((here.D, away.D), (here.G, away.G)):
         found = state(far)
@@ -241,9 +241,9 @@ def test_a_gpu_would_take_the_same_steps_without_waiting(case: StepCase, dtype: 
 
 @pytest.mark.parametrize("train", [True, False], ids=["training", "frozen"])
 def test_gradients_reach_g_through_the_batch_norm_of_d(train: bool) -> None:
-    game = Game("nonsaturating")
-    both = Network(game.G, game.D)
-    errors = gradcheck.layer_errors(both, game.z, np.random.default_rng(0), train)
+    small = Small("nonsaturating")
+    both = Network(small.G, small.D)
+    errors = gradcheck.layer_errors(both, small.z, np.random.default_rng(0), train)
     assert max(errors.values()) < gradcheck.TOLERANCE
     assert {"d0.0.weight", "d0.4.weight twice", "d1.1.weight"} <= errors.keys()
 
@@ -257,69 +257,69 @@ FREE = [case for case in TRAINING_D if case.name not in PAIRING and case.classes
 @pytest.mark.parametrize("case", FREE, ids=str)
 def test_real_and_fake_batches_may_differ_in_size(case: StepCase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcheck, "STEP", 1e-6)  # too short to meet a kink of an l1 energy
-    game = Game(case)
-    game.settle()
-    game.real = game.real[:4]
+    small = Small(case)
+    small.settle()
+    small.real = small.real[:4]
 
     def step(optimizer: gradcheck.Recorder) -> Array:
-        game.streams.seek(0)
-        with game.D.keeping_buffers():
-            return game.d_step(optimizer)
+        small.streams.seek(0)
+        with small.D.keeping_buffers():
+            return small.d_step(optimizer)
 
-    errors = gradcheck.step_errors(step, dict(game.D.named_params()), np.random.default_rng(1))
+    errors = gradcheck.step_errors(step, dict(small.D.named_params()), np.random.default_rng(1))
     assert max(errors.values()) < gradcheck.TOLERANCE
 
 
 @pytest.mark.parametrize("case", [case for case in TRAINING_D if case.name in PAIRING and not case.classes], ids=str)
 def test_batches_that_do_not_pair_are_refused_where_they_must(case: StepCase) -> None:
-    game = Game(case)
-    game.real = game.real[:4]
+    small = Small(case)
+    small.real = small.real[:4]
     with pytest.raises(ValueError, match=r"(pairs real with fake samples|two fakes for every real sample), got shapes"):
-        game.d_step(gradcheck.Recorder())
+        small.d_step(gradcheck.Recorder())
 
 
 def test_a_step_returns_its_loss_the_scores_and_the_gradients() -> None:
-    game = Game("nonsaturating")
+    small = Small("nonsaturating")
     optimizers = [gradcheck.Recorder(), gradcheck.Recorder()]
-    d = discriminator_step(game.D, game.G, game.objective, optimizers[0], game.real, game.z)
-    g = generator_step(game.D, game.G, game.objective, optimizers[1], game.z)
+    d = discriminator_step(small.D, small.G, small.objective, optimizers[0], small.real, small.z)
+    g = generator_step(small.D, small.G, small.objective, optimizers[1], small.z)
     assert {name: scores.shape for name, scores in d.scores.items()} == {"real": (6, 1), "fake": (6, 1)}
     assert g.scores.keys() == {"fake"}
-    assert d.loss == game.objective.d_loss(d.scores["real"], d.scores["fake"])[0]
-    assert g.loss == game.objective.g_loss(g.scores["fake"])[0]
+    assert d.loss == small.objective.d_loss(d.scores["real"], d.scores["fake"])[0]
+    assert g.loss == small.objective.g_loss(g.scores["fake"])[0]
     for outcome, optimizer in zip((d, g), optimizers, strict=True):
         for name, grad in flatten(outcome.grads).items():
             assert grad is optimizer.grads[name]
 
 
-def test_a_game_that_compares_asks_for_real_samples_in_the_step_of_g() -> None:
-    game = Game("ragan")
+def test_an_objective_that_compares_asks_for_real_samples_in_the_step_of_g() -> None:
+    small = Small("ragan")
     optimizer = gradcheck.Recorder()
     with pytest.raises(ValueError, match="ragan compares generated with real samples: pass a batch as `real`"):
-        generator_step(game.D, game.G, game.objective, optimizer, game.z)
-    assert generator_step(game.D, game.G, game.objective, optimizer, game.z, game.real).scores.keys() == {
+        generator_step(small.D, small.G, small.objective, optimizer, small.z)
+    assert generator_step(small.D, small.G, small.objective, optimizer, small.z, small.real).scores.keys() == {
         "real",
         "fake",
     }
 
 
-def test_labels_change_both_steps_of_a_conditional_game() -> None:
+def test_labels_change_both_steps_of_a_conditional_objective() -> None:
     case = next(case for case in CASES if case.classes)
-    game, other = Game(case), Game(case)
+    small, other = Small(case), Small(case)
     other.labels = (other.labels + 1) % 3
     for step in ("d_step", "g_step"):
         here, there = gradcheck.Recorder(), gradcheck.Recorder()
-        assert abs(getattr(game, step)(here) - getattr(other, step)(there)) > 1e-3
-        assert here.grads.keys() == dict((game.D if step == "d_step" else game.G).named_params()).keys()
+        assert abs(getattr(small, step)(here) - getattr(other, step)(there)) > 1e-3
+        assert here.grads.keys() == dict((small.D if step == "d_step" else small.G).named_params()).keys()
 
 
 def test_the_order_of_a_discriminator_step_is_losses_update_projection() -> None:
     seen: list[str] = []
 
-    class Told(Objective):
+    class Recording(Objective):
         """Writes down what happens."""
 
-        name = "told"
+        name = "recording"
 
         def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
             seen.append("loss")
@@ -334,12 +334,12 @@ def test_the_order_of_a_discriminator_step_is_losses_update_projection() -> None
             seen.append("projection")
 
     class Optimizer:
-        """Does nothing, and says so."""
+        """Records that it was called."""
 
         def step(self, grads: dict[str, Any]) -> None:
             seen.append("update")
 
-    game = Game("lsgan")
-    game.objective = Told()
-    game.d_step(Optimizer())
+    small = Small("lsgan")
+    small.objective = Recording()
+    small.d_step(Optimizer())
     assert seen == ["loss", "penalty", "update", "projection"]

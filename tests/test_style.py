@@ -1,4 +1,4 @@
-"""The house style, checked by the tools that know it."""
+"""The house style, checked by the tools for it."""
 
 from __future__ import annotations
 

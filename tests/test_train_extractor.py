@@ -87,7 +87,7 @@ def test_the_unit_of_the_features_is_fixed_and_the_logits_stay(training: ModuleT
 
 
 def command(training: ModuleType, monkeypatch: pytest.MonkeyPatch, folder: Path, good: bool) -> None:
-    """The whole command on few digits, with a battery that finds what it is told to find."""
+    """The whole command on few digits, with a battery that finds what it is asked to find."""
     row = Row("noise", (0, 1), (0.5, 1.5), (1.0, 0.9), good)
     monkeypatch.setattr(training, "show", lambda *arguments: [row])
     sizes = {"train": 700, "test": 400}

@@ -29,6 +29,6 @@ def cases(text: str) -> Iterator[tuple[str, int, str]]:
         yield model, int(batch), precision
 
 
-def told(**answer: Any) -> None:
+def printed(**answer: Any) -> None:
     """One line for `stages.answers`."""
     print(json.dumps(answer), flush=True)

@@ -4,7 +4,7 @@ machine     what this is: its rate of copies and of products, and what it costs 
 tests       `pytest -m gpu`: without them the times below mean nothing
 memcheck    the kernels' tests under compute-sanitizer, where that is installed
 minigan     steps launched operation by operation, and recorded ones
-torch       PyTorch in its forms (`benchmark_torch_gpu.py` tells which), the one for reference first, the compiler last
+torch       PyTorch in its forms (listed in `benchmark_torch_gpu.py`), the one for reference first, the compiler last
 
 Every stage is a process of its own, ends when its time is over, and keeps what it had found by then. After each the
 numbers so far are written to --out. The table comes last.
@@ -40,7 +40,7 @@ FORMS = ("eager", "graph", "fused", "channels_last", "graph_last")  # of PyTorch
 
 
 def cases(models: Sequence[str], batches: Sequence[int]) -> str:
-    """The cases as a worker is told them, the larger batches first: they are the ones to compare."""
+    """The cases as a worker gets them, the larger batches first: they are the ones to compare."""
     ordered = sorted(batches, reverse=True)
     return " ".join(f"{m},{b},{precision}" for b in ordered for m in models for precision in PRECISIONS)
 
@@ -64,7 +64,7 @@ def pytest(seconds: float, *options: str, under: Sequence[str] = ()) -> Iterator
 
 
 def counted(results: str) -> Report:
-    """What pytest's XML tells: {"passed", "failed", "skipped"} as numbers, "names" of what failed."""
+    """What pytest's XML contains: {"passed", "failed", "skipped"} as numbers, "names" of what failed."""
     suite = next(xml.fromstring(results).iter("testsuite"))
     total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
     broken = [test for test in suite.iter("testcase") if any(part.tag in ("failure", "error") for part in test)]
@@ -121,7 +121,7 @@ def measure(options: argparse.Namespace) -> None:
 
     def keep(found: Report) -> None:
         name, part = list(found.items())[-1]
-        print(gpu_table.told(name, part), flush=True)
+        print(gpu_table.printed(name, part), flush=True)
         if options.out is not None:
             with replacing(options.out) as file:
                 file.write(json.dumps(about | {"stages": found}, indent=2).encode())

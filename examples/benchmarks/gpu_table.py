@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 Case = tuple[str, int, str]
 
 
-def told(name: str, part: Row) -> str:
+def printed(name: str, part: Row) -> str:
     """A line about a stage: what it found, how long it took, why it did not come to its end."""
     found, cut = part["found"], f"  ({part['cut']})" if part["cut"] else ""
     if name == "machine" and found:

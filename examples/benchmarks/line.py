@@ -2,7 +2,7 @@
 
 ["use", name, batch]    build that case and run it once; answers its facts
 ["run", steps]          answers the seconds that so many steps take
-["tally", steps]        answers what `tally` says about so many untimed steps
+["tally", steps]        answers what `tally` returns for so many untimed steps
 ["memory"]              answers by how many bytes the peak of memory has grown since the imports
 """
 
@@ -34,7 +34,7 @@ class Case:
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had resident, in bytes; None where the system does not tell."""
+    """The most memory that this process has had resident, in bytes; None where the system does not report it."""
     try:
         import resource
     except ModuleNotFoundError:  # not a Unix
@@ -97,7 +97,7 @@ class Worker:
             answer = ""
         if not answer:
             code = self.process.wait()
-            raise RuntimeError(f"the worker of {self.side} ended with code {code}; what it said stands above")
+            raise RuntimeError(f"the worker of {self.side} ended with code {code}; its output stands above")
         return json.loads(answer)
 
     def steps_for(self, block: float) -> int:
@@ -125,9 +125,9 @@ def workers(sides: Sequence[str], threads: int, same_noise: bool = False) -> Ite
 
 
 def measure(
-    crew: Sequence[Worker], name: str, batch: int, blocks: int, block: float, tell: Callable[[str], object]
+    crew: Sequence[Worker], name: str, batch: int, blocks: int, block: float, report: Callable[[str], object]
 ) -> dict[str, Any]:
-    """Seconds per step of every side in every block, the sides taking turns; `tell` hears of every block.
+    """Seconds per step of every side in every block, the sides taking turns; `report` is called with every block.
 
     {"facts": {side: ...}, "steps": in a block {side: ...}, "seconds": per step and block {side: [...]},
     "memory": {side: ...}, "tally": of minigan's side}
@@ -139,7 +139,7 @@ def measure(
     seconds: dict[str, list[float]] = {worker.side: [] for worker in crew}
     for _ in range(blocks):
         for worker in crew:
-            tell(f"{name}, batch {batch}: {worker.side}")
+            report(f"{name}, batch {batch}: {worker.side}")
             seconds[worker.side].append(worker.ask("run", steps[worker.side]) / steps[worker.side])
     memory = {worker.side: worker.ask("memory") for worker in crew}
     books = next(worker for worker in crew if worker.side == OURS).ask("tally", min(10, steps[OURS]))

@@ -1,4 +1,4 @@
-"""Stages of a measurement that has to end in time: what no longer fits is left out and says so."""
+"""Stages of a measurement that has to end in time: what no longer fits is left out, which is reported."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def answers(command: Sequence[str], seconds: float) -> Iterator[Report]:
             for line in process.stdout:
                 if line.startswith("{"):  # libraries print, too
                     yield json.loads(line)
-            said = process.stderr.read()
+            errors = process.stderr.read()
         finally:
             late = not over.is_alive()
             over.cancel()
@@ -78,7 +78,7 @@ def answers(command: Sequence[str], seconds: float) -> Iterator[Report]:
     if late:
         raise RuntimeError(f"ended after {seconds:.0f} s")
     if process.returncode:
-        raise RuntimeError(f"code {process.returncode}: {_last(said)}")
+        raise RuntimeError(f"code {process.returncode}: {_last(errors)}")
 
 
 def worker(script: str, *arguments: str) -> list[str]:
@@ -88,4 +88,4 @@ def worker(script: str, *arguments: str) -> list[str]:
 
 def _last(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it printed nothing"

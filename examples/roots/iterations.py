@@ -23,7 +23,7 @@ def newton_schulz(S1: Array, S2: Array, root: bool) -> Root:
     Root        A (A S2 A)^(1/2) A⁻¹, with A⁻¹ as the first run leaves it: this needs a regular S1.
     Fails       Slowly converging eigenvalues are cut off at the horizon (see `coupled`), a small one of A S2 A below
                 some 1e-13 of its trace: FID is off by 1e-10 to 3e-5 of its scale on singular or ill-conditioned
-                covariances, the root by more, and by anything where S1 is singular. The residual tells.
+                covariances, the root by more, and by anything where S1 is singular. The residual shows it.
     Rule        T = 0 where ||A S2 A||_F ≤ d eps ||S1||_F ||S2||_F: the ranges are orthogonal, the rest is rounding.
     """
     ranks = _ranks(S1, S2)

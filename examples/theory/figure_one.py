@@ -7,7 +7,7 @@ Data are N(1, 0.5²), noise is uniform on (-1, 1); G and D are small networks wi
     (a)  G is near the data, and D is partly right
     (b)  G stands still and D learns until it is D* = p / (p + q)
     (c)  D stands still and G takes 20 steps: the samples move up D's slope
-    (d)  both go on until G paints the data; D is 1/2, it cannot tell
+    (d)  both continue until G generates the data; D is 1/2
 
 G's density is exact, by change of variables: p_z / |G'(z)|, summed over the branches where G folds; G' is what G's
 backward pass makes of ones. The distance W1 between G and the data is the area between their quantile functions.
@@ -36,7 +36,7 @@ TITLES = {
     "a": "(a) on the way to the data",
     "b": "(b) D learns: it is D*",
     "c": "(c) G learns: samples climb D",
-    "d": "(d) much later: D cannot tell, 1/2",
+    "d": "(d) much later: D is 1/2 everywhere",
 }
 CENTRE = np.abs(X - MEAN) < 2.326 * STD  # 98 % of the data
 

@@ -2,8 +2,8 @@
 
     python examples/theory/low_dimensional_supports.py
 
-Data are (0, u), G paints (θ, u), u even in (0, 1): two parallel segments. For every θ but 0 they never meet. Their JSD
-is log 2 and says nothing of θ; D* is right everywhere, and no slope in θ is left. The distance by which earth must be
+Data are (0, u), G generates (θ, u), u even in (0, 1): two parallel segments. For every θ but 0 they never meet. Their
+JSD is log 2 and does not depend on θ; D* is right everywhere, with no slope in θ. The distance by which earth must be
 moved is |θ|, with slope ±1: it lies between the distance along x and what any pairing of samples costs.
 
 A critic with WGAN-GP's penalty finds it, up to the steepness s that its loss likes best: sθ - λ(s - 1)² is highest at

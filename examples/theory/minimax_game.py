@@ -2,7 +2,7 @@
 
     python examples/theory/minimax_game.py
 
-The smallest GAN (Dirac-GAN, Mescheder et al. 2018): all data are the number 0, G paints the number θ, D(x) = ψx. As a
+The smallest GAN (Dirac-GAN, Mescheder et al. 2018): all data are the number 0, G generates θ, D(x) = ψx. As a
 Wasserstein game it is the bilinear one, max over ψ and min over θ of -ψθ. A round with rate h takes v = (ψ, θ) to Mv,
 and one law holds for every matrix M: a round multiplies the area det(v, Mv), a quadratic form of v, by det M.
 
@@ -106,7 +106,7 @@ def panel(axes: Axes, title: str, way: np.ndarray, field: Objective, closed: np.
     axes.plot(*way.T, ".", color=BLUE, markersize=5, label="minigan's rounds")
     axes.plot(*way[0], "s", color=INK, label="start")
     axes.plot(*way[-1], "D", color=VERMILLION, label="end")
-    axes.plot(0, 0, "+", color=INK, markersize=16, label="solution: G paints the data")
+    axes.plot(0, 0, "+", color=INK, markersize=16, label="solution: G generates the data")
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     frame(axes, title, "D's weight ψ", "G's number θ")
 
@@ -118,7 +118,7 @@ def distances(axes: Axes, rounds: int = 2000) -> None:
     axes.loglog(t, creeping(t), color=GREY, linewidth=5, alpha=0.5, zorder=1, label="nonsaturating, closed form")
     axes.set_ylim(1e-3, 3)
     axes.legend(frameon=False, loc="lower left")
-    frame(axes, "Who gets home, and how fast?", "round", "distance to the solution")
+    frame(axes, "Which methods reach the solution, and how fast?", "round", "distance to the solution")
 
 
 def draw() -> Figure:
@@ -127,9 +127,9 @@ def draw() -> Figure:
     away = bilinear(), play(bilinear(), 50, at_once=True), curve(matrix(0, at_once=True), 50)
     panel(first, "Both at once: outwards", away[1], away[0], away[2])
     panel(second, "One after the other: round and round", play(bilinear(), 50), bilinear(), curve(matrix(0), 50))
-    panel(third, "With a penalty: home", play(bilinear(GAMMA), 50), bilinear(GAMMA), curve(matrix(GAMMA), 50))
+    panel(third, "With a penalty: inwards", play(bilinear(GAMMA), 50), bilinear(GAMMA), curve(matrix(GAMMA), 50))
     panel(box, "wgan, D's weight in a box: round and round", play(dirac("wgan"), 200), dirac("wgan"))
-    panel(r1, "r1, a logistic D with penalty: home", play(dirac("r1"), 200), dirac("r1"))
+    panel(r1, "r1, a logistic D with penalty: inwards", play(dirac("r1"), 200), dirac("r1"))
     distances(all_games)
     figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     return figure

@@ -3,7 +3,7 @@
     python examples/theory/perfect_discriminators.py
     python examples/theory/perfect_discriminators.py --epochs 1 2 --steps 200          shorter
 
-A GAN is trained for 1, 10 and 25 epochs. Each time its G is frozen, and a new D learns to tell G's digits from real
+A GAN is trained for 1, 10 and 25 epochs. Each time its G is frozen, and a new D learns to separate its digits from real
 ones. The digits lie on thin sheets, and so do the fakes: D can become perfect (its loss on digits that it has not seen
 goes to 0), and takes G's slopes along: within 20 iterations after one epoch, far later when G has learned for longer.
 
@@ -76,16 +76,16 @@ def normal(rng: np.random.Generator) -> np.ndarray:
 
 def gradients(D: Layer, G: Layer, z: np.ndarray) -> list[tuple[float, float]]:
     """Of either game: the norm of G's gradient at all batches z (B, N, 100), and the deviation of single batches'."""
-    told: dict[str, list[np.ndarray]] = {"minimax": [], "nonsaturating": []}
+    by_objective: dict[str, list[np.ndarray]] = {"minimax": [], "nonsaturating": []}
     for batch in z:
         fake, cache_g = G.forward(batch)
         b, cache_d = D.forward(fake)
-        for name, seen in told.items():
+        for name, seen in by_objective.items():
             grads: Grads = {}
             _, db = objectives.get(name).g_loss(b)
             G.backward(D.backward(db, cache_d), cache_g, grads, need_dx=False)
             seen.append(np.concatenate([grad.ravel() for grad in optim.flatten(grads).values()]))
-    return [(norm(np.mean(g, axis=0)), float(np.std([norm(one) for one in g]))) for g in told.values()]
+    return [(norm(np.mean(g, axis=0)), float(np.std([norm(one) for one in g]))) for g in by_objective.values()]
 
 
 def norm(g: np.ndarray) -> float:

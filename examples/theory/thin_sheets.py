@@ -1,10 +1,10 @@
-"""How thin is what a generator paints, and why is there always a D that is never wrong?
+"""How thin is the set of all samples of a generator, and why is there always a D that is never wrong?
 
     python examples/theory/thin_sheets.py
 
-Sheets. A G from 2 numbers to 10 paints a surface. In the large it is curved, and fills more than two directions; in the
-small, among the neighbours of a point, there are two (local principal components), and the Jacobian's rank is 2. The
-surfaces of two generators in 10 dimensions have no reason to meet: a D tells them apart without a mistake.
+Sheets. A G from 2 numbers to 10 generates a surface. In the large it is curved, and fills more than two directions; in
+the small, among the neighbours of a point, there are two (local principal components), and the Jacobian has rank 2.
+The surfaces of two generators in 10 dimensions have no reason to meet: a D distinguishes them without a mistake.
 
 Rings. Two linked circles in space, each point of one exactly 1 away from the other. No plane parts them, so that a D
 without hidden layers must err; a small D never does. Their JSD is log 2, and would still be if they all but touched.
@@ -25,7 +25,7 @@ from minigan.layers import Linear, Tanh
 from minigan.plots.palette import BLUE, INK, VERMILLION
 
 
-def painter(rng: np.random.Generator) -> Network:
+def generator(rng: np.random.Generator) -> Network:
     """A random generator from 2 numbers to 10, in float64."""
 
     def linear(inputs: int, outputs: int, std: float) -> Linear:
@@ -37,7 +37,7 @@ def painter(rng: np.random.Generator) -> Network:
 
 
 def sheets(rng: np.random.Generator) -> Draw:
-    real, fake = painter(rng), painter(rng)
+    real, fake = generator(rng), generator(rng)
     return lambda n: (real.forward(rng.standard_normal((n, 2)))[0], fake.forward(rng.standard_normal((n, 2)))[0])
 
 

@@ -22,7 +22,7 @@ def load(path: str | Path, size: int | None = 64) -> Dataset:
     in each line), or in a text file beside each picture with one caption in each line: photo.jpg and photo.txt.
     A picture may have several captions; in a table, several lines.
 
-    ValueError says which pictures have no caption, which lines cannot be read, and which names fit no picture.
+    ValueError names which pictures have no caption, which lines cannot be read, and which names fit no picture.
     """
     pictures = folder.load(path, size)
     home = Path(path).expanduser()

@@ -21,7 +21,7 @@ def fetch(urls: Sequence[str], target: Path, check: Callable[[Path], object]) ->
 
     `check` is given the path of every copy that arrives and raises ValueError if it is not what was wanted: the copy
     is then deleted and the next mirror tried; one that breaks off in the midst is asked again first. `target` appears
-    only with a checked copy, whole. Raises ConnectionError that says for each mirror what went wrong.
+    only with a checked copy, whole. Raises ConnectionError that reports for each mirror what went wrong.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failures: list[str] = []

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: a header that says the shape, then the bytes of one array.
+"""IDX files, the format of MNIST: a header with the shape, then the bytes of one array.
 
     offset   bytes   meaning
     0        2       0, 0
@@ -41,7 +41,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """The uint8 array in an IDX file, plain or gzip (recognised by the first bytes, not by the name).
 
     Raises FileNotFoundError where there is no file, and ValueError, with the path, what came and what was expected,
-    for anything that is not one whole IDX file of unsigned bytes. Memory stays bounded whatever the file says: it
+    for anything that is not one whole IDX file of unsigned bytes. Memory stays bounded whatever the file states: it
     grows only with bytes that are there, and reading stops one byte after what the header declares.
     """
     path = Path(path)

@@ -23,7 +23,7 @@ class BatchNormReLU(BatchNorm):
 
     Forward     t = batch norm of x        y = max(t, a · t)
     Backward    dt = dy where y > 0, a · dy elsewhere        dx: batch norm's, of dt
-    Twice       batch norm's with dt in the place of dy; its ddt becomes ddy as dy became dt
+    Twice       batch norm's with dt in place of dy; its ddt becomes ddy as dy became dt
     Cache       batch norm's, and y, which shows where t was positive.
     """
 

@@ -1,6 +1,6 @@
 """Two batches at once, real and generated: in one batch, or each by half of a team. And one generation for two steps.
 
-Each is a network with a `forward_pair` of its own (or a memory), to be used in the place of the one it was made of.
+Each is a network with a `forward_pair` of its own (or a memory), to be used in place of the one it was made of.
 """
 
 from __future__ import annotations

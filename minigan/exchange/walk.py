@@ -156,7 +156,7 @@ def _orders(leaves: list[Leaf], shapes: list[tuple[int, ...]]) -> list[Order]:
 
 
 def _demands(leaves: list[Leaf], shapes: list[tuple[int, ...]]) -> Iterator[tuple[int, np.ndarray, str]]:
-    """Places where rows must have a certain order: the place, the order, and the layer that says so."""
+    """Places where rows must have a certain order: the place, the order, and the layer that needs it."""
     for i, ((name, layer), (before, after)) in enumerate(zip(leaves, pairwise(shapes), strict=True)):
         if len(before) == 3 and len(after) == 1 and isinstance(layer, Flatten | Reshape):
             yield i + 1, channels_first(before), _where(name, layer)

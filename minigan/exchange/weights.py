@@ -60,7 +60,7 @@ def read_safetensors(
     """Copy the weights and running statistics in the file into `network`; arguments as of `write_safetensors`.
 
     float16, bfloat16 and float32 are taken by a network of larger floating-point numbers, which holds each of them
-    exactly. ValueError lists all names, shapes, types and values that do not fit, or says that the file is damaged or
+    exactly. ValueError lists all names, shapes, types and values that do not fit, or reports a damaged file or
     none; the network is then as it was. FileNotFoundError: no such file.
     """
     path = Path(path)
@@ -102,7 +102,7 @@ def _load(path: Path, most: int) -> dict[str, dict[str, Any]]:
 
 
 def _numbers(found: Mapping[str, Any], tensor: Tensor) -> np.ndarray:
-    """The numbers of a raw tensor, of a type that fits into the array; ValueError says what does not fit."""
+    """The numbers of a raw tensor, of a type that fits into the array; ValueError describes what does not fit."""
     shape, kind, want = tuple(found["shape"]), KINDS.get(found["dtype"], found["dtype"]), tensor.array.dtype
     if kind == "bfloat16":  # the upper half of a float32
         numbers = (np.frombuffer(found["data"], "<u2").astype("<u4") << 16).view("<f4")

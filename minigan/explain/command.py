@@ -8,7 +8,7 @@ from pathlib import Path
 
 from minigan import data, models, objectives
 from minigan.atomic import replacing
-from minigan.explain.sections import tell
+from minigan.explain.sections import describe
 from minigan.explain.step import explain
 from minigan.explain.terminal import text
 from minigan.explain.webpage import webpage
@@ -41,7 +41,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def act(flags: argparse.Namespace) -> int:
     """Take the step; print it, or write the page."""
     config = _config(flags)
-    story = tell(config, explain(config))
+    story = describe(config, explain(config))
     if flags.html is None:
         print(text(story, full=flags.full, columns=shutil.get_terminal_size((120, 24)).columns), flush=True)
         return 0

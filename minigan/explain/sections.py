@@ -1,4 +1,4 @@
-"""Tell: the story of what was recorded."""
+"""Sections: what was recorded, as the sections of a page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TERMS = [
 OUT = {"forward": "y", "backward": "dx", "slope": "dx", "twice": "ddy", "back": "dx"}
 
 
-def tell(config: Config, explained: Explanation) -> Story:
+def describe(config: Config, explained: Explanation) -> Story:
     """The story of a step."""
     parts = [part for part in explained.parts if part.events]
     return Story(

@@ -150,7 +150,7 @@ def _purpose(system: System, turn: Turn) -> str:
     moved = []
     for rivals in system.rivals():
         if rivals.D in turn.moves:
-            moved.append(f"moves {rivals.D} to tell real samples from {rivals.G}'s")
+            moved.append(f"moves {rivals.D} to distinguish real samples from {rivals.G}'s")
         elif rivals.G in turn.moves:
             against = "" if rivals.D is None else f" to please {rivals.D}; {rivals.D} stays as it is"
             moved.append(f"moves {rivals.G}{against}")

@@ -22,8 +22,8 @@ td, th { white-space: nowrap }
 .row > summary .name::after { content: " +"; color: var(--soft) }
 .row[open] > summary .name::after { content: " -" }
 .row .more { grid-column: 2 / -1; color: var(--soft) }
-.row .sign, .said { color: var(--mark); font-weight: bold }
-.row .said { grid-column: 2 / -1; font-weight: normal }
+.row .sign, .meaning { color: var(--mark); font-weight: bold }
+.row .meaning { grid-column: 2 / -1; font-weight: normal }
 .head { font-weight: bold }
 .body { padding: 0 0 .5rem 2.4rem }
 svg.bar { width: 100%; height: .8rem; display: block; background: var(--sheet) }

@@ -14,7 +14,7 @@ LABELLED = max(map(len, LABELS.values())) + 4  # columns before a formula
 
 
 def text(story: Story, *, full: bool = False, columns: int = WIDE) -> str:
-    """All of it; `full`: the formulas below every layer, in the place of one list of the classes."""
+    """All of it; `full`: the formulas below every layer, instead of one list of the classes."""
     width = min(max(columns, NARROW), WIDE)
     out = [story.title, "=" * len(story.title), "", *_fold(story.about, width), ""]
     for word, meaning in story.terms:

@@ -70,7 +70,7 @@ class WatchedLayer(_Recorded):
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
         ddy, dx, grads = self.network.double_backward(ddx, dy, cache)
-        self._change("back", "twice", ddx)  # a network inside another is done, and the outer pass goes on
+        self._change("back", "twice", ddx)  # a network inside another is done, and the outer pass continues
         self._note(ddx, ddy, grads, dx)
         return ddy, dx, grads
 

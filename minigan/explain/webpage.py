@@ -76,7 +76,7 @@ class _Scale:
 def _findings(story: Story) -> Html:
     items = [
         element(
-            "li", element("span", mark.sign, class_="said"), " ", element("a", f"in {n}", href=f"#s{n}"), ": ", words
+            "li", element("span", mark.sign, class_="meaning"), " ", element("a", f"in {n}", href=f"#s{n}"), ": ", words
         )
         for n, mark, words in story.findings
     ]
@@ -139,7 +139,7 @@ def _cells(line: Line, section: Section, scale: _Scale) -> Html:
         (None, gain),
         ("bar-cell", scale.bar(line.rms, section.gradient)),
         *([("more", more)] if more else []),
-        *([("said", line.mark.meaning)] if line.mark else []),
+        *([("meaning", line.mark.meaning)] if line.mark else []),
     ]
     return joined(element("span", text, class_=kind) for kind, text in cells)
 

@@ -26,7 +26,7 @@ class Moves:
     decay, count   of the averages: their decay, and the number of this step
     workers        threads that share the work on a CPU; the numbers are the same
     clock          on a GPU: float32 (number of this step, `count`, learning rate). A kernel reads them there instead of
-                   its arguments, so that a recorded step goes on with new values.
+                   its arguments, so that a recorded step continues with new values.
     """
 
     rows: Sequence[tuple[Array, ...]]

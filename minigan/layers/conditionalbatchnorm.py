@@ -16,7 +16,7 @@ N002 = normal(0.02)
 
 
 class ConditionalBatchNorm(Tabled, BatchNorm):
-    """Normalise every channel over the batch, then rescale every sample as its condition says.
+    """Normalise every channel over the batch, then rescale every sample by its condition.
 
     Shapes      x, y, dx, dy, ddx, ddy (N, ..., C); mean, rstd (C,); γ, β (N, C), one row for all
                 pixels of a sample; Σ over the pixels of a sample, means over batch and pixels

@@ -4,7 +4,7 @@
 
 Its partial derivatives are three functions, and both layers with all their derivatives are choices among them:
 
-                       y                dx                dw              ddy                 dw of the third sweep
+                       y                dx                dw              ddy                 dw, second order
     Conv2d             correlate(x, w)  spread(dy, w)     match(x, dy)    correlate(ddx, w)   match(ddx, dy)
     ConvTranspose2d    spread(x, w)     correlate(dy, w)  match(dy, x)    spread(ddx, w)      match(dy, ddx)
 """

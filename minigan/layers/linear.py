@@ -21,8 +21,8 @@ class Linear(Layer):
     Backward    dx = dy · weightᵀ
                 dweight = xᵀ · dy        dbias = Σ dy over the batch
 
-    Twice       A layer linear in x: the third sweep is the forward pass without bias, and its weight gradient is the
-                ordinary one with ddx instead of x.
+    Twice       A layer linear in x: the second-order pass is the forward pass without bias, and
+                its weight gradient is the ordinary one with ddx instead of x.
                 ddy = ddx · weight       dweight = ddxᵀ · dy
 
     Cache       x.

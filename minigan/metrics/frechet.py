@@ -33,7 +33,7 @@ from minigan.metrics.sqrtm import Root, sqrtm_product
 from minigan.metrics.statistics import Origin, Statistics, checked
 
 ROUNDING = 1e-6  # of Tr S1 + Tr S2: a distance of minus this much is a rounded 0, below it is a mistake
-DOUBTFUL = ("disagree", "max_iter")  # states of a root that `Root` says not to trust
+DOUBTFUL = ("disagree", "max_iter")  # states of a root that `Root` marks as not to be trusted
 
 
 def frechet_distance(

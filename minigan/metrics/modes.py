@@ -16,7 +16,7 @@ from minigan.metrics.score import NonFiniteSamples, Protocol, Score
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """A histogram over K modes, int64 (K,), and what it says.
+    """A histogram over K modes, int64 (K,), and what follows from it.
 
     captured  how many modes hold at least one sample. Details: `modes`, K; `fair`, how many hold at least 5 % of their
               fair share, 1 / (20 K) of all samples; `expected`, the mean for n samples of a fair generator

@@ -101,7 +101,7 @@ def kmeans(
 
     A run starts from k-means++ and takes Lloyd's steps until the centres' squared shift is at most 1e-4 of the mean
     variance of a coordinate. A centre that loses its last point stays where it is. Of many samples the runs see 2,000
-    at random, and the best of them goes on with all.
+    at random, and the best of them continues with all.
     Raises ValueError unless 1 ≤ clusters ≤ n. Source: Lloyd 1982; Arthur & Vassilvitskii 2007.
     """
     if not 1 <= clusters <= len(x):

@@ -40,7 +40,7 @@ def full_name(name: str) -> str:
 
 def images(reference: str) -> np.ndarray:
     """The images of a reference: `dataset/split`, a data set (its training images), or a folder of pictures of one
-    size; errors as `minigan.data.load`, and ValueError for points, which are no images."""
+    size; errors as `minigan.data.load`, and ValueError for points, which are not images."""
     name, split = _parts(reference)
     if name not in data.NAMES:
         return _pictures(reference)

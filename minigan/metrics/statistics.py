@@ -84,7 +84,7 @@ class Statistics:
     ) -> Statistics:
         """Statistics from a mean (d,) and a covariance (d, d) that divides by n - 1.
 
-        ValueError (NonFiniteSamples for a NaN or an infinity) or TypeError: they are no mean and no covariance. An
+        ValueError (NonFiniteSamples for a NaN or an infinity) or TypeError: they are not a mean and a covariance. An
         asymmetry as small as float32 leaves it is averaged away.
         """
         if mean.dtype.kind not in "fiu" or mean.ndim != 1 or covariance.shape != 2 * mean.shape:

@@ -29,7 +29,7 @@ NO_IMAGES = "it needs the images of {}, and only their statistics are here (MINI
 class Exhibit:
     """Generated images beside their reference, as one extractor sees both; what is seen is seen once.
 
-    Features come home from the extractor's device; what is large about FID and KID is computed there too.
+    Features are copied from the extractor's device to the host; what is large about FID and KID is computed there too.
 
     images     the generated ones: uint8 (N, H, W, C), or floating point in [0, 1] where they are not to be rounded
     reference  with its own images, for the metrics that compare sample by sample; without, for the others

@@ -50,7 +50,7 @@ def options(name: str) -> list[str]:
 def get(name: str, streams: Streams, **choices: Any) -> Model:
     """The model called `name`, with weights and dropout drawn from `streams`; ValueError for what it does not know.
 
-    `critic` says what D gives: a Critic, or its choices as a dict, such as an objective's `critic()`.
+    `critic` names what D returns: a Critic, or its choices as a dict, such as an objective's `critic()`.
     """
     unknown = choices.keys() - set(options(name))
     if unknown:

@@ -25,7 +25,7 @@ from minigan.layers import (
 )
 from minigan.layers.layer import whole
 
-# What D's outputs can be, and how a table says it.
+# What D's outputs can be, and how a table names it.
 OUTPUTS = {
     "score": "a score (N, 1)",
     "features": "features (N, d)",

@@ -1,4 +1,4 @@
-"""Fully connected networks: the GAN of 2014 in today's dress, that of GMMN, and a small one for points in the plane."""
+"""Fully connected networks: the GAN of 2014 in modern form, that of GMMN, and a small one for points in the plane."""
 
 from __future__ import annotations
 

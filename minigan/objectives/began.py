@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.device import Array
-from minigan.objectives.ebgan import EnergyGame, energy_gradient
+from minigan.objectives.ebgan import EnergyPair, energy_gradient
 from minigan.objectives.objective import Defaults
 
 
-class BEGAN(EnergyGame):
+class BEGAN(EnergyPair):
     """Match the energies of real and fake samples; a controller holds the ratio of their means at gamma.
 
     With E the mean energy of the real samples and F that of the fakes, k a constant for both losses:
@@ -24,7 +24,7 @@ class BEGAN(EnergyGame):
                 k ← clip(k + rate · (gamma E - F), 0, 1)          from k = 0
                 convergence = E + |gamma E - F|
                 `clip_k=False` leaves k free, as in the code of Lucic et al. 2018.
-                Where the fakes are still too good for D (F < gamma E), k grows: D cares more about telling them apart.
+                Where the fakes are still too good for D (F < gamma E), k grows: D weighs them more.
 
     Energy      l1, the mean of |r - x| over the image.
     Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers (`features`), Adam 1e-4,
@@ -32,7 +32,7 @@ class BEGAN(EnergyGame):
     Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
     Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
                 and alike: collapse, raise gamma. In the plane: an autoencoder redraws whole curves that pass through
-                data, its energy says little about where on them a point should be, and modes are lost (see Measured).
+                data, its energy depends little on where on them a point should be, and modes are lost (see Measured).
     Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros is nearly its own
                 reconstruction in a D without normalisation, and G never leaves that grey. The paper lowers the learning
                 rate when the convergence measure stalls; here that is the run's schedule.

@@ -15,7 +15,7 @@ from minigan.penalties import EPS
 ENERGIES = ("l2", "mse", "sse", "l1")
 
 
-class EnergyGame(Objective):
+class EnergyPair(Objective):
     """An objective whose D is an autoencoder: its output y (N, 1 + d) is the energy e of each sample, then its code
     S."""
 
@@ -34,7 +34,7 @@ class EnergyGame(Objective):
         return b[:, :1].mean(), energy_gradient(b, 1 / len(b))
 
 
-class EBGAN(EnergyGame):
+class EBGAN(EnergyPair):
     """D is an autoencoder whose error is an energy: low on data, at least `margin` on fakes.
 
     With e the energies of the real samples, f those of the fakes, S (n, d) the codes of the fakes:

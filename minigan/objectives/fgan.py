@@ -62,7 +62,7 @@ class FGANKL(FGAN):
 
     Divergence  f(u) = u log u        f*(t) = eᵗ⁻¹        Σ p log(p / q)
 
-    D, G        as FGAN says, with
+    D, G        as in FGAN, with
                 g(v) = v              g'(v) = 1
                 h(v) = eᵛ⁻¹           h'(v) = eᵛ⁻¹        exponents are capped at 20, and slopes stay at e²⁰ there
 
@@ -89,7 +89,7 @@ class FGANReverseKL(FGAN):
 
     Divergence  f(u) = -log u         f*(t) = -1 - log(-t)        Σ q log(q / p)
 
-    D, G        as FGAN says, with
+    D, G        as in FGAN, with
                 g(v) = -e⁻ᵛ           g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
                 h(v) = v - 1          h'(v) = 1
 

@@ -16,7 +16,7 @@ class FGANJS(FGAN):
 
     Divergence  f(u) = u log u - (u + 1) log((u + 1) / 2)         f*(t) = -log(2 - eᵗ)        2 JSD(p, q)
 
-    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
+    D, G        as in FGAN, with sp(t) = log(1 + eᵗ), σ = sp' and
                 g(v) = log 2 - sp(-v)     g'(v) = σ(-v)
                 h(v) = sp(v) - log 2      h'(v) = σ(v)
 
@@ -43,7 +43,7 @@ class FGANGAN(FGAN):
 
     Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)        2 JSD(p, q) - log 4
 
-    D, G        as FGAN says, with sp(t) = log(1 + eᵗ), σ = sp' and
+    D, G        as in FGAN, with sp(t) = log(1 + eᵗ), σ = sp' and
                 g(v) = -sp(-v) = log σ(v)     g'(v) = σ(-v)
                 h(v) = sp(v)                  h'(v) = σ(v)
 

@@ -13,7 +13,7 @@ class FGANPearson(FGAN):
 
     Divergence  f(u) = (u - 1)²       f*(t) = t² / 4 + t          Σ (p - q)² / q
 
-    D, G        as FGAN says, with
+    D, G        as in FGAN, with
                 g(v) = v              g'(v) = 1
                 h(v) = v² / 4 + v     h'(v) = v / 2 + 1
 
@@ -39,7 +39,7 @@ class FGANNeyman(FGAN):
 
     Divergence  f(u) = (1 - u)² / u   f*(t) = 2 - 2 √(1 - t)      Σ (p - q)² / p
 
-    D, G        as FGAN says, with
+    D, G        as in FGAN, with
                 g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
                 h(v) = 2 - 2 e^(-v/2)     h'(v) = e^(-v/2)
 
@@ -68,7 +68,7 @@ class FGANHellinger(FGAN):
 
     Divergence  f(u) = (√u - 1)²      f*(t) = t / (1 - t)         Σ (√p - √q)²
 
-    D, G        as FGAN says, with
+    D, G        as in FGAN, with
                 g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
                 h(v) = eᵛ - 1         h'(v) = eᵛ
 

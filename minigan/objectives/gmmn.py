@@ -40,8 +40,8 @@ class GMMN(Objective):
                 gradient. One wide bandwidth: only the means match.
     Deviates    The autoencoder ends in tanh and learns all its layers at once by squared error; the paper's ends in
                 a sigmoid and is pre-trained layer by layer with cross-entropy and dropout. Real batches are encoded
-                when they are met, not once beforehand. After 10,000 steps the paper goes on with rate 0.2 and momentum
-                0.99; runs here decay the rate instead, and their SGD has no momentum.
+                when they are met, not once beforehand. After 10,000 steps the paper continues with rate 0.2 and
+                momentum 0.99; runs here decay the rate instead, and their SGD has no momentum.
     Source      Li, Swersky & Zemel 2015, algorithm 1; bandwidths, σ unsquared, and w: the authors' code.
     """
 

@@ -34,7 +34,7 @@ class MMDGANGP(Objective):
                 R = λ mean (‖∂w(h_i) / ∂x̂_i‖ - 1)²
 
     Its way     u = ∂w/∂h = pull(h, X) / m - pull(h, Y) / n       is the seed of the backward sweep, and depends on
-                h, X and Y: what the third sweep brings back as dR/du goes through `pull_backward` to all three, and
+                h, X and Y: what the second-order pass returns as dR/du goes through `pull_backward` to all three, and
                 from there through D to its parameters, in an ordinary backward pass each.
 
     Defaults    α 0.2, 0.5, 1, 2, 5 with `linear` c 1, or σ 2, 5, 10, 20, 40, 80 with c 0 (`bandwidths` are either);

@@ -11,7 +11,7 @@ from minigan.objectives.objective import Defaults, Objective, sigmoid, softplus
 
 
 class RaGAN(Objective):
-    """D says whether a sample looks more real than the average of the other kind; both kinds move both players.
+    """D estimates whether a sample looks more real than the average of the other kind; both kinds move both players.
 
     With u = a - mean b and v = b - mean a, and ℓ(t) the loss of a t that should be high:
 

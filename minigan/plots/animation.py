@@ -27,7 +27,7 @@ def save_animation(
     hold      how many seconds more the last frame stays
 
     The file is small because all frames share one palette and repeat only what has changed. ValueError: no frames,
-    frames that are no pictures of one shape, or more than the 50 a second that a GIF can show.
+    frames that are not pictures of one shape, or more than the 50 a second that a GIF can show.
     """
     shape = _checked(frames)
     durations = _durations(len(frames), seconds, hold)
@@ -75,7 +75,7 @@ def _palette(frames: Sequence[np.ndarray]) -> Image.Image:
 
 
 def _indexed(frame: np.ndarray, palette: Image.Image | None) -> Image.Image:
-    """The frame in palette colours; None: in a few greys. Never dithered: dots would crawl, and do not compress."""
+    """The frame in palette colours; None: in a few greys. Never dithered: dots would move, and do not compress."""
     from PIL import Image
 
     if palette is not None:

@@ -23,7 +23,7 @@ def grid(images: np.ndarray, columns: int | None = None, *, pad: int = 2, scale:
     scale     integer zoom, every pixel a square; None: small grids grow to about 750 pixels, large ones stay
     returns   uint8 (rows (H + pad) + pad, columns (W + pad) + pad, C), both sides times `scale`
 
-    ValueError says what came instead of such images, or which number makes no sense.
+    ValueError describes what came instead of such images, or which number makes no sense.
     """
     images = _checked(images)
     N, H, W, C = images.shape

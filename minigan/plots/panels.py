@@ -80,7 +80,7 @@ def save_points_rows(path: str | os.PathLike[str], rows: Sequence[PointsRow], *,
 
 
 def save_images_rows(path: str | os.PathLike[str], rows: Sequence[ImagesRow]) -> None:
-    """Write a PNG with a row for each training: its name, its images side by side, and what is to be said of them.
+    """Write a PNG with a row for each training: its name, its images side by side, and its comments.
 
     ValueError: no rows, or something that is not an image.
     """

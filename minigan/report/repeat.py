@@ -63,7 +63,7 @@ def _changes(evidence: Evidence) -> list[str]:
 
 
 def _shortened(word: str) -> str:
-    """A word of a command line; of a path its last part, also behind "--flag="."""
+    """A word of a command line; of a path its last part, also after "--flag="."""
     flag, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     return flag + equals + _last_part(value)
 

@@ -157,10 +157,10 @@ def _name(metric: str) -> str:
 
 def _remark(evidence: Evidence, score: Score) -> str:
     metric: str = score.protocol.metric
-    said: Any = evidence.attempt(f"what helps to read {metric}", lambda: remark(score))
-    if not said and "modes" in score.protocol.parameters:
-        said = f"of {score.protocol.parameters['modes']}"
-    return REMARKS.get(metric) or said or ""
+    comment: Any = evidence.attempt(f"what helps to read {metric}", lambda: remark(score))
+    if not comment and "modes" in score.protocol.parameters:
+        comment = f"of {score.protocol.parameters['modes']}"
+    return REMARKS.get(metric) or comment or ""
 
 
 def _counted(evidence: Evidence, images: np.ndarray | None) -> str:

@@ -1,4 +1,4 @@
-"""Changes: what may change about a run that goes on, and the record of what did."""
+"""Changes: what may change about a run that continues, and the record of what did."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def between(before: Config, after: Config) -> dict[str, list[Any]]:
 
 
 def check(folder: Path, changed: Collection[str], *, allowed: bool) -> None:
-    """ValueError for changes that a run cannot bear, and for those that it can where they were not `allowed`."""
+    """ValueError for changes that are not possible, and for those that are where they were not `allowed`."""
     never = [name for name in NEVER if name in changed]
     if never:
         raise ValueError(
@@ -36,7 +36,7 @@ def check(folder: Path, changed: Collection[str], *, allowed: bool) -> None:
     fixed = sorted(set(changed) - set(FREELY))
     if fixed and not allowed:
         raise ValueError(
-            f"{folder} goes on with its own choices; only {', '.join(FREELY[:-1])} and {FREELY[-1]} may change, not "
+            f"{folder} continues with its own choices; only {', '.join(FREELY[:-1])} and {FREELY[-1]} may change, not "
             f"{', '.join(fixed)}. With --allow-changes they change all the same, and {FILE} records when"
         )
 
@@ -53,7 +53,7 @@ def _is_change(entry: Mapping[str, Any]) -> bool:
 
 
 def record(folder: Path, step: int, changed: Changes) -> None:
-    """Add what changes from `step` on, unless the record says so already."""
+    """Add what changes from `step` on, unless the record contains it already."""
     entries = recorded(folder)
     if changed and not (entries and (entries[-1]["step"], entries[-1]["changed"]) == (step, changed)):
         entries.append({"step": step, "time": time.strftime("%Y-%m-%d %H:%M:%S"), "changed": changed})

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on, in one file of arrays (minigan/arrays.py), whole or absent.
+"""Checkpoints: all that a run needs to continue, in one file of arrays (minigan/arrays.py), whole or absent.
 
 Version 4, now     arrays are named after their player: "D/0.weight", "D_optimizer/m/0.weight", "G_average/0.weight"
 Version 3          had "d_optimizer/", "average/" and "objective/" in their place; read, and renamed

@@ -35,7 +35,7 @@ class Run:
     run.lock                        the process that works on it, while one does
     log.jsonl                       one JSON object per log point; in very long runs they come further apart
     samples/step-000500.png         samples of always the same noise
-    checkpoints/step-000500.npz     all that is needed to go on
+    checkpoints/step-000500.npz     all that is needed to continue
     checkpoints/best.npz            the checkpoint with the best score, where scores were asked for
     scores.json                     the closing scores with what they were measured with
     samples.png losses.png ...      the pictures of a finished run
@@ -181,7 +181,7 @@ class Run:
         return self.folder / "checkpoints" / "best.npz"
 
     def ways_back(self) -> list[Path]:
-        """Where the run can go on from, newest first; the best checkpoint is the last resort."""
+        """Where the run can continue from, newest first; the best checkpoint is the last resort."""
         return [*reversed(self.checkpoints()), *filter(Path.is_file, [self._best()])]
 
     def latest(self) -> tuple[Path, dict[str, np.ndarray], dict[str, Any]]:
@@ -220,7 +220,7 @@ def _is_point(entry: Mapping[str, Any]) -> bool:
 
 
 def _taken(folder: Path) -> ValueError:
-    return ValueError(f"{folder} exists already: choose another --out, or go on with it by --resume {folder}")
+    return ValueError(f"{folder} exists already: choose another --out, or continue it by --resume {folder}")
 
 
 def _step(path: Path) -> int:

@@ -31,6 +31,6 @@ def friendly_errors(name: str) -> Iterator[None]:
     except (ValueError, OSError, RuntimeError, FloatingPointError, OverflowError, MemoryError) as error:
         if os.environ.get("MINIGAN_TRACEBACK") == "1":
             raise
-        said = str(error) or "out of memory" if isinstance(error, MemoryError) else str(error)
-        print(f"{name}: error: {said}", file=sys.stderr)
+        message = str(error) or "out of memory" if isinstance(error, MemoryError) else str(error)
+        print(f"{name}: error: {message}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody asked the run to stop; the message says how to go on."""
+    """Somebody asked the run to stop; the message states how to continue."""
 
 
 class Stop:

@@ -26,7 +26,7 @@ NAME = "run.lock"
 
 
 class Busy(RuntimeError):
-    """Another process works on this run; the message says which, and since when."""
+    """Another process works on this run; the message states which, and since when."""
 
 
 class Lock:
@@ -48,14 +48,14 @@ class Lock:
             self._close()
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             if not _granted(descriptor, self.path):
-                owner = _told(descriptor)
+                owner = _owner(descriptor)
                 os.close(descriptor)
                 raise Busy(f"{self.path.parent} is in use by {_words(owner)}; two at once would spoil it")
             self._descriptor = descriptor
-        before, own = _told(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
+        before, own = _owner(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
         if before and not own.items() <= before.items():
-            said = f"{self.path.parent} was in use by {_words(before)}, which has ended; this process takes over"
-            warnings.warn(said, RuntimeWarning, stacklevel=3)
+            message = f"{self.path.parent} was in use by {_words(before)}, which has ended; this process takes over"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
         _write(self._descriptor, json.dumps({**own, "since": time.time()}))
 
     def release(self) -> None:
@@ -97,13 +97,13 @@ def _granted(descriptor: int, path: Path) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
-        said = f"{path}: locks do not work here ({error}); see to it that no other process works on this run"
-        warnings.warn(said, RuntimeWarning, stacklevel=4)
+        message = f"{path}: locks do not work here ({error}); see to it that no other process works on this run"
+        warnings.warn(message, RuntimeWarning, stacklevel=4)
     return True
 
 
-def _told(descriptor: int) -> dict[str, Any]:
-    """Who the file says works here; nothing where it does not say."""
+def _owner(descriptor: int) -> dict[str, Any]:
+    """The owner that the file names; {} where it names none."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     try:
         content = json.loads(os.read(descriptor, 1000))

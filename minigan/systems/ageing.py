@@ -43,7 +43,7 @@ class Ageing(ConditionalGAN):
     age         its name; any number that is known of a sample, such as the thickness of strokes
     knots       percentiles of the age, between which a condition is linear (ages.hats)
     names       of the classes; () where the condition is the age alone
-    E           image -> noise: L = mean (E(G(z | c)) - z)² over all numbers; 1 is no knowledge
+    E           image -> noise: L = mean (E(G(z | c)) - z)² over all numbers; 1 without any knowledge
 
     Source      Antipov, Baccouche & Dugelay 2017.
     """

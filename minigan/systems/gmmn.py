@@ -68,7 +68,7 @@ class CodeGMMN(GAN):
     def adopt(
         self, arrays: dict[str, np.ndarray], counts: dict[str, int]
     ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-        """In version 0.1 the autoencoder stood in the place of D."""
+        """In version 0.1 the autoencoder stood in place of D."""
 
         def named(name: str) -> str:
             part, slash, rest = name.partition("/")

@@ -33,7 +33,7 @@ def system(config: Config, about: Mapping[str, About], on: Device | None = None)
     """
     if config.system == OWN:
         raise ValueError(
-            "this run was started with objects, which names cannot build again: go on with "
+            "this run was started with objects, which names cannot build again: continue with "
             "Trainer.resume(folder, system=..., data=...), or load its checkpoint into the networks of its script"
         )
     on = device.choose(config.device) if on is None else on

@@ -24,7 +24,7 @@ def notable(n: int) -> bool:
 class Schedule:
     """Counts a run in steps and in epochs (passes over the first data set), and makes learning rates fall.
 
-    `per_epoch` batches are one pass; how many a step draws is what the system says (`System.batches`).
+    `per_epoch` batches are one pass; how many a step draws is what the system returns (`System.batches`).
     """
 
     def __init__(self, system: System, per_epoch: float, epochs: float, decay: float) -> None:

@@ -98,7 +98,7 @@ class Health:
         return {**point, "health": entries} if entries else point
 
     def replay(self, log: list[dict[str, Any]]) -> None:
-        """Restore what the log points of a run that goes on have shown."""
+        """Restore what the log points of a run that continues have shown."""
         for rivals, monitor in self.monitors:
             title = _title(rivals)
             for point in log:

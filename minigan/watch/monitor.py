@@ -1,7 +1,7 @@
 """Monitor: which conditions a run is in, from its log alone.
 
 The state of a monitor is a function of the log points that it was fed, so a run that is resumed feeds it the log and
-goes on as if it had never stopped.
+continues as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class Monitor:
         vitals = {**point, **point.get("vitals", {})}
         entries = []
         for condition in CONDITIONS:
-            says = condition.judge(vitals, self._levels, self.facts)
-            if says is None:
+            sentence = condition.judge(vitals, self._levels, self.facts)
+            if sentence is None:
                 continue
-            ill, before = says != "", condition.name in self.active
+            ill, before = sentence != "", condition.name in self.active
             self._rows[condition.name] = self._rows[condition.name] + 1 if ill != before else 0
             if self._rows[condition.name] < condition.patience:
                 continue
             self._rows[condition.name] = 0
             state = "ends" if before else "begins"
-            entry = {"condition": condition.name, "state": state, "says": condition.over if before else says}
+            entry = {"condition": condition.name, "state": state, "says": condition.over if before else sentence}
             entry["remedy"] = "" if before else condition.remedy
             entries.append(entry)
             if before:

@@ -113,13 +113,18 @@ def test_the_catalogue_lists_every_name_and_downloads_nothing(home: Path, intern
     asked = internet({})
     entries = {entry.name: entry for entry in data.available()}
     assert list(entries) == ["mnist-10k", "mnist", "fashion-mnist", "captioned-mnist", "ring", "grid"]
-    assert {name for name, entry in entries.items() if entry.present} == {"mnist-10k", "captioned-mnist", "ring", "grid"}
+    assert {name for name, entry in entries.items() if entry.present} == {
+        "mnist-10k",
+        "captioned-mnist",
+        "ring",
+        "grid",
+    }
     assert str(mnist.cache("mnist")) in entries["mnist"].where
     assert asked == []
     assert list(home.iterdir()) == []
 
 
-def test_the_catalogue_says_where_a_set_lies(published, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_states_where_a_set_lies(published, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = published.place("mnist", home / "given" / "mnist")
     monkeypatch.setenv("MINIGAN_DATA", str(home / "given"))
     entries = {entry.name: entry for entry in data.available()}
@@ -127,7 +132,7 @@ def test_the_catalogue_says_where_a_set_lies(published, home: Path, monkeypatch:
     assert entries["mnist"].where == str(folder)
 
 
-def test_the_catalogue_tells_the_truth_about_what_is_loaded(home: Path) -> None:
+def test_the_catalogue_describes_what_is_loaded(home: Path) -> None:
     for entry in data.available():
         if entry.present:
             dataset = data.load(entry.name, rng=np.random.default_rng(0))

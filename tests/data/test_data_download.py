@@ -69,7 +69,7 @@ def test_an_interrupted_download_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_user_is_told_what_is_downloaded(
+def test_the_user_sees_what_is_downloaded(
     tmp_path: Path, internet: Internet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     internet({MIRRORS[0]: b"good"})
@@ -128,7 +128,7 @@ def test_a_transfer_that_breaks_off_is_begun_again(tmp_path: Path, server: Serve
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_mirror_that_always_breaks_off_is_given_up_and_says_how(tmp_path: Path, server: Server) -> None:
+def test_a_mirror_that_always_breaks_off_is_given_up_and_states_how(tmp_path: Path, server: Server) -> None:
     address, asked = server
     with pytest.raises(ConnectionError, match="2 bytes read, 2 more expected"):
         fetch([f"{address}/cut"], tmp_path / "file", check)

@@ -61,7 +61,7 @@ def test_the_command_makes_the_files_from_those_of_mnist(tmp_path: Path) -> None
     np.testing.assert_array_equal(read_idx(tmp_path / embedded.LABELS), labels[:10_000])
 
 
-def test_the_command_without_its_folders_says_how_it_is_used() -> None:
+def test_the_command_without_its_folders_states_how_it_is_used() -> None:
     command = [sys.executable, "-m", "minigan.data.embedded"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode != 0

@@ -85,7 +85,7 @@ def test_the_square_in_the_middle_is_kept(tmp_path: Path, wide: bool) -> None:
     np.testing.assert_array_equal(images[0], np.broadcast_to(GREEN, (5, 5, 3)))
 
 
-def test_a_picture_is_turned_as_its_orientation_says(tmp_path: Path) -> None:
+def test_a_picture_is_turned_as_its_orientation_demands(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     pixels = np.array([[RED] * 8] * 4 + [[BLUE] * 8] * 4, np.uint8)

@@ -45,7 +45,7 @@ def test_what_is_written_comes_back(tmp_path_factory: pytest.TempPathFactory, ar
     assert content_hash(back) == content_hash(array)
 
 
-def test_gzip_is_told_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
     write_idx(tmp_path / "small.gz", SMALL)
     (tmp_path / "small.gz").rename(tmp_path / "compressed")
     write_idx(tmp_path / "small", SMALL)

@@ -156,7 +156,7 @@ def test_a_mirror_with_the_wrong_set_is_passed_over(published, home: Path, inter
     assert len(asked) == 4
 
 
-def test_without_a_network_the_error_says_what_was_tried_and_what_to_do(published, home: Path) -> None:
+def test_without_a_network_the_error_states_what_was_tried_and_what_to_do(published, home: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         mnist.load("fashion-mnist")
     message = str(caught.value)

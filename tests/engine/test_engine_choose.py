@@ -1,4 +1,4 @@
-"""choose: networks get the form that uses threads best, decided by what their layers say of themselves."""
+"""choose: networks get the form that uses threads best, decided by the attributes of their layers."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def small(**choices: Any) -> models.Model:
     return model(sample_shape=(12, 12, 1), width=0.1, z_dim=5, **choices)
 
 
-def objective(name: str) -> objectives.Objective:
+def made_objective(name: str) -> objectives.Objective:
     return objectives.get(name, **({"rng": rng(8)} if "rng" in objectives.hyperparameters(name) else {}))
 
 
@@ -53,7 +53,7 @@ def objective(name: str) -> objectives.Objective:
 def test_two_batches_side_by_side_make_the_step_of_algorithm_1(name: str, team: Team) -> None:
     after = []
     for form in (None, lambda D: SideBySide(fused(D), team)):
-        made, game = small(critic=models.Critic(**objective(name).critic())), objective(name)
+        made, objective = small(critic=models.Critic(**made_objective(name).critic())), made_objective(name)
         D = made.D if form is None else form(made.D)
         optimizer = SGD(D.named_params(), 0.01)
         optimizer.workers = None if form is None else team
@@ -61,7 +61,7 @@ def test_two_batches_side_by_side_make_the_step_of_algorithm_1(name: str, team: 
         for step in range(3):  # running statistics move twice in each
             n = 17 if name == "wgan-gp" else 19
             real, z = np.tanh(rng(step).normal(size=(17, 12, 12, 1))), rng(10 + step).normal(size=(n, 5))
-            losses.append(discriminator_step(D, made.G, game, optimizer, real, z).loss)
+            losses.append(discriminator_step(D, made.G, objective, optimizer, real, z).loss)
         after.append({"losses": np.asarray(losses), **arrays_of(made.D), **arrays_of(made.G)})
     close(after[1], after[0], rtol=1e-9)
 
@@ -82,10 +82,10 @@ def test_no_two_batches_side_by_side_where_their_order_counts(two: Team) -> None
 def test_two_batches_in_one_make_the_step_of_algorithm_1(name: str) -> None:
     after = []
     for form in (lambda D: D, OneBatch):
-        made, game = model("mlp", dropout=0.0), objective(name)
+        made, objective = model("mlp", dropout=0.0), made_objective(name)
         real, z = np.tanh(rng().normal(size=(8, 28, 28, 1))), rng(1).normal(size=(8, made.z_dim))
         D: Layer = form(made.D)
-        loss = discriminator_step(D, made.G, game, SGD(D.named_params(), 0.1), real, z).loss
+        loss = discriminator_step(D, made.G, objective, SGD(D.named_params(), 0.1), real, z).loss
         after.append({"loss": np.asarray(loss), **arrays_of(made.D)})
     close(after[1], after[0])
 
@@ -149,16 +149,16 @@ def test_a_condition_is_that_of_both_batches(kind: type, wanted: bool, team: Tea
 
 def steps(G: Layer, page: Layer, bind: Callable[[Layer, int], Layer], once: bool) -> dict[str, Any]:
     """Three steps that use their noise twice, of G or a form of it; `once`: its statistics move once in each."""
-    D, game = critic(), objective("nonsaturating")
+    D, objective = critic(), made_objective("nonsaturating")
     optimizers = [SGD(network.named_params(), 0.01) for network in (D, G)]
     for step in range(3):
         real, z = images(8), rng(10 + step).normal(size=(8, Z))
-        discriminator_step(D, bind(G, step), game, optimizers[0], real, z)
+        discriminator_step(D, bind(G, step), objective, optimizers[0], real, z)
         if once:
-            generator_step(D, bind(G, step), game, optimizers[1], z)
+            generator_step(D, bind(G, step), objective, optimizers[1], z)
         else:
             with G.keeping_buffers():
-                generator_step(D, bind(G, step), game, optimizers[1], z)
+                generator_step(D, bind(G, step), objective, optimizers[1], z)
     return {f"D.{name}": a for name, a in arrays_of(D).items()} | arrays_of(page)
 
 

@@ -32,7 +32,7 @@ CUDA = capture.FakeDevice("cuda")
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[capture.Gpu]:
-    """A machine on which all of CuPy's functions are launched by themselves."""
+    """A machine on which all of CuPy's functions are launched separately."""
     monkeypatch.setattr(device, "choose", lambda name=None: device.CPU if name == "cpu" else CUDA)
     capture.own_kernels(monkeypatch)
     with capture.gpu() as machine:
@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[Callable[[Any, capture.Gpu], Any], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_a_step_that_cannot_be_recorded_runs_as_before_and_says_why(what: str, machine: capture.Gpu) -> None:
+def test_a_step_that_cannot_be_recorded_runs_as_before_and_states_why(what: str, machine: capture.Gpu) -> None:
     act, words = REFUSED[what]
     plain, walk = Walk(machine), Walk(machine)
 

@@ -165,10 +165,10 @@ def test_batch_norm_of_one_value_per_channel_is_refused_in_every_thread() -> Non
     team.close()
 
 
-GAMES = tuple(name for name in objectives.names() if name != "gmmn")  # which trains no D
+OBJECTIVES = tuple(name for name in objectives.names() if name != "gmmn")  # which trains no D
 
 
-def game(name: str, spectral_norm: bool = False) -> tuple[models.Model, objectives.Objective]:
+def made(name: str, spectral_norm: bool = False) -> tuple[models.Model, objectives.Objective]:
     random = {"rng": rng(8)} if "rng" in objectives.hyperparameters(name) else {}
     objective = objectives.get(name, **random)
     seen = models.Critic(**objective.critic(), spectral_norm=spectral_norm)
@@ -178,11 +178,11 @@ def game(name: str, spectral_norm: bool = False) -> tuple[models.Model, objectiv
     return model, objective
 
 
-@pytest.mark.parametrize(("name", "spectral_norm"), [*((name, False) for name in GAMES), ("hinge", True)])
+@pytest.mark.parametrize(("name", "spectral_norm"), [*((name, False) for name in OBJECTIVES), ("hinge", True)])
 def test_whole_steps_of_a_team_are_those_of_one_thread(name: str, spectral_norm: bool, team: Team) -> None:
     arrays = []
     for shared in (False, True):
-        model, objective = game(name, spectral_norm)
+        model, objective = made(name, spectral_norm)
         D: Layer = Sharded(model.D, team) if shared else model.D
         G: Layer = Sharded(model.G, team) if shared else model.G
         d_optimizer, g_optimizer = (SGD(network.named_params(), 0.01) for network in (D, G))

@@ -86,8 +86,8 @@ def test_export_of_codes_takes_the_encoder_and_the_decoder(capsys: pytest.Captur
     system = SavedGenerator(Path("codes")).system
     first = next(array for _, array in system.decoder.named_params())
     np.testing.assert_array_equal(weights("decoder.safetensors"), first)
-    said = refused(capsys, "export", "codes", "--to", "D.safetensors", "--network", "D")
-    assert "--network D: the networks of this run are encoder, decoder, G" in said
+    message = refused(capsys, "export", "codes", "--to", "D.safetensors", "--network", "D")
+    assert "--network D: the networks of this run are encoder, decoder, G" in message
 
 
 def test_export_gives_other_names_where_asked(run: Path) -> None:

@@ -93,7 +93,7 @@ def channels_last(x: np.ndarray) -> np.ndarray:
 
 
 @each
-def test_a_network_that_pytorch_wrote_says_here_what_it_said_there(name: str) -> None:
+def test_a_network_that_pytorch_wrote_returns_here_what_it_returned_there(name: str) -> None:
     build, shape, names = TORCH[name]
     network, answers = build(), load_file(FIXTURES / "torch_answers.safetensors")
     read_safetensors(FIXTURES / f"torch_{name}.safetensors", network, shape, names)

@@ -89,13 +89,13 @@ def test_a_layer_alone_names_its_arrays_only() -> None:
     np.testing.assert_array_equal(weight.places, [[0, 2, 4], [1, 3, 5]])
 
 
-def test_rows_of_a_linear_behind_flatten_and_columns_before_reshape_change_places() -> None:
+def test_rows_of_a_linear_after_flatten_and_columns_before_reshape_change_places() -> None:
     H, W, C = 2, 3, 2
     first = [(h * W + w) * C + c for c in range(C) for h in range(H) for w in range(W)]
-    behind = Network(Flatten(), Tanh(), linear(12, 2))
+    after = Network(Flatten(), Tanh(), linear(12, 2))
     before = Network(linear(2, 12), Tanh(), Reshape(12), BatchNorm(12), Reshape(H, W, C))
-    (weight,) = tensors(behind, (H, W, C))
-    np.testing.assert_array_equal(weight.outwards(), behind.layers[2].weight[first].T)
+    (weight,) = tensors(after, (H, W, C))
+    np.testing.assert_array_equal(weight.outwards(), after.layers[2].weight[first].T)
     weight, *norm, count = tensors(before, (2,))
     np.testing.assert_array_equal(weight.outwards(), before.layers[0].weight[:, first].T)
     assert all(np.array_equal(tensor.places, first) for tensor in norm) and count.counted

@@ -85,7 +85,7 @@ def test_both_networks_of_every_model_go_there_and_come_back(name: str, critic: 
         assert as_pytorch(network, shape).startswith("nn.")
 
 
-def test_a_file_says_that_it_is_for_pytorch_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_a_file_states_that_it_is_for_pytorch_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     write_safetensors(path, small(), SHAPE)
     data = path.read_bytes()

@@ -10,7 +10,7 @@ import numpy as np
 from minigan.checks import StepCase
 from minigan.explain.events import Event
 from minigan.explain.layout import Story
-from minigan.explain.sections import tell
+from minigan.explain.sections import describe
 from minigan.explain.step import Explanation, Part, watch_d, watch_g
 from minigan.layers import Layer, Linear, Network
 from minigan.objectives import get
@@ -57,7 +57,7 @@ class Step:
 @cache
 def story(name: str, critic_norm: str | None = "layer") -> Story:
     """The story of a small step of the objective `name`."""
-    return tell(Config(objective=name), Step(StepCase(name, critic_norm)).watch())
+    return describe(Config(objective=name), Step(StepCase(name, critic_norm)).watch())
 
 
 def through(D: Layer, name: str = "wgan", x: np.ndarray | None = None) -> list[Event]:

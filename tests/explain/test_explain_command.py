@@ -12,7 +12,7 @@ from PIL import Image
 from minigan import data, device, models, objectives
 from minigan.cli import main
 from minigan.explain.events import HOUSE, Loss, Sweep, Update
-from minigan.explain.sections import tell
+from minigan.explain.sections import describe
 from minigan.explain.step import WatchedDraw, explain, watch_turn
 from minigan.layers import Linear, Network
 from minigan.systems import GAN
@@ -128,7 +128,7 @@ def test_gmmn_in_code_space_is_explained_with_the_encoder_of_its_real_samples() 
     passes = [(event.network, event.about) for event in part.events if isinstance(event, Sweep)]
     assert passes[:2] == [("encoder", "real samples"), ("G", "the noise z")]
     assert ("D", "encoder of real samples") in passes and ("D", "the samples G(z)") in passes
-    assert "prepared itself" in tell(config, explained).about
+    assert "prepared itself" in describe(config, explained).about
 
 
 def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +152,9 @@ def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
         (["--objective", "ebgan", "--penalty", "r1"], "a penalty needs one score per sample"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(flags: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_is_reported_in_one_line(
+    flags: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["explain", *SMALL, *flags] if flags[0] == "--html" else ["explain", *flags])
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Where gradients vanish or explode, it is said; where they do not, nothing is."""
+"""Where gradients vanish or explode, it is reported; where they do not, nothing is."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ def test_a_penalty_comes_with_its_formula_and_its_passes_after_it() -> None:
 
 
 def test_a_formula_is_given_once_for_a_class_and_for_every_layer_where_all_is_asked() -> None:
-    told = story("wgan-gp")
-    short, full = text(told), text(told, full=True)
-    tanhs = sum(type(line.layer) is Tanh for _, section in told.numbered for line in section.lines)
+    reported = story("wgan-gp")
+    short, full = text(reported), text(reported, full=True)
+    tanhs = sum(type(line.layer) is Tanh for _, section in reported.numbered for line in section.lines)
     assert short.count("y = tanh x") == 1
     assert full.count("f' = 1 - y²") + full.count("f'' = -2 y (1 - y²)") + full.count("y = tanh x") == tanhs
     assert "Conv2d(1, 3, kernel_size=4, stride=2, padding=1)" in full and "Conv2d(1, 3" not in short
@@ -100,12 +100,12 @@ def test_every_method_that_is_named_begins_at_its_line(name: str) -> None:
 
 
 def test_every_layer_of_a_pass_is_in_the_table_with_its_numbers() -> None:
-    told = text(story("wgan-gp"))
+    reported = text(story("wgan-gp"))
     section = next(
         section for _, section in story("wgan-gp").numbered if section.title == "forward through D: real samples"
     )
     for line in section.lines:
-        assert "  ".join(line.cells).split() in [row.split() for row in told.splitlines()]
+        assert "  ".join(line.cells).split() in [row.split() for row in reported.splitlines()]
     assert [line.cells[0].split()[-1] for line in section.lines][:3] == ["x", "Conv2d", "LayerNorm"]
 
 

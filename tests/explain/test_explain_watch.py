@@ -152,7 +152,7 @@ def line(spot: Spot) -> str:
 
 
 @pytest.mark.parametrize("name", ["wgan-gp", "cramer", "began", "gmmn"])
-def test_every_line_of_code_that_is_named_is_there_and_says_that(name: str) -> None:
+def test_every_line_of_code_that_is_named_is_there_and_contains_that(name: str) -> None:
     events = [event for part in Step(StepCase(name, "layer")).watch().parts for event in part.events]
     assert len(events) > 5
     for event in events:

@@ -10,7 +10,7 @@ import pytest
 from explained import story, through
 
 from minigan import objectives
-from minigan.explain.sections import tell
+from minigan.explain.sections import describe
 from minigan.explain.step import Explanation, Part
 from minigan.explain.webpage import webpage
 from minigan.layers import Linear, Network
@@ -55,18 +55,18 @@ def test_the_page_of_every_objective_is_whole_and_needs_nothing_else(name: str) 
 
 
 def test_the_page_has_what_the_terminal_has() -> None:
-    told, words = story("wgan-gp"), " ".join(Reader(webpage(story("wgan-gp"))).words)
-    for n, section in told.numbered:
+    reported, words = story("wgan-gp"), " ".join(Reader(webpage(story("wgan-gp"))).words)
+    for n, section in reported.numbered:
         assert f"{n}. {section.title}" in words and section.code.code in words
         for line in section.lines:
             assert all(cell.strip() in words for cell in line.cells)
-    for page in told.pages:
+    for page in reported.pages:
         assert all(formula in words for formula in page.formulas.values())
 
 
 def test_every_layer_of_every_pass_unfolds_and_links_lead_somewhere() -> None:
-    told, tags = story("wgan-gp"), Reader(webpage(story("wgan-gp"))).tags
-    layers = sum(line.layer is not None for _, section in told.numbered for line in section.lines)
+    reported, tags = story("wgan-gp"), Reader(webpage(story("wgan-gp"))).tags
+    layers = sum(line.layer is not None for _, section in reported.numbered for line in section.lines)
     assert sum(tag == "details" for tag, _ in tags) == layers > 50
     anchors = {f"#{a['id']}" for _, a in tags if "id" in a}
     assert {a["href"] for _, a in tags if "href" in a} <= anchors
@@ -105,9 +105,9 @@ def test_gradients_that_are_zero_or_not_finite_are_shown_with_their_marks() -> N
     for value, sign in ((0.0, "∅"), (np.nan, "!"), (1e9, "▲")):
         D = Network(Linear(4, 4, rng=np.random.default_rng(0), dtype=np.float64), *[_one()])
         D.layers[0].weight[...] = value
-        told = tell(Config(objective="wgan"), Explanation([Part("G", "moves G", through(D))]))
-        assert sign in [mark.sign for _, mark, _ in told.findings]
-        assert f'<span class="sign">{sign}</span>' in webpage(told)
+        reported = describe(Config(objective="wgan"), Explanation([Part("G", "moves G", through(D))]))
+        assert sign in [mark.sign for _, mark, _ in reported.findings]
+        assert f'<span class="sign">{sign}</span>' in webpage(reported)
 
 
 def _one() -> Linear:

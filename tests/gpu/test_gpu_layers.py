@@ -37,7 +37,7 @@ def home(found: dict[str, Any]) -> dict[str, np.ndarray]:
 
 
 def in_order(x: Array) -> Array:
-    """The same numbers, one behind the other."""
+    """The same numbers, one after the other."""
     return x.copy()
 
 

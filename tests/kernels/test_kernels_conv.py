@@ -103,15 +103,15 @@ def test_correlate_is_the_sum_that_its_formula_states(k: int, s: int, p: int) ->
 @pytest.mark.parametrize(("s", "o"), [(s, o) for s in range(1, 4) for o in range(s)])
 def test_output_padding_chooses_among_the_sizes_that_a_convolution_maps_to_one(s: int, o: int) -> None:
     for k, p, size in itertools.product(range(1, 6), range(3), SIZES):
-        painted = conv_transpose_size(size, (k, k), (s, s), (p, p), (o, o))
-        if min(painted) < 1:
+        full = conv_transpose_size(size, (k, k), (s, s), (p, p), (o, o))
+        if min(full) < 1:
             continue
-        g = Geometry(painted, (k, k), (s, s), (p, p))
+        g = Geometry(full, (k, k), (s, s), (p, p))
         assert g.out == size
         x, w, y = arrays(g, 9, 2)
-        dx = kernels.spread(y, w, painted, g.stride, g.padding)
-        assert_close(dx, general.spread(y, w, painted, g.stride, g.padding), 1e-13)
-        assert dx.shape == (2, *painted, 9)
+        dx = kernels.spread(y, w, full, g.stride, g.padding)
+        assert_close(dx, general.spread(y, w, full, g.stride, g.padding), 1e-13)
+        assert dx.shape == (2, *full, 9)
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def test_an_unknown_precision_is_refused() -> None:
         (99, "unknown status 99"),
     ],
 )
-def test_an_error_of_cublas_says_what_failed(fake_cuda: Shim, function: str, status: int, words: str) -> None:
+def test_an_error_of_cublas_states_what_failed(fake_cuda: Shim, function: str, status: int, words: str) -> None:
     a, b = map(rows, numbers(3, 4, 5)[:2])
     library = fake_cublas.FakeCublas(fail=(function, status))
     with pytest.raises(cublas.CublasError) as error, fake_cublas.in_use(library):
@@ -280,7 +280,7 @@ def test_cublas_is_for_arrays_of_cupy(fake_cupy: FakeCuda, fake_cuda: Shim) -> N
     launch.backend.reset(token)
 
 
-def test_a_missing_cublas_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cublas_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", None)  # type: ignore[arg-type]
     cublas._library.cache_clear()

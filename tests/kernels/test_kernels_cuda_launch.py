@@ -134,11 +134,11 @@ def test_shared_memory_is_nan_when_a_block_begins(shim_folder: Path, tmp_path: P
 
 def test_a_write_beside_an_array_is_found_out(shim_folder: Path, tmp_path: Path) -> None:
     path = kernel_file(tmp_path, "y[threadIdx.x] = 0;")
-    with pytest.raises(AssertionError, match="behind the end"), fake.fences():
+    with pytest.raises(AssertionError, match="after the end"), fake.fences():
         run(Shim(shim_folder), path, 9, np.empty_like(device(8)))
 
 
-def test_a_text_that_does_not_compile_says_why(shim_folder: Path, tmp_path: Path) -> None:
+def test_a_text_that_does_not_compile_states_why(shim_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"(?s)own.cu.*nonsense"):
         run(Shim(shim_folder), kernel_file(tmp_path, "nonsense;"), 1, device(1))
 

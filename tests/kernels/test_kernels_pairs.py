@@ -1,4 +1,4 @@
-"""Batch norm with the leaky ReLU behind it, gradients written over what they came from, and memory that begins well."""
+"""Batch norm with the leaky ReLU after it, gradients written over what they came from, and memory that begins well."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_pair_is_to_the_last_bit_the_leaky_relu_of_the_batch_norm(
 @MACHINES
 @pytest.mark.parametrize("slope", SLOPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_output_of_a_leaky_relu_knows_its_gradient_as_the_input_does(
+def test_the_output_of_a_leaky_relu_determines_its_gradient_as_the_input_does(
     machine: Any, slope: float, dtype: type
 ) -> None:
     tiny = np.finfo(dtype).smallest_subnormal

@@ -118,7 +118,7 @@ def assert_identical(found: dict[str, Any], expected: dict[str, Any]) -> None:
 @machines
 @settings(deadline=None, max_examples=60)
 @given(g=geometries(), seed=st.integers(0, 99))
-def test_both_machines_do_what_the_definition_says_among_many_ties(machine: Any, g: Geometry, seed: int) -> None:
+def test_both_machines_do_what_the_definition_states_among_many_ties(machine: Any, g: Geometry, seed: int) -> None:
     x, dy = (np.round(a) for a in arrays(g, N=1, C=2, seed=seed))  # whole numbers: ties, and sums without rounding
     expected = by_loops(g, x, dy)
     assert_identical(answers(machine, g, x, dy), expected | {"winner": expected["winner"].astype(np.uint8)})

@@ -16,7 +16,7 @@ from minigan.optim import flatten
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """What comes into a layer from below (x), from above (dy), and in the third sweep (ddx)."""
+    """What comes into a layer from below (x), from above (dy), and in the second-order pass (ddx)."""
 
     x: Array
     dy: Array
@@ -49,7 +49,7 @@ def answers(case: LayerCase, asked: Question) -> dict[str, Any]:
 
 
 def derivatives(layer: Layer, asked: Question, cache: Any) -> dict[str, Any]:
-    """First and second derivatives, named as in the gradient check, without a dx of the third sweep that is None."""
+    """First and second derivatives, named as in the gradient check, without a second dx that is None."""
     ddy, dx_twice, grads_twice = layer.double_backward(asked.ddx, asked.dy, cache)
     found = {"dx": layer.input_grad(asked.dy, cache), "ddy": ddy}
     found |= {} if dx_twice is None else {"dx twice": dx_twice}

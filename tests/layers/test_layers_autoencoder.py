@@ -85,7 +85,7 @@ def test_every_derivative_is_right_in_both_modes(energy: str) -> None:
 
 
 @each
-def test_every_derivative_is_right_where_the_parts_owe_nothing_themselves(energy: str) -> None:
+def test_every_derivative_is_right_where_the_parts_contribute_nothing_themselves(energy: str) -> None:
     layer = float64(Autoencoder(Linear(6, 3, rng=rng()), Network(Linear(3, 6, rng=rng()), ReLU()), energy))
     errors = gradcheck.layer_errors(layer, rng(2).normal(size=(4, 6)), rng(3))
     assert max(errors.values()) < 1e-7, errors
@@ -133,7 +133,7 @@ def test_a_perfect_drawing_costs_nothing_and_pulls_nowhere(energy: str) -> None:
 
 
 class Watched(Linear):
-    """A linear layer that refuses to say what its input is owed."""
+    """A linear layer that refuses to compute its contribution."""
 
     def input_grad(self, dy: Array, x: Any) -> Array:
         raise AssertionError("the input gradient was asked for")

@@ -1,4 +1,4 @@
-"""What every layer owes: each check, on each case of the list that the gradient table shows."""
+"""What every layer must satisfy: each check, on each case of the list that the gradient table shows."""
 
 from __future__ import annotations
 
@@ -208,9 +208,9 @@ def test_the_trace_serves_the_third_sweep_as_dy_does(case: LayerCase) -> None:
     _, cache = case.layer.forward(asked.x, case.train)
     dx, trace = case.layer.traced_backward(asked.dy, cache)
     assert_same({"dx": dx}, {"dx": case.layer.input_grad(asked.dy, cache)})
-    ddy, owed, grads = case.layer.double_backward(asked.ddx, trace, cache)
+    ddy, contribution, grads = case.layer.double_backward(asked.ddx, trace, cache)
     expected = derivatives(case.layer, asked, cache)
-    found = {"ddy": ddy} | ({} if owed is None else {"dx twice": owed})
+    found = {"ddy": ddy} | ({} if contribution is None else {"dx twice": contribution})
     found |= {f"d{name} twice": grad for name, grad in flatten(grads).items()}
     assert_same(found, {name: expected[name] for name in found})
 

@@ -54,21 +54,21 @@ def test_branches_worked_by_hand() -> None:
     y, cache = layer.forward(x)
     np.testing.assert_array_equal(y, [[2, 0, 2, -2]])
     np.testing.assert_array_equal(layer.input_grad(np.array([[1.0, 10, 100, 1000]]), cache), [[101, 500]])
-    ddy, owed, grads = layer.double_backward(np.array([[1.0, 10]]), np.ones((1, 4)), cache)
+    ddy, contribution, grads = layer.double_backward(np.array([[1.0, 10]]), np.ones((1, 4)), cache)
     np.testing.assert_array_equal(ddy, [[1, 0, 1, 5]])
-    assert owed is None
+    assert contribution is None
     assert flatten(grads) == {}
 
 
-def test_curved_branches_owe_their_sum() -> None:
+def test_curved_branches_contribute_their_sum() -> None:
     # y = [tanh x, tanh x, x], dx = (1 - t²) (dy_0 + dy_1) + dy_2 with t = tanh x; d(ddx · dx)/dx by the product rule.
     layer = Branches(Tanh(), Tanh(), LeakyReLU(1))
     x, ddx, t = 0.7, 1.3, np.tanh(0.7)
     _, cache = layer.forward(np.array([[x]]))
-    owed: Any
-    ddy, owed, _ = layer.double_backward(np.array([[ddx]]), np.array([[0.4, 0.5, 9]]), cache)
+    contribution: Any
+    ddy, contribution, _ = layer.double_backward(np.array([[ddx]]), np.array([[0.4, 0.5, 9]]), cache)
     np.testing.assert_allclose(ddy, [[ddx * (1 - t * t), ddx * (1 - t * t), ddx]], rtol=1e-14)
-    assert owed.item() == pytest.approx(-2 * t * (1 - t * t) * ddx * 0.9, rel=1e-14)
+    assert contribution.item() == pytest.approx(-2 * t * (1 - t * t) * ddx * 0.9, rel=1e-14)
 
 
 def test_names_are_places_and_lead_to_the_arrays_themselves(branches: Branches) -> None:

@@ -117,9 +117,9 @@ def test_a_network_with_labels_is_the_network_that_reads_one_hot_columns() -> No
 def test_only_a_tangent_of_the_condition_makes_a_gradient_in_its_columns() -> None:
     ddx, towards = rng(1).normal(size=IMAGE.shape), rng(2).normal(size=VECTORS.shape)
     y, cache = Join().given(VECTORS).forward(IMAGE)
-    ddy, owed, grads = Join().given(VECTORS).double_backward(ddx, y, cache)
+    ddy, contribution, grads = Join().given(VECTORS).double_backward(ddx, y, cache)
     np.testing.assert_array_equal(ddy, np.concatenate([ddx, np.zeros((N, 3, 4, 3))], axis=-1))
-    assert owed is None and grads == {}
+    assert contribution is None and grads == {}
     ddy, _, _ = Join().given(VECTORS, towards=towards).double_backward(ddx, y, cache)
     np.testing.assert_array_equal(ddy[..., 2:], np.broadcast_to(towards[:, None, None], (N, 3, 4, 3)))
 
@@ -535,7 +535,7 @@ def test_what_cannot_be_a_condition_is_refused_with_what_was_expected(make: Call
         make()
 
 
-def test_a_conditional_layer_of_a_user_says_what_it_needs() -> None:
+def test_a_conditional_layer_of_a_user_states_what_it_needs() -> None:
     class Scaled(Conditional):
         """y = c · x."""
 

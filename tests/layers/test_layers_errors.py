@@ -201,5 +201,5 @@ def test_wrong_arguments_of_a_constructor_are_refused(make: Callable[[], Layer],
         (Network(Flatten(), Reshape(3, 2)), "Network(Flatten(), Reshape(3, 2))"),
     ],
 )
-def test_a_layer_shows_the_numbers_that_tell_it_from_others(layer: Layer, shown: str) -> None:
+def test_a_layer_shows_the_numbers_that_distinguish_it_from_others(layer: Layer, shown: str) -> None:
     assert repr(layer) == shown

@@ -1,4 +1,4 @@
-"""Linear, Conv2d and ConvTranspose2d: cases worked by hand, sizes, and the third sweep of a linear map."""
+"""Linear, Conv2d and ConvTranspose2d: cases worked by hand, sizes, and the second-order pass of a linear map."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_conv_transpose2d_worked_by_hand() -> None:
     np.testing.assert_array_equal(grads["bias"], [8])
 
 
-def test_a_stride_of_two_paints_windows_that_do_not_overlap() -> None:
+def test_a_stride_of_two_writes_windows_that_do_not_overlap() -> None:
     layer = with_params(ConvTranspose2d(1, 1, 2, 2, rng=rng()), weight=ONE_TO_FOUR, bias=[0])
     y, _ = layer.forward(image([1, 0], [0, 2]))
     np.testing.assert_array_equal(y, image([1, 2, 0, 0], [3, 4, 0, 0], [0, 0, 2, 4], [0, 0, 6, 8]))

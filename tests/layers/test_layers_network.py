@@ -80,27 +80,27 @@ def test_a_trace_is_what_reached_each_layer(network: Network) -> None:
     assert trace[0].shape == (6, 4)
 
 
-def test_the_down_sweep_gives_what_curved_layers_owe_to_the_layers_below() -> None:
+def test_the_backward_pass_gives_what_curved_layers_contribute_to_the_layers_below() -> None:
     # y = tanh(x w), dx = (1 - y²) w dy. With ddx: S = ddx (1 - y²) w dy, dS/dw = ddx dy (1 - y²) (1 - 2 x w y).
     network = Network(Linear(1, 1, bias=True, rng=rng(), dtype=np.float64), Tanh())
     network.layers[0].weight[...] = 0.7  # type: ignore[attr-defined]
     x, w, ddx, dy = 0.9, 0.7, 1.3, 0.4
     y = np.tanh(x * w)
     _, caches = network.forward(np.array([[x]]))
-    owed: Any
-    ddy, owed, grads = network.double_backward(np.array([[ddx]]), np.array([[dy]]), caches)
+    contribution: Any
+    ddy, contribution, grads = network.double_backward(np.array([[ddx]]), np.array([[dy]]), caches)
     assert ddy.item() == pytest.approx(ddx * w * (1 - y * y), rel=1e-14)
     found = flatten(grads)
     assert found["0.weight"].item() == pytest.approx(ddx * dy * (1 - y * y) * (1 - 2 * x * w * y), rel=1e-14)
     assert found["0.bias"].item() == pytest.approx(-2 * ddx * w * dy * y * (1 - y * y), rel=1e-14)
-    assert owed.item() == pytest.approx(-2 * ddx * w * w * dy * y * (1 - y * y), rel=1e-14)
+    assert contribution.item() == pytest.approx(-2 * ddx * w * w * dy * y * (1 - y * y), rel=1e-14)
 
 
-def test_piecewise_linear_layers_owe_nothing() -> None:
+def test_piecewise_linear_layers_contribute_nothing() -> None:
     network = Network(Linear(3, 4, rng=rng()), LeakyReLU(), Linear(4, 1, rng=rng()))
     y, caches = network.forward(np.ones((2, 3), np.float32))
-    _, owed, grads = network.double_backward(np.ones((2, 3), np.float32), np.ones_like(y), caches)
-    assert owed is None
+    _, contribution, grads = network.double_backward(np.ones((2, 3), np.float32), np.ones_like(y), caches)
+    assert contribution is None
     assert flatten(grads).keys() == {"0.weight", "2.weight"}
 
 
@@ -133,7 +133,7 @@ def test_a_network_without_layers_is_refused() -> None:
         Network()
 
 
-def test_a_layer_that_cannot_be_asked_says_so_by_its_name() -> None:
+def test_a_layer_that_cannot_be_asked_reports_it_by_its_name() -> None:
     class Squash(Layer):
         """Nothing but a name."""
 

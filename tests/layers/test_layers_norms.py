@@ -164,15 +164,15 @@ def test_samples_of_a_layer_norm_do_not_meet() -> None:
     randomise(layer, rng())
     x, dy, ddx = rng(1).normal(size=(3, 4, 5, 3))
     y, cache = layer.forward(x)
-    dx, (ddy, owed, _) = layer.input_grad(dy, cache), layer.double_backward(ddx, dy, cache)
+    dx, (ddy, contribution, _) = layer.input_grad(dy, cache), layer.double_backward(ddx, dy, cache)
     for i in range(4):
         one = slice(i, i + 1)
         alone, alone_cache = layer.forward(x[one])
         np.testing.assert_allclose(alone, y[one], rtol=1e-14)
         np.testing.assert_allclose(layer.input_grad(dy[one], alone_cache), dx[one], rtol=1e-12)
-        alone_ddy, alone_owed, _ = layer.double_backward(ddx[one], dy[one], alone_cache)
+        alone_ddy, alone_contribution, _ = layer.double_backward(ddx[one], dy[one], alone_cache)
         np.testing.assert_allclose(alone_ddy, ddy[one], rtol=1e-12)
-        np.testing.assert_allclose(alone_owed, owed[one], rtol=1e-10)
+        np.testing.assert_allclose(alone_contribution, contribution[one], rtol=1e-10)
 
 
 def test_layer_norm_over_the_last_axes_treats_the_others_as_samples() -> None:

@@ -33,9 +33,9 @@ def test_max_pooling_worked_by_hand() -> None:
     np.testing.assert_array_equal(y, image([5, 8], [9, 4]))
     dx = layer.input_grad(image([10, 20], [30, 40]), cache)
     np.testing.assert_array_equal(dx, image([0, 10, 0, 0], [0, 0, 20, 0], [0, 0, 0, 0], [0, 30, 40, 0]))
-    ddy, owed, grads = layer.double_backward(X * 10, image([1, 1], [1, 1]), cache)
+    ddy, contribution, grads = layer.double_backward(X * 10, image([1, 1], [1, 1]), cache)
     np.testing.assert_array_equal(ddy, image([50, 80], [90, 40]))
-    assert owed is None
+    assert contribution is None
     assert grads == {}
 
 
@@ -59,9 +59,9 @@ def test_the_third_sweep_of_average_pooling_is_its_forward_pass() -> None:
     layer = AvgPool2d(3, 2, 1, count_include_pad=False)
     x, ddx = rng().normal(size=(2, 2, 5, 6, 3))
     y, cache = layer.forward(x)
-    ddy, owed, grads = layer.double_backward(ddx, np.ones_like(y), cache)
+    ddy, contribution, grads = layer.double_backward(ddx, np.ones_like(y), cache)
     np.testing.assert_array_equal(ddy, layer.forward(ddx)[0])
-    assert owed is None
+    assert contribution is None
     assert grads == {}
 
 

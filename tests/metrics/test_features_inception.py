@@ -69,11 +69,11 @@ def images(*shape: int, seed: int = 1) -> np.ndarray:
 
 
 def walk(layer: Layer, size: Pair, sizes: dict[int, tuple[Pair, Pair]]) -> Pair:
-    """Height and width behind a layer; `sizes` learns them, before and behind, of every layer inside by its id."""
+    """Height and width after a layer; `sizes` learns them, before and after, of every layer inside by its id."""
     before = size
     if isinstance(layer, Branches):
-        behind = {walk(branch, size, sizes) for branch in layer.layers}
-        (size,) = behind
+        sizes_after = {walk(branch, size, sizes) for branch in layer.layers}
+        (size,) = sizes_after
     elif isinstance(layer, Network):
         for inner in layer.layers:
             size = walk(inner, size, sizes)
@@ -114,7 +114,7 @@ def test_the_network_is_made_of_every_convolution_once() -> None:
 
 @pytest.fixture(scope="module")
 def sizes() -> dict[str, tuple[Pair, Pair]]:
-    """Height and width before and behind every convolution."""
+    """Height and width before and after every convolution."""
     units: dict[str, Layer] = {}
     net = inception_v3(lambda name: units.setdefault(name, tensors.unit(DRAWN, SMALL, name)))
     by_id: dict[int, tuple[Pair, Pair]] = {}
@@ -129,8 +129,8 @@ def test_the_convolutions_see_maps_of_the_published_sizes(sizes: dict[str, tuple
         kind, _, place = name.partition("_")
         block = place.partition(".")[0]
         side = 35 if block in ("5b", "5c", "5d", "6a") else 17 if block in ("6b", "6c", "6d", "6e", "7a") else 8
-        before, behind = stem[place] if kind == "Conv2d" else (side, halving.get(place, side))
-        assert found == ((before, before), (behind, behind)), name
+        before, after = stem[place] if kind == "Conv2d" else (side, halving.get(place, side))
+        assert found == ((before, before), (after, after)), name
 
 
 def test_an_image_costs_5_7_billion_multiplications(sizes: dict[str, tuple[Pair, Pair]]) -> None:
@@ -248,7 +248,7 @@ def test_a_folded_convolution_is_the_one_with_its_batch_normalisation() -> None:
         assert (folded == 0).any()
 
 
-def test_folding_is_done_in_float64_and_knows_epsilon() -> None:
+def test_folding_is_done_in_float64_and_uses_epsilon() -> None:
     given = {"a.conv.weight": np.full((1, 1, 1, 1), 3, np.float32)}
     given |= {f"a.bn.{name}": np.float32([value]) for name, value in (("weight", 2), ("bias", 5), ("running_mean", 7))}
     weight, bias = tensors.folded(given | {"a.bn.running_var": np.float32([0])}, "a")
@@ -283,7 +283,7 @@ def test_one_seed_gives_one_network_and_its_digest() -> None:
     assert not same(a(images(2, 28, 28, 1)), c(images(2, 28, 28, 1)))
 
 
-def test_the_digest_of_random_weights_knows_every_tensor() -> None:
+def test_the_digest_of_random_weights_depends_on_every_tensor() -> None:
     assert tensors.digest({"a": DRAWN["fc.bias"]}) != tensors.digest({"b": DRAWN["fc.bias"]})
     for name in ("fc.bias", "Mixed_7c.branch_pool.bn.running_var"):
         changed = DRAWN | {name: np.nextafter(DRAWN[name], np.float32(9))}
@@ -347,7 +347,7 @@ def test_an_unknown_variant_is_refused() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty user's cache folder; no environment variable says where the weights are."""
+    """An empty user's cache folder; no environment variable states where the weights are."""
     monkeypatch.delenv(weights.VARIABLE, raising=False)
     monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / "cache" / project)
     folder = tmp_path / "cache" / "minigan"
@@ -355,7 +355,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_missing_weights_are_said_to_be_missing_and_what_to_do(home: Path) -> None:
+def test_missing_weights_are_reported_as_missing_and_what_to_do(home: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         Inception.load()
     for words in (

@@ -44,11 +44,11 @@ def shipped(name: str, folder: Path) -> tuple[Path, Path]:
     return folder / f"{name}.json", folder / f"{name}.npz"
 
 
-def test_the_network_has_as_many_parameters_as_its_page_says() -> None:
+def test_the_network_has_as_many_parameters_as_its_page_states() -> None:
     assert sum(array.size for array in untrained().arrays().values()) == 215_370
 
 
-def test_features_and_logits_are_float64_and_of_the_sizes_that_the_network_says() -> None:
+def test_features_and_logits_are_float64_and_of_the_sizes_that_the_network_states() -> None:
     network = untrained()
     seen = network(images(7))
     assert isinstance(seen, Seen)
@@ -94,7 +94,7 @@ def test_the_network_looks_on_a_gpu_too() -> None:
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_a_shipped_network_is_what_its_card_says(name: str) -> None:
+def test_a_shipped_network_is_what_its_card_states(name: str) -> None:
     network = features.get(name)
     assert network.name == name
     assert network.id == f"{name}:{network.digest[:12]}"
@@ -124,9 +124,9 @@ def test_one_changed_bit_of_the_weights_is_refused(tmp_path: Path) -> None:
 
 def test_weights_that_see_the_procedural_images_differently_are_refused(tmp_path: Path) -> None:
     card, weights = shipped("lenet-mnist-v1", tmp_path)
-    told = json.loads(card.read_text())
-    told["golden"]["ramp"][int(np.argmax(told["golden"]["ramp"]))] *= 1.001
-    card.write_text(json.dumps(told))
+    reported = json.loads(card.read_text())
+    reported["golden"]["ramp"][int(np.argmax(reported["golden"]["ramp"]))] *= 1.001
+    card.write_text(json.dumps(reported))
     with pytest.raises(ValueError, match="features of the image 'ramp' are off by"):
         LeNet.read(card, weights)
 

@@ -26,7 +26,7 @@ def test_no_damage_leaves_the_images_as_they_are(digits: data.Dataset) -> None:
         assert undamaged.dtype == np.uint8
 
 
-def test_damage_is_as_large_as_it_says(digits: data.Dataset) -> None:
+def test_damage_is_as_large_as_it_states(digits: data.Dataset) -> None:
     x = np.full((50, 28, 28, 1), 128, np.uint8)
     assert np.std(sanity.noisy(x, 0.1, rng()) / 255) == pytest.approx(0.1, rel=0.02)
     salted = sanity.salted(x, 0.2, rng())

@@ -82,14 +82,14 @@ def test_a_parameter_is_its_tensor(tmp_path: Path, container: Container) -> None
 
 
 @both
-def test_several_storages_are_told_apart_by_their_keys(tmp_path: Path, container: Container) -> None:
+def test_several_storages_are_distinguished_by_their_keys(tmp_path: Path, container: Container) -> None:
     arrays = {f"{i}": numbers(i + 1) * i for i in range(12)}
     found = read(write(tmp_path, container(torchwriter.state_dict(arrays))))
     for name, a in arrays.items():
         np.testing.assert_array_equal(found[name], a)
 
 
-def test_a_zip_may_say_that_it_is_little_endian(tmp_path: Path) -> None:
+def test_a_zip_may_state_that_it_is_little_endian(tmp_path: Path) -> None:
     assert read(write(tmp_path, zipped(one(0, (12,), (1,)), byteorder=b"little")))["a"].shape == (12,)
 
 
@@ -267,7 +267,7 @@ def test_improper_offsets_sizes_and_strides_are_refused(
 
 @both
 @pytest.mark.parametrize("numel", [11, 13, 2**20, 2**60])
-def test_a_storage_of_another_size_than_it_says_is_refused(tmp_path: Path, container: Container, numel: int) -> None:
+def test_a_storage_of_another_size_than_it_states_is_refused(tmp_path: Path, container: Container, numel: int) -> None:
     refused(tmp_path, container(one(0, (1,), (1,), numel)), "storage '0' has|bytes too many")
 
 
@@ -323,7 +323,7 @@ def test_a_legacy_file_that_counts_its_numbers_twice_and_differently_is_refused(
     refused(tmp_path, data.replace(count, struct.pack("<Q", 11)), "storage '0' has 11 numbers in 48 bytes, expected 12")
 
 
-def test_bytes_behind_a_legacy_file_are_refused(tmp_path: Path) -> None:
+def test_bytes_after_a_legacy_file_are_refused(tmp_path: Path) -> None:
     refused(tmp_path, legacy(one(0, (12,), (1,))) + b"\0\0", "2 bytes too many")
 
 

@@ -115,7 +115,7 @@ def test_two_samples_and_constant_features_have_a_distance() -> None:
 
 
 @pytest.mark.parametrize(("excess", "rounded"), [(1e-7, True), (-1e-7, False)])
-def test_a_rounded_negative_distance_becomes_0_and_says_so(
+def test_a_rounded_negative_distance_becomes_0_and_reports_it(
     monkeypatch: pytest.MonkeyPatch, excess: float, rounded: bool
 ) -> None:
     stand_in(monkeypatch, trace=2 + excess)
@@ -169,7 +169,7 @@ def test_as_many_samples_as_features_warn_and_one_more_does_not() -> None:
     assert frechet_distance(many, Statistics.of(draw(5, 4))).details["notes"] == []
 
 
-def test_a_score_tells_what_it_was_measured_with() -> None:
+def test_a_score_reports_what_it_was_measured_with() -> None:
     a, b = Statistics.of(draw(30, 2), REAL), Statistics.of(draw(20, 2, 1), FAKE)
     score = frechet_distance(a, b, protocol=Protocol("", version="0.1.0"))
     assert score.protocol == Protocol(
@@ -178,7 +178,7 @@ def test_a_score_tells_what_it_was_measured_with() -> None:
     assert json.loads(json.dumps(score.as_json()))["details"] == score.details
 
 
-def test_what_one_side_does_not_tell_is_unknown_unless_the_protocol_tells_it() -> None:
+def test_what_one_side_does_not_state_is_unknown_unless_the_protocol_states_it() -> None:
     a, b = Statistics.of(draw(30, 2), REAL), Statistics.of(draw(20, 2, 1))
     score = frechet_distance(a, b)
     assert (score.protocol.extractor, score.protocol.variant, score.protocol.quantised) == ("unknown", "unknown", None)
@@ -227,7 +227,7 @@ def test_what_a_perfect_generator_scores_has_a_closed_form() -> None:
         assert perfect_score(covariance, *sizes) is None
 
 
-def test_samples_of_one_distribution_score_what_the_formula_says() -> None:
+def test_samples_of_one_distribution_score_what_the_formula_states() -> None:
     rng = np.random.default_rng(0)
     scales = 1 / np.sqrt(np.arange(1, 65))
     expected = perfect_score(np.diag(scales**2), 1000, 1000)
@@ -252,7 +252,7 @@ def test_fid_infinity_removes_most_of_the_bias_of_the_generated_samples() -> Non
     assert json.loads(json.dumps(score.as_json()))["details"] == score.details
 
 
-def test_fid_infinity_repeats_with_its_generator_and_knows_its_origin() -> None:
+def test_fid_infinity_repeats_with_its_generator_and_has_its_origin() -> None:
     reference, features = Statistics.of(draw(200, 3), REAL), draw(100, 3, 1)
     first, again = (
         fid_infinity(reference, features, rng=np.random.default_rng(5), origin=FAKE, points=3) for _ in range(2)

@@ -62,7 +62,9 @@ def test_the_suite_measures_the_same_scores(extractor: Extractor, reference: Sta
     assert (captured.value, entropy, kl) == (found.modes.captured.value, found.modes.entropy, found.modes.kl)
 
 
-def test_images_that_are_not_of_8_bits_say_so(extractor: Extractor, reference: Statistics, images: np.ndarray) -> None:
+def test_images_that_are_not_of_8_bits_report_it(
+    extractor: Extractor, reference: Statistics, images: np.ndarray
+) -> None:
     found = score_images(extractor, reference, images / 255)
     assert found.fid.protocol.quantised is False and found.modes.captured.protocol.quantised is False
     assert score_images(extractor, reference, images).fid.protocol.quantised is True

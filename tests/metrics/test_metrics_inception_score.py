@@ -50,7 +50,7 @@ def test_splits_are_contiguous_and_nearly_equal() -> None:
     assert (score.details["classes"], score.details["samples_per_part"]) == (4, 5)
 
 
-def test_ten_splits_are_taken_unless_told_otherwise() -> None:
+def test_ten_splits_are_taken_unless_asked_otherwise() -> None:
     assert inception_score(draw(100), rng=None).protocol.parameters == {"splits": 10, "shuffled": False}
 
 
@@ -70,7 +70,7 @@ def test_as_few_samples_as_classes_are_noted() -> None:
     assert inception_score(draw(10), rng=None, splits=2).details["notes"] == []
 
 
-def test_a_score_tells_what_it_was_measured_with() -> None:
+def test_a_score_reports_what_it_was_measured_with() -> None:
     base = Protocol("", {"layer": "fc"}, "lenet:3fa9", "pixels", "mnist", 9, None, True, "0.1.0", 3)
     score = inception_score(draw(30), rng=None, splits=2, protocol=base)
     parameters = {"layer": "fc", "splits": 2, "shuffled": False}

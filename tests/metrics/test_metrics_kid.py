@@ -102,8 +102,8 @@ def test_the_error_of_blocks_is_that_of_the_mean() -> None:
         kid(rng.normal(size=(100, 2)), rng.normal(size=(100, 2)) + 1, rng=rng, blocks=True, block_size=10)
         for _ in range(60)
     ]
-    told = math.sqrt(np.mean([score.details["standard_error"] ** 2 for score in scores]))
-    assert told == pytest.approx(np.std([score.value for score in scores], ddof=1), rel=0.4)
+    reported = math.sqrt(np.mean([score.details["standard_error"] ** 2 for score in scores]))
+    assert reported == pytest.approx(np.std([score.value for score in scores], ddof=1), rel=0.4)
 
 
 def test_the_same_generator_gives_the_same_score() -> None:
@@ -112,7 +112,7 @@ def test_the_same_generator_gives_the_same_score() -> None:
     assert scores[0] == scores[1] != scores[2]
 
 
-def test_a_score_tells_what_it_was_measured_with() -> None:
+def test_a_score_reports_what_it_was_measured_with() -> None:
     base = Protocol(
         "", {"layer": "pool3"}, "lenet:3fa9", "pixels", "mnist/test", quantised=True, version="0.1.0", seed=3
     )

@@ -1,4 +1,4 @@
-"""Modes of images: classes and stacks of three digits, counted by what a classifier says."""
+"""Modes of images: classes and stacks of three digits, counted by what a classifier returns."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_perfect_generator_of_stacks_has_the_expected_modes_and_divergence() -
     assert found.kl.value == pytest.approx(0.0194, abs=4 * 0.0009)
 
 
-def test_few_samples_cannot_reach_all_stacks_and_the_score_says_so() -> None:
+def test_few_samples_cannot_reach_all_stacks_and_the_score_reports_it() -> None:
     rng = np.random.default_rng(1)
     counts = [stacked_modes(sure(rng.integers(10, size=(500, 3)))).captured for _ in range(10)]
     expected = counts[0].details["expected"]
@@ -73,7 +73,7 @@ def test_few_samples_cannot_reach_all_stacks_and_the_score_says_so() -> None:
     assert abs(np.mean([c.value for c in counts]) - expected) < 10
 
 
-def test_the_scores_say_how_they_were_measured() -> None:
+def test_the_scores_state_how_they_were_measured() -> None:
     base = Protocol("x", extractor="lenet:3fa9", reference="mnist/test", seed=1, quantised=True)
     found = stacked_modes(sure(np.zeros((7, 3), np.int64)), protocol=base)
     assert found.kl.protocol == Protocol(

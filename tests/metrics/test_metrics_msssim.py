@@ -119,13 +119,13 @@ def test_a_generator_that_repeats_itself_scores_higher() -> None:
     assert scores[1] > scores[0] + 0.05
 
 
-def test_the_score_says_how_it_was_measured() -> None:
+def test_the_score_states_how_it_was_measured() -> None:
     x = smooth(np.random.default_rng(9), 4, (16, 16, 1))
     base = Protocol("x", reference="mnist/test", seed=3)
     found = diversity(x, rng=np.random.default_rng(3), labels=np.zeros(4), pairs=5, protocol=base)
     parameters = {"pairs": 5, "within": "class"}
-    told = Protocol("ms_ssim", parameters, "pixels", reference="", n_generated=4, quantised=True, seed=3)
-    assert found.protocol == told
+    reported = Protocol("ms_ssim", parameters, "pixels", reference="", n_generated=4, quantised=True, seed=3)
+    assert found.protocol == reported
     assert diversity(x / 255, rng=np.random.default_rng(3), pairs=5).protocol.quantised is False
 
 

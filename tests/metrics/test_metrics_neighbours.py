@@ -125,7 +125,7 @@ def test_the_published_example_of_density_and_coverage_is_reached() -> None:
         assert score.value == pytest.approx(published, abs=4 * deviation)
 
 
-def test_each_score_says_how_it_was_measured() -> None:
+def test_each_score_states_how_it_was_measured() -> None:
     base = Protocol("x", {"space": "pixels"}, extractor="pixels", reference="line", seed=7)
     found = prdc(LINE, LINE[:2], k=1, density_k=2, protocol=base)
     assert found.precision.protocol == Protocol(

@@ -69,10 +69,10 @@ def test_the_validation_samples_choose_the_width_and_the_test_samples_are_scored
     assert [found.details["validation"][i] for i in (0, 4)] == pytest.approx(list(means), rel=1e-14)
 
 
-@pytest.mark.parametrize(("sigmas", "told"), [([0.4, 0.5], True), ([0.1, 0.2], True), ([0.2], False)])
-def test_a_best_width_at_the_edge_is_told(sigmas: list[float], told: bool) -> None:
+@pytest.mark.parametrize(("sigmas", "reported"), [([0.4, 0.5], True), ([0.1, 0.2], True), ([0.2], False)])
+def test_a_best_width_at_the_edge_is_reported(sigmas: list[float], reported: bool) -> None:
     x = 0.3 * np.random.default_rng(3).normal(size=(100, 20))
-    assert parzen(np.zeros((1, 20)), x, x, sigmas=sigmas).details["at_edge"] is told
+    assert parzen(np.zeros((1, 20)), x, x, sigmas=sigmas).details["at_edge"] is reported
 
 
 def test_the_widths_of_the_paper_are_ten_from_a_tenth_to_one() -> None:
@@ -80,7 +80,7 @@ def test_the_widths_of_the_paper_are_ten_from_a_tenth_to_one() -> None:
     np.testing.assert_allclose(np.log10(SIGMAS), np.arange(-9, 1) / 9, atol=1e-15)
 
 
-def test_a_model_that_knows_nothing_but_the_mean_beats_the_true_distribution() -> None:
+def test_a_model_that_generates_only_the_mean_beats_the_true_distribution() -> None:
     rng = np.random.default_rng(4)
     d = 30
     truth, validation, test = rng.normal(size=(2000, d)), rng.normal(size=(200, d)), rng.normal(size=(500, d))
@@ -121,11 +121,11 @@ def test_the_known_likelihoods_of_mnist_are_reached() -> None:
     assert found["training"].details["sigma"] == pytest.approx(0.1668, abs=1e-4)
 
 
-def test_the_score_says_how_it_was_measured() -> None:
+def test_the_score_states_how_it_was_measured() -> None:
     base = Protocol("x", extractor="pixels", reference="mnist/test", seed=9)
-    told = parzen(PAIR, PAIR, np.zeros((5, 2)), sigmas=[0.1, 0.5], protocol=base).protocol
+    reported = parzen(PAIR, PAIR, np.zeros((5, 2)), sigmas=[0.1, 0.5], protocol=base).protocol
     parameters = {"sigmas": (0.1, 0.5), "validation": 2}
-    assert told == Protocol("parzen", parameters, "pixels", reference="mnist/test", n_reference=5, n_generated=2)
+    assert reported == Protocol("parzen", parameters, "pixels", reference="mnist/test", n_reference=5, n_generated=2)
 
 
 @pytest.mark.parametrize("sigmas", [[], [0.0], [-1.0, 1.0], [math.nan], [math.inf]])

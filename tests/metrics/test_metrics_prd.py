@@ -137,13 +137,13 @@ def test_the_generator_of_random_numbers_decides_the_curve() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_the_scores_say_how_they_were_measured() -> None:
+def test_the_scores_state_how_they_were_measured() -> None:
     x = np.random.default_rng(6).normal(size=(30, 2))
     base = Protocol("x", reference="blobs", seed=4)
     found = prd(x, x, rng=np.random.default_rng(4), clusters=3, clusterings=2, restarts=1, angles=11, protocol=base)
     numbers = {"clusters": 3, "clusterings": 2, "restarts": 1, "angles": 11}
-    told = Protocol("prd_f8", numbers, reference="blobs", n_reference=30, n_generated=30, seed=4)
-    assert found.recall_heavy.protocol == told
+    reported = Protocol("prd_f8", numbers, reference="blobs", n_reference=30, n_generated=30, seed=4)
+    assert found.recall_heavy.protocol == reported
     assert found.precision_heavy.protocol.metric == "prd_f1/8"
 
 

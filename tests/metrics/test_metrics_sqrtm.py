@@ -240,7 +240,7 @@ def test_one_feature_is_the_product_of_two_deviations(way: Way) -> None:
     [(8, False, 1e-13), (8, True, 4e-12), (12, False, 1e-13), (12, True, 2e-10), (16, False, 1e-11), (16, True, 5e-6)],
 )
 @ways
-def test_extreme_spectra_cost_what_the_page_says(way: Way, digits: int, shuffled: bool, error: float) -> None:
+def test_extreme_spectra_cost_what_the_page_states(way: Way, digits: int, shuffled: bool, error: float) -> None:
     w = np.logspace(0, -digits / 2, 48)
     A, B, trace = non_commuting(rotation(48), w, rng(1).permutation(w) if shuffled else w)
     found = way(A, B)
@@ -255,7 +255,7 @@ def test_a_spectrum_of_two_levels_crossed(way: Way) -> None:
     assert way(A, B).trace == pytest.approx(trace, abs=1e-9)
 
 
-def test_two_computations_that_disagree_say_so_and_give_both_numbers() -> None:
+def test_two_computations_that_disagree_report_it_and_give_both_numbers() -> None:
     w = np.repeat([1, 1e-7], 24)  # at the edge of the ranks, where float64 covariances do not carry the answer
     A, B, _ = non_commuting(rotation(48), w, w[::-1])
     found = sqrtm_product(A, B)
@@ -307,7 +307,7 @@ def test_the_polar_factor_is_orthogonal_and_leaves_a_covariance(shape: tuple[int
 
 @pytest.mark.parametrize("iteration", ITERATIONS)
 @pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e200])
-def test_the_polar_factor_knows_no_scale(scale: float, iteration: str) -> None:
+def test_the_polar_factor_does_not_depend_on_the_scale(scale: float, iteration: str) -> None:
     B = rng().normal(size=(9, 5))
     np.testing.assert_allclose(polar(scale * B, iteration).U, polar(B, iteration).U, atol=1e-14)
     assert polar(scale * B, iteration).trace == pytest.approx(scale * polar(B, iteration).trace, rel=1e-14)
@@ -335,7 +335,7 @@ def test_directions_without_variance_end_by_the_trace(iteration: str) -> None:
 
 
 @roots
-def test_an_iteration_cut_short_says_so(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_iteration_cut_short_reports_it(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halley_page, "STEPS", 3)
     monkeypatch.setattr(schulz_page, "STEPS", 3)
     found = way(S1, S2)
@@ -459,7 +459,7 @@ def test_the_default_is_the_polar_factor_and_of_many_features_the_svd(monkeypatc
     assert sqrtm_product(strict.to_device(A), strict.to_device(B)).status in ("converged", "trace")
 
 
-def test_halleys_iteration_says_that_it_needs_the_cpu() -> None:
+def test_halleys_iteration_states_that_it_needs_the_cpu() -> None:
     A = strict.to_device(covariance(20, 60))
     with pytest.raises(TypeError, match='take iteration="schulz"'):
         polar(A, "halley")

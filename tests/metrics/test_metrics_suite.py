@@ -47,14 +47,14 @@ def test_the_curve_of_equal_distributions_is_high_at_both_ends(exhibit: suite.Ex
     assert min(found["prd_f8"], found["prd_f1/8"]) > 0.9
 
 
-def test_every_metric_of_the_suite_tells_the_whole_protocol(exhibit: suite.Exhibit) -> None:
+def test_every_metric_of_the_suite_reports_the_whole_protocol(exhibit: suite.Exhibit) -> None:
     for metric in ("fid", "kid", "is", "modes", "fid-infinity"):
         for score in suite.measure(exhibit, metric):
-            told = score.protocol
-            assert (told.extractor, told.variant) == (exhibit.extractor.id, exhibit.extractor.variant)
-            assert (told.version, told.quantised) == (__version__, True)
-            assert told.n_generated == N
-            assert told.reference in ("", exhibit.reference.statistics.origin.reference)
+            reported = score.protocol
+            assert (reported.extractor, reported.variant) == (exhibit.extractor.id, exhibit.extractor.variant)
+            assert (reported.version, reported.quantised) == (__version__, True)
+            assert reported.n_generated == N
+            assert reported.reference in ("", exhibit.reference.statistics.origin.reference)
 
 
 def test_rare_classes_are_named() -> None:
@@ -94,7 +94,7 @@ def test_a_metric_draws_the_same_numbers_whatever_was_measured_before(exhibit: s
     assert values(exhibit, "is") == first
 
 
-def test_metrics_that_need_images_say_so_where_there_are_only_statistics(exhibit: suite.Exhibit) -> None:
+def test_metrics_that_need_images_report_it_where_there_are_only_statistics(exhibit: suite.Exhibit) -> None:
     x = suite.Exhibit(exhibit.extractor, exhibit.images[:300], replace(exhibit.reference, images=None))
     for metric in ("kid", "pr", "prd", "parzen"):
         with pytest.raises(ValueError, match="it needs the images of mine, and only their statistics are here"):

@@ -74,7 +74,7 @@ def test_moving_all_features_alike_changes_the_generators_loss_by_nothing() -> N
     np.testing.assert_allclose(Cramer().joint_g_loss(a + 7, b + 7)[0], Cramer().joint_g_loss(a, b)[0], rtol=1e-12)
 
 
-def test_the_triples_twice_are_the_same_game() -> None:
+def test_the_triples_twice_are_the_same_objective() -> None:
     a, b = features()
     once, twice = everything(a, b), everything(np.tile(a, (2, 1)), np.concatenate([b[:5], b[:5], b[5:], b[5:]]))
     np.testing.assert_allclose([twice["D"], twice["G"]], [once["D"], once["G"]], rtol=1e-12)
@@ -110,13 +110,13 @@ def test_every_real_sample_meets_two_fakes() -> None:
                 ask(a, wrong)
 
 
-def test_the_page_says_how_it_is_played() -> None:
-    game = Cramer()
+def test_the_page_describes_its_step() -> None:
+    objective = Cramer()
     assert Cramer.defaults == Defaults("adam", 1e-4, (0.5, 0.9), 5, 64)
-    assert (game.weight, game.features, Cramer.critic_norm, game.compares) == (10, 256, "layer", True)
+    assert (objective.weight, objective.features, Cramer.critic_norm, objective.compares) == (10, 256, "layer", True)
     assert Cramer(features=8).critic() == {"output": "features", "features": 8}
     with pytest.raises(TypeError, match="cramer compares generated with real samples"):
-        game.g_loss(features()[1])
+        objective.g_loss(features()[1])
 
 
 def test_wrong_hyper_parameters_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Games with an autoencoder for a D: energies, margins, the pulling-away term, and what BEGAN and MAGAN remember."""
+"""Objectives with an autoencoder as D: energies, margins, the pulling-away term, buffers of BEGAN and MAGAN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minigan.device import Array
 from minigan.gradcheck import TOLERANCE, derivative_error, objective_errors
 from minigan.layers import Autoencoder, Layer, Linear, Network, Tanh
 from minigan.objectives.began import BEGAN
-from minigan.objectives.ebgan import EBGAN, ENERGIES, EnergyGame, pulling_away
+from minigan.objectives.ebgan import EBGAN, ENERGIES, EnergyPair, pulling_away
 from minigan.objectives.magan import MAGAN
 from minigan.objectives.objective import Defaults
 from minigan.optim import SGD
@@ -29,9 +29,9 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def began(**hyper: Any) -> BEGAN:
     """A BEGAN in the middle of its run."""
-    game = BEGAN(**hyper)
-    game.k[...] = 0.25
-    return game
+    objective = BEGAN(**hyper)
+    objective.k[...] = 0.25
+    return objective
 
 
 def outputs(n: int, d: int = 3, seed: int = 0, dtype: Any = np.float64) -> np.ndarray:
@@ -39,22 +39,22 @@ def outputs(n: int, d: int = 3, seed: int = 0, dtype: Any = np.float64) -> np.nd
     return np.concatenate([rng(seed).uniform(0.1, 6, (n, 1)), rng(seed + 1).normal(size=(n, d))], axis=1).astype(dtype)
 
 
-GAMES: dict[str, Callable[[], EnergyGame]] = {
+OBJECTIVES: dict[str, Callable[[], EnergyPair]] = {
     "ebgan": lambda: EBGAN(margin=3.0),
     "began": began,
     "magan": lambda: MAGAN(margin=3.0),
 }
 
 
-@pytest.fixture(params=GAMES.values(), ids=GAMES.keys())
-def game(request: pytest.FixtureRequest) -> EnergyGame:
+@pytest.fixture(params=OBJECTIVES.values(), ids=OBJECTIVES.keys())
+def objective(request: pytest.FixtureRequest) -> EnergyPair:
     return request.param()
 
 
-def everything(game: EnergyGame, a: Any, b: Any) -> dict[str, Any]:
+def everything(objective: EnergyPair, a: Any, b: Any) -> dict[str, Any]:
     """Both losses and all gradients, by name."""
-    loss, da, db = game.d_loss(a, b)
-    g_loss, g_db = game.g_loss(b)
+    loss, da, db = objective.d_loss(a, b)
+    g_loss, g_db = objective.g_loss(b)
     return {"D": loss, "da": da, "db": db, "G": g_loss, "G db": g_db}
 
 
@@ -64,7 +64,7 @@ def energies_alone(*numbers: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("game", "d_loss", "db"),
+    ("objective", "d_loss", "db"),
     [
         (EBGAN(margin=3.0, pt=0), 1.5 + (2.5 + 0 + 0 + 3) / 4, [-1, 0, 0, -1]),  # the third lies on its margin
         (MAGAN(margin=3.0), 1.5 + (2.5 + 0 + 0 + 3) / 4, [-1, 0, 0, -1]),
@@ -72,8 +72,10 @@ def energies_alone(*numbers: float) -> np.ndarray:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_losses_and_gradients_at_hand_picked_energies(game: EnergyGame, d_loss: float, db: list[float]) -> None:
-    found = everything(game, A, B)
+def test_losses_and_gradients_at_hand_picked_energies(
+    objective: EnergyPair, d_loss: float, db: list[float]
+) -> None:
+    found = everything(objective, A, B)
     assert found["D"] == pytest.approx(d_loss, rel=1e-15)
     assert found["G"] == pytest.approx(7.5 / 4, rel=1e-15)
     np.testing.assert_array_equal(found["da"], energies_alone(0.5, 0.5))
@@ -81,17 +83,17 @@ def test_losses_and_gradients_at_hand_picked_energies(game: EnergyGame, d_loss: 
     np.testing.assert_array_equal(found["G db"], energies_alone(1, 1, 1, 1) / 4)
 
 
-def test_all_gradients_are_those_of_the_losses(game: EnergyGame) -> None:
-    errors = objective_errors(game, outputs(5), outputs(4, seed=7), rng())
+def test_all_gradients_are_those_of_the_losses(objective: EnergyPair) -> None:
+    errors = objective_errors(objective, outputs(5), outputs(4, seed=7), rng())
     assert max(errors.values()) < TOLERANCE, errors
 
 
-def test_gradients_have_the_shapes_and_types_of_their_outputs(game: EnergyGame) -> None:
+def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: EnergyPair) -> None:
     for dtype in (np.float32, np.float64):
         for m, n in ((5, 5), (1, 7), (6, 1)):
             a, b = outputs(m, dtype=dtype), outputs(n, dtype=dtype)
             a.flags.writeable = b.flags.writeable = False
-            found = everything(game, a, b)
+            found = everything(objective, a, b)
             shapes = {"D": (), "da": (m, 4), "db": (n, 4), "G": (), "G db": (n, 4)}
             assert {key: value.shape for key, value in found.items()} == shapes
             assert {value.dtype for value in found.values()} == {np.dtype(dtype)}
@@ -99,23 +101,23 @@ def test_gradients_have_the_shapes_and_types_of_their_outputs(game: EnergyGame) 
 
 def test_a_loss_is_a_mean_so_that_a_batch_twice_counts_once() -> None:
     a, b = outputs(5), outputs(4, seed=7)
-    for game in (EBGAN(margin=3.0, pt=0), began(), MAGAN(margin=3.0)):
-        once, twice = everything(game, a, b), everything(game, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
+    for objective in (EBGAN(margin=3.0, pt=0), began(), MAGAN(margin=3.0)):
+        once, twice = everything(objective, a, b), everything(objective, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
         np.testing.assert_allclose([twice["D"], twice["G"]], [once["D"], once["G"]], rtol=1e-14)
         for key in ("da", "db", "G db"):
             np.testing.assert_allclose(twice[key], np.tile(once[key], (2, 1)) / 2, rtol=1e-14, err_msg=key)
 
 
-def test_the_losses_change_no_buffer(game: EnergyGame) -> None:
-    before = {name: buffer.copy() for name, buffer in game.named_buffers()}
-    everything(game, A, B)
-    assert {name: buffer.shape for name, buffer in before.items()} == dict.fromkeys(game.buffers, ())
-    assert dict(game.named_buffers()) == before
+def test_the_losses_change_no_buffer(objective: EnergyPair) -> None:
+    before = {name: buffer.copy() for name, buffer in objective.named_buffers()}
+    everything(objective, A, B)
+    assert {name: buffer.shape for name, buffer in before.items()} == dict.fromkeys(objective.buffers, ())
+    assert dict(objective.named_buffers()) == before
 
 
-def test_a_gpu_would_compute_the_same_without_waiting(game: EnergyGame) -> None:
-    away = type(game)(**({} if game.name == "began" else {"margin": 3.0}))
-    for (_, here), (_, there) in zip(game.named_buffers(), away.named_buffers(), strict=True):
+def test_a_gpu_would_compute_the_same_without_waiting(objective: EnergyPair) -> None:
+    away = type(objective)(**({} if objective.name == "began" else {"margin": 3.0}))
+    for (_, here), (_, there) in zip(objective.named_buffers(), away.named_buffers(), strict=True):
         there[...] = here
     away.convert(strict.to_device)
     a, b = outputs(5, dtype=np.float32), outputs(4, seed=7, dtype=np.float32)
@@ -124,27 +126,27 @@ def test_a_gpu_would_compute_the_same_without_waiting(game: EnergyGame) -> None:
         for _ in range(2):
             away.after_d_update(None)
             away.after_epoch()
-    for key, value in everything(game, a, b).items():
+    for key, value in everything(objective, a, b).items():
         home = strict.to_host(found[key])
         assert home.dtype == np.float32, key
         np.testing.assert_allclose(home, value, rtol=1e-5, atol=1e-7, err_msg=key)
     for _ in range(2):
-        game.after_d_update(None)
-        game.after_epoch()
-    for (name, here), (_, there) in zip(game.named_buffers(), away.named_buffers(), strict=True):
+        objective.after_d_update(None)
+        objective.after_epoch()
+    for (name, here), (_, there) in zip(objective.named_buffers(), away.named_buffers(), strict=True):
         assert here.dtype == strict.to_host(there).dtype == np.float64
         np.testing.assert_allclose(strict.to_host(there), here, rtol=1e-6, err_msg=name)
 
 
-def test_a_game_before_its_first_loss_has_nothing_to_remember(game: EnergyGame) -> None:
-    game.convert(strict.to_device)
-    game.after_d_update(None)
+def test_an_objective_before_its_first_loss_has_nothing_to_remember(objective: EnergyPair) -> None:
+    objective.convert(strict.to_device)
+    objective.after_d_update(None)
     for _ in range(2):
-        game.after_epoch()
-    assert all(np.isfinite(strict.to_host(buffer)) for _, buffer in game.named_buffers())
+        objective.after_epoch()
+    assert all(np.isfinite(strict.to_host(buffer)) for _, buffer in objective.named_buffers())
 
 
-def test_the_autoencoder_that_a_game_wants() -> None:
+def test_the_autoencoder_that_an_objective_wants() -> None:
     assert EBGAN(energy="mse", features=8).critic() == {"output": "autoencoder", "energy": "mse", "features": 8}
     assert EBGAN().critic() == {"output": "autoencoder", "energy": "l2", "features": 64}
     assert BEGAN().critic() == {"output": "autoencoder", "energy": "l1", "features": 64}
@@ -180,7 +182,7 @@ def test_the_defaults_are_those_of_the_papers() -> None:
         (MAGAN, {"features": -1}, "size of the hidden code"),
     ],
 )
-def test_wrong_hyper_parameters_are_refused(page: type[EnergyGame], hyper: dict[str, Any], words: str) -> None:
+def test_wrong_hyper_parameters_are_refused(page: type[EnergyPair], hyper: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         page(**hyper)
 
@@ -224,13 +226,13 @@ def test_the_gradient_of_ebgan_reaches_the_pixels_on_both_ways(energy: str) -> N
     encoder = Network(Linear(6, 4, rng=rng(1)), Tanh(), Linear(4, 3, rng=rng(2)))
     D = Autoencoder(encoder, Network(Tanh(), Linear(3, 6, rng=rng(3))), energy=energy)
     D.convert(lambda array: array.astype(np.float64))
-    x, game = rng(4).normal(size=(5, 6)), EBGAN(energy=energy, pt=0.3)
+    x, objective = rng(4).normal(size=(5, 6)), EBGAN(energy=energy, pt=0.3)
 
     def loss() -> float:
-        return float(game.g_loss(D.forward(x)[0])[0])
+        return float(objective.g_loss(D.forward(x)[0])[0])
 
     y, cache = D.forward(x)
-    dx = D.backward(game.g_loss(y)[1], cache)
+    dx = D.backward(objective.g_loss(y)[1], cache)
     assert derivative_error(loss, x, dx, rng()) < TOLERANCE
     for i, j in ((0, 0), (2, 3), (4, 5)):
         home, step = x[i, j], 1e-6
@@ -241,14 +243,14 @@ def test_the_gradient_of_ebgan_reaches_the_pixels_on_both_ways(energy: str) -> N
         x[i, j] = home
 
 
-def played(game: EnergyGame, real: float, fake: float) -> None:
+def played(objective: EnergyPair, real: float, fake: float) -> None:
     """One update of D on batches with these mean energies."""
-    game.d_loss(np.array([[real - 0.25, 7.0], [real + 0.25, -7.0]]), np.array([[fake, 1.0]]))
-    game.after_d_update(None)
+    objective.d_loss(np.array([[real - 0.25, 7.0], [real + 0.25, -7.0]]), np.array([[fake, 1.0]]))
+    objective.after_d_update(None)
 
 
 def test_began_balances_the_energies_as_by_hand() -> None:
-    game = BEGAN(gamma=0.5, rate=0.25)
+    objective = BEGAN(gamma=0.5, rate=0.25)
     by_hand = [  # mean energies; k, convergence
         ((4.0, 1.0), 0.25, 4 + 1),  # 0 + 0.25 (2 - 1)
         ((2.0, 1.5), 0.125, 2 + 0.5),  # 0.25 + 0.25 (1 - 1.5)
@@ -257,8 +259,11 @@ def test_began_balances_the_energies_as_by_hand() -> None:
         ((2.0, 9.0), 0.0, 2 + 8),  # 1 - 2, cut off
     ]
     for (real, fake), k, convergence in by_hand:
-        played(game, real, fake)
-        assert {name: float(getattr(game, name)) for name in game.readings} == {"k": k, "convergence": convergence}
+        played(objective, real, fake)
+        assert {name: float(getattr(objective, name)) for name in objective.readings} == {
+            "k": k,
+            "convergence": convergence,
+        }
 
 
 def test_began_starts_as_an_autoencoder_that_ignores_the_fakes() -> None:
@@ -267,16 +272,16 @@ def test_began_starts_as_an_autoencoder_that_ignores_the_fakes() -> None:
     np.testing.assert_array_equal(found["db"], np.zeros_like(B))
 
 
-def epoch(game: MAGAN, real: float, fake: float) -> float:
+def epoch(objective: MAGAN, real: float, fake: float) -> float:
     """The margin after an epoch of two updates whose energies have these means."""
-    played(game, real - 0.5, fake + 1)
-    played(game, real + 0.5, fake - 1)
-    game.after_epoch()
-    return float(game.margin)
+    played(objective, real - 0.5, fake + 1)
+    played(objective, real + 0.5, fake - 1)
+    objective.after_epoch()
+    return float(objective.margin)
 
 
 def test_magan_lowers_its_margin_as_by_hand() -> None:
-    game = MAGAN(margin=10.0)
+    objective = MAGAN(margin=10.0)
     by_hand = [  # mean energies of the epoch; margin after it
         ((8.0, 9.0), 10.0),  # the first epoch has none to compare with
         ((7.0, 8.5), 10.0),  # G still improves
@@ -287,14 +292,14 @@ def test_magan_lowers_its_margin_as_by_hand() -> None:
         ((6.5, 9.9), 6.0),  # G got worse, but data lie above the margin
         ((4.0, 12.0), 4.0),
     ]
-    assert [epoch(game, *means) for means, _ in by_hand] == [margin for _, margin in by_hand]
-    assert game.readings == ("margin",)
+    assert [epoch(objective, *means) for means, _ in by_hand] == [margin for _, margin in by_hand]
+    assert objective.readings == ("margin",)
 
 
 def test_magan_starts_every_epoch_anew() -> None:
-    game = MAGAN(margin=10.0)
-    epoch(game, 8.0, 9.0)
-    assert {name: float(number) for name, number in game.named_buffers()} == {
+    objective = MAGAN(margin=10.0)
+    epoch(objective, 8.0, 9.0)
+    assert {name: float(number) for name, number in objective.named_buffers()} == {
         "margin": 10,
         "sum_real": 0,
         "sum_fake": 0,
@@ -304,18 +309,18 @@ def test_magan_starts_every_epoch_anew() -> None:
 
 
 def test_the_margin_of_magan_never_rises() -> None:
-    game, draw = MAGAN(margin=10.0), rng(3)
-    margins = [10.0] + [epoch(game, *draw.uniform(1, 12, 2)) for _ in range(200)]
+    objective, draw = MAGAN(margin=10.0), rng(3)
+    margins = [10.0] + [epoch(objective, *draw.uniform(1, 12, 2)) for _ in range(200)]
     falls = np.diff(margins)
     assert (falls <= 0).all()
     assert (falls < 0).any()
 
 
 def test_magan_plays_with_the_margin_of_the_moment() -> None:
-    game = MAGAN(margin=10.0)
+    objective = MAGAN(margin=10.0)
     for means in ((8.0, 9.0), (2.0, 9.5)):
-        epoch(game, *means)
-    np.testing.assert_array_equal(everything(game, A, B)["db"], energies_alone(-1, 0, 0, -1) / 4)  # margin 2
+        epoch(objective, *means)
+    np.testing.assert_array_equal(everything(objective, A, B)["db"], energies_alone(-1, 0, 0, -1) / 4)  # margin 2
 
 
 class Guess(Layer):
@@ -338,32 +343,32 @@ BATCHES = [np.array([[0.0], [2.0]]), np.array([[2.0], [4.0]])]
 
 
 def test_magan_trains_on_data_twice_and_then_measures_its_margin() -> None:
-    game, D = MAGAN(), Guess()
+    objective, D = MAGAN(), Guess()
     optimizer, walks = SGD(D.named_params(), lr=0.25), []
 
     def batches() -> list[np.ndarray]:
-        walks.append(game.passes)
+        walks.append(objective.passes)
         return BATCHES
 
     # each batch moves w half of the way to its mean: 0 -> 0.5 -> 1.75 -> 1.375 -> 2.1875
-    w = [float(D.w[0]) for _ in game.prepare(D, optimizer, batches)]
+    w = [float(D.w[0]) for _ in objective.prepare(D, optimizer, batches)]
     assert w == [0.5, 1.75, 1.375, 2.1875, 2.1875, 2.1875]
-    assert (len(walks), optimizer.t, float(D.seen)) == (game.passes, 4, 8)  # the third walk leaves no trace in D
-    assert float(game.margin) == (2.1875**2 + 0.1875**2 + 0.1875**2 + 1.8125**2) / 4
+    assert (len(walks), optimizer.t, float(D.seen)) == (objective.passes, 4, 8)  # the third walk leaves no trace in D
+    assert float(objective.margin) == (2.1875**2 + 0.1875**2 + 0.1875**2 + 1.8125**2) / 4
 
 
 def test_magan_measures_on_a_gpu_without_waiting() -> None:
-    game, D = MAGAN(), Guess()
-    game.convert(strict.to_device)
+    objective, D = MAGAN(), Guess()
+    objective.convert(strict.to_device)
     D.convert(strict.to_device)
     optimizer, batches = SGD(D.named_params(), lr=0.25), [strict.to_device(x) for x in BATCHES]
     with strict.no_sync():
-        assert len(list(game.prepare(D, optimizer, lambda: batches))) == 6
-    assert float(game.margin) == (2.1875**2 + 0.1875**2 + 0.1875**2 + 1.8125**2) / 4
+        assert len(list(objective.prepare(D, optimizer, lambda: batches))) == 6
+    assert float(objective.margin) == (2.1875**2 + 0.1875**2 + 0.1875**2 + 1.8125**2) / 4
 
 
 def test_magan_with_a_margin_of_its_own_prepares_nothing() -> None:
-    game, D = MAGAN(margin=5), Guess()
-    assert (game.passes, MAGAN.passes) == (0, 3)
-    assert list(game.prepare(D, SGD(D.named_params()), lambda: BATCHES)) == []
-    assert (float(game.margin), float(D.seen)) == (5, 0)
+    objective, D = MAGAN(margin=5), Guess()
+    assert (objective.passes, MAGAN.passes) == (0, 3)
+    assert list(objective.prepare(D, SGD(D.named_params()), lambda: BATCHES)) == []
+    assert (float(objective.margin), float(D.seen)) == (5, 0)

@@ -1,4 +1,4 @@
-"""f-GAN: conjugates, tight bounds, and the two classical games as its last row."""
+"""f-GAN: conjugates, tight bounds, and the two classical objectives as its last row."""
 
 from __future__ import annotations
 
@@ -38,18 +38,20 @@ ROWS: list[tuple[type[FGAN], Curve, Curve, Curve, float]] = [
 ]
 PAGES = [row[0] for row in ROWS]
 rows = pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].name)
-games = pytest.mark.parametrize(
-    "game", [page(alternative=a) for page in PAGES for a in (False, True)], ids=lambda g: f"{g.name} {g.alternative}"
+each_objective = pytest.mark.parametrize(
+    "objective",
+    [page(alternative=a) for page in PAGES for a in (False, True)],
+    ids=lambda g: f"{g.name} {g.alternative}",
 )
 P, Q = np.array([1, 2, 3, 4, 2]), np.array([3, 1, 4, 2, 2])  # samples per place, of twelve
 
 
-def everything(game: FGAN, a: Any, b: Any) -> tuple[Any, ...]:
-    return (*game.d_loss(a, b), *game.g_loss(b))
+def everything(objective: FGAN, a: Any, b: Any) -> tuple[Any, ...]:
+    return (*objective.d_loss(a, b), *objective.g_loss(b))
 
 
 def best_outputs(v: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """What the best D says of twelve real and twelve fake samples on five places."""
+    """What the best D returns for twelve real and twelve fake samples on five places."""
     at = v(P / Q)
     return np.repeat(at, P)[:, None], np.repeat(at, Q)[:, None]
 
@@ -90,7 +92,7 @@ def test_elsewhere_the_bound_is_lower(row: Any) -> None:
 
 
 @rows
-def test_h_is_the_conjugate_behind_the_activation_and_the_best_output_is_the_slope_of_f(row: Any) -> None:
+def test_h_is_the_conjugate_after_the_activation_and_the_best_output_is_the_slope_of_f(row: Any) -> None:
     page, f, conjugate, v, _ = row
     at = np.linspace(-3, 3, 13)
     np.testing.assert_allclose(page().h(at)[0], conjugate(page().g(at)[0]), rtol=1e-11, atol=1e-13)
@@ -118,10 +120,10 @@ def test_slopes_are_the_derivatives_of_the_values(row: Any) -> None:
         assert derivative_error(lambda curve=curve: curve(v)[0].sum(), v, curve(v)[1], np.random.default_rng(0)) < 1e-6
 
 
-@games
-def test_gradients_are_the_derivatives_of_the_losses(game: FGAN) -> None:
+@each_objective
+def test_gradients_are_the_derivatives_of_the_losses(objective: FGAN) -> None:
     rng = np.random.default_rng(0)
-    errors = objective_errors(game, rng.normal(size=(5, 1)), rng.normal(size=(7, 1)), rng)
+    errors = objective_errors(objective, rng.normal(size=(5, 1)), rng.normal(size=(7, 1)), rng)
     assert max(errors.values()) < 1e-6
 
 
@@ -133,7 +135,7 @@ def test_js_is_twice_the_jensen_shannon_divergence() -> None:
 
 
 @rows
-def test_a_d_that_knows_nothing_finds_no_distance(row: Any) -> None:
+def test_a_d_that_has_learned_nothing_finds_no_distance(row: Any) -> None:
     page, f, _, v, _ = row
     output = np.full((5, 1), v(1.0))
     expected = -math.log(4) if page is FGANGAN else 0
@@ -142,11 +144,11 @@ def test_a_d_that_knows_nothing_finds_no_distance(row: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_gan_row_is_the_original_game_bit_for_bit(dtype: Any) -> None:
+def test_the_gan_row_is_the_original_objective_bit_for_bit(dtype: Any) -> None:
     rng = np.random.default_rng(0)
     a, b = (5 * rng.normal(size=(size, 1)).astype(dtype) for size in (101, 77))
-    for game, original in ((FGANGAN(), Minimax()), (FGANGAN(alternative=True), NonSaturating())):
-        for found, expected in zip(everything(game, a, b), everything(original, a, b), strict=True):
+    for objective, original in ((FGANGAN(), Minimax()), (FGANGAN(alternative=True), NonSaturating())):
+        for found, expected in zip(everything(objective, a, b), everything(original, a, b), strict=True):
             np.testing.assert_array_equal(found, expected)
 
 
@@ -163,9 +165,9 @@ def test_js_and_gan_differ_by_a_constant() -> None:
 @pytest.mark.parametrize("size", [1000.0, -1000.0])
 def test_extreme_outputs_of_float32_bring_neither_warnings_nor_infinities(page: type[FGAN], size: float) -> None:
     a, b = np.full((2, 1), size, np.float32), np.full((3, 1), -size, np.float32)
-    for game in (page(), page(alternative=True)):
+    for objective in (page(), page(alternative=True)):
         for real, fake in ((a, b), (b, a), (a, a)):
-            for value in everything(game, real, fake):
+            for value in everything(objective, real, fake):
                 assert np.isfinite(value).all()
                 assert value.dtype == np.float32
 
@@ -186,32 +188,32 @@ def test_a_capped_exponential_still_pulls_an_outlier_back(page: type[FGAN], curv
     assert slope[0, 0] == np.exp(np.float32(20))
 
 
-@games
+@each_objective
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gradients_have_the_shapes_and_types_of_their_outputs(game: FGAN, dtype: Any) -> None:
+def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: FGAN, dtype: Any) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(5, 1)).astype(dtype), rng.normal(size=(4, 1)).astype(dtype)
-    found = everything(game, a, b)
+    found = everything(objective, a, b)
     assert [value.shape for value in found] == [(), (5, 1), (4, 1), (), (4, 1)]
     assert {value.dtype for value in found} == {np.dtype(dtype)}
 
 
-@games
-def test_a_gpu_would_compute_the_same_without_waiting(game: FGAN) -> None:
+@each_objective
+def test_a_gpu_would_compute_the_same_without_waiting(objective: FGAN) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(5, 1)).astype(np.float32), rng.normal(size=(4, 1)).astype(np.float32)
     with strict.no_sync():
-        away = everything(game, strict.to_device(a), strict.to_device(b))
-    for here, there in zip(everything(game, a, b), away, strict=True):
+        away = everything(objective, strict.to_device(a), strict.to_device(b))
+    for here, there in zip(everything(objective, a, b), away, strict=True):
         assert strict.to_host(there).dtype == np.float32
         np.testing.assert_allclose(strict.to_host(there), here, rtol=1e-6)
 
 
-@games
-def test_a_batch_twice_counts_once(game: FGAN) -> None:
+@each_objective
+def test_a_batch_twice_counts_once(objective: FGAN) -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(5, 1)), rng.normal(size=(4, 1))
-    once, twice = everything(game, a, b), everything(game, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
+    once, twice = everything(objective, a, b), everything(objective, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
     np.testing.assert_allclose([twice[0], twice[3]], [once[0], once[3]], rtol=1e-13)
     np.testing.assert_allclose(twice[2], np.tile(once[2], (2, 1)) / 2, rtol=1e-13)
 
@@ -220,5 +222,5 @@ def test_a_batch_twice_counts_once(game: FGAN) -> None:
 def test_both_losses_of_g_pull_fakes_up(row: Any) -> None:
     page = row[0]
     b = np.linspace(-1.5, 3, 10)[:, None]
-    for game in (page(), page(alternative=True)):
-        assert (game.g_loss(b)[1] < 0).all()
+    for objective in (page(), page(alternative=True)):
+        assert (objective.g_loss(b)[1] < 0).all()

@@ -18,20 +18,20 @@ A, B = np.array([[2.0], [0.0]]), np.array([[-1.0], [1.0], [-3.0], [1.0]])  # E =
 
 
 def fisher(lam: float = 0.0, **hyper: float) -> Fisher:
-    """A game in the middle of its run."""
-    game = Fisher(**hyper)
-    game.lam[...] = lam
-    return game
+    """An objective in the middle of its run."""
+    objective = Fisher(**hyper)
+    objective.lam[...] = lam
+    return objective
 
 
 def scores(n: int, seed: int = 0, dtype: Any = np.float64) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, 1)).astype(dtype)
 
 
-def everything(game: Any, a: Any, b: Any) -> dict[str, Any]:
+def everything(objective: Any, a: Any, b: Any) -> dict[str, Any]:
     """Both losses and all gradients, by name."""
-    loss, da, db = game.d_loss(a, b)
-    g_loss, g_db = game.g_loss(b)
+    loss, da, db = objective.d_loss(a, b)
+    g_loss, g_db = objective.g_loss(b)
     return {"D": loss, "da": da, "db": db, "G": g_loss, "G db": g_db}
 
 
@@ -50,7 +50,7 @@ def test_all_gradients_are_those_of_the_losses(lam: float) -> None:
     assert max(errors.values()) < TOLERANCE, errors
 
 
-def test_without_multiplier_and_weight_the_game_is_that_of_wgan() -> None:
+def test_without_multiplier_and_weight_the_objective_is_that_of_wgan() -> None:
     a, b = scores(5), scores(4, 1)
     here, there = everything(Fisher(rho=1e-300), a, b), everything(WGAN(), a, b)
     for key, value in there.items():
@@ -58,52 +58,52 @@ def test_without_multiplier_and_weight_the_game_is_that_of_wgan() -> None:
 
 
 def test_the_multiplier_follows_the_constraint_as_by_hand() -> None:
-    game = Fisher(rho=0.5)
+    objective = Fisher(rho=0.5)
     by_hand = [  # scores of real and fake; lam, Ω, E after the update
         (2.0, 0.0, 0.5, 2.0, 2.0),  # 0 + 0.5 (2 - 1)
         (1.0, -3.0, 2.5, 5.0, 4.0),  # 0.5 + 0.5 (5 - 1)
         (0.0, 1.0, 2.25, 0.5, -1.0),  # 2.5 + 0.5 (0.5 - 1)
     ]
     for a, b, lam, omega, e in by_hand:
-        game.d_loss(np.full((3, 1), a), np.full((2, 1), b))
-        game.after_d_update(None)
-        readings = {name: float(getattr(game, name)) for name in game.readings}
+        objective.d_loss(np.full((3, 1), a), np.full((2, 1), b))
+        objective.after_d_update(None)
+        readings = {name: float(getattr(objective, name)) for name in objective.readings}
         assert (readings["lam"], readings["omega"]) == (lam, omega)
         assert readings["distance"] == pytest.approx(e / math.sqrt(omega), rel=1e-11)
         assert len(readings) == 3
 
 
 def test_the_multiplier_may_become_negative() -> None:
-    game = Fisher(rho=0.5)
-    game.d_loss(np.zeros((2, 1)), np.zeros((2, 1)))
-    game.after_d_update(None)
-    assert [float(number) for number in (game.lam, game.omega, game.distance)] == [-0.5, 0, 0]
+    objective = Fisher(rho=0.5)
+    objective.d_loss(np.zeros((2, 1)), np.zeros((2, 1)))
+    objective.after_d_update(None)
+    assert [float(number) for number in (objective.lam, objective.omega, objective.distance)] == [-0.5, 0, 0]
 
 
 def test_the_distance_never_exceeds_2_and_reaches_it() -> None:
-    game = Fisher()
+    objective = Fisher()
     for seed in range(20):
-        game.d_loss(scores(5, seed) + 3, scores(4, seed + 100) - 3)
-        game.after_d_update(None)
-        assert 0 < float(game.distance) < 2
-    game.d_loss(np.full((3, 1), 0.7), np.full((2, 1), -0.7))
-    game.after_d_update(None)
-    assert float(game.distance) == pytest.approx(2, rel=1e-11)
+        objective.d_loss(scores(5, seed) + 3, scores(4, seed + 100) - 3)
+        objective.after_d_update(None)
+        assert 0 < float(objective.distance) < 2
+    objective.d_loss(np.full((3, 1), 0.7), np.full((2, 1), -0.7))
+    objective.after_d_update(None)
+    assert float(objective.distance) == pytest.approx(2, rel=1e-11)
 
 
 def test_the_losses_change_no_buffer() -> None:
-    game = fisher(0.25)
-    before = {name: buffer.copy() for name, buffer in game.named_buffers()}
-    everything(game, A, B)
-    assert dict(game.named_buffers()) == before
+    objective = fisher(0.25)
+    before = {name: buffer.copy() for name, buffer in objective.named_buffers()}
+    everything(objective, A, B)
+    assert dict(objective.named_buffers()) == before
     assert {name: float(number) for name, number in before.items()} == {"lam": 0.25, "omega": 1, "distance": 0}
 
 
-def test_a_game_before_its_first_loss_has_nothing_to_remember() -> None:
-    game = fisher(0.25)
-    game.convert(strict.to_device)
-    game.after_d_update(None)
-    assert float(game.lam) == 0.25
+def test_an_objective_before_its_first_loss_has_nothing_to_remember() -> None:
+    objective = fisher(0.25)
+    objective.convert(strict.to_device)
+    objective.after_d_update(None)
+    assert float(objective.lam) == 0.25
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -135,8 +135,8 @@ def test_a_gpu_would_compute_the_same_without_waiting() -> None:
 
 
 def test_a_loss_is_a_mean_so_that_a_batch_twice_counts_once() -> None:
-    a, b, game = scores(5), scores(4, 1), fisher(0.7, rho=0.3)
-    once, twice = everything(game, a, b), everything(game, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
+    a, b, objective = scores(5), scores(4, 1), fisher(0.7, rho=0.3)
+    once, twice = everything(objective, a, b), everything(objective, np.tile(a, (2, 1)), np.tile(b, (2, 1)))
     np.testing.assert_allclose([twice["D"], twice["G"]], [once["D"], once["G"]], rtol=1e-14)
     for key in ("da", "db", "G db"):
         np.testing.assert_allclose(twice[key], np.tile(once[key], (2, 1)) / 2, rtol=1e-14, err_msg=key)

@@ -1,4 +1,4 @@
-"""The MMD family: kernels, the statistic and its gradients, and the games GMMN, MMD GAN and MMD GAN with penalty."""
+"""The MMD family: kernels, the statistic and its gradients, the objectives GMMN, MMD GAN and MMD GAN with penalty."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_slope_and_curvature_are_derivatives(kernel: Kernel) -> None:
     assert derivative_error(lambda: kernel.slope(s).sum(), s, kernel.curvature(s), rng()) < 1e-8
 
 
-def test_squared_distances_are_what_they_say_and_never_negative() -> None:
+def test_squared_distances_are_what_their_names_state_and_never_negative() -> None:
     x, y = batches()
     np.testing.assert_allclose(
         squared_distances(x, y), ((x[:, None] - y[None]) ** 2).sum(axis=2), rtol=1e-12, atol=1e-14
@@ -197,10 +197,10 @@ def test_the_pull_of_a_batch_and_its_own_derivatives(kernel: Kernel, linear: flo
     assert derivative_error(lambda: (q * pull(h, Z, kernel, linear)).sum(), Z, dZ, rng()) < 1e-8
 
 
-# The games
+# The objectives
 
 
-def games() -> dict[str, Objective]:
+def examples() -> dict[str, Objective]:
     return {
         "gmmn": GMMN(weight=3.0),
         "gmmn, MMD²": GMMN(root=False, sigmas=(1.0, 2.0)),
@@ -211,69 +211,69 @@ def games() -> dict[str, Objective]:
     }
 
 
-EVERY_GAME = pytest.mark.parametrize("game", games().values(), ids=games())
+EVERY_OBJECTIVE = pytest.mark.parametrize("objective", examples().values(), ids=examples())
 
 
-def everything(game: Objective, a: Any, b: Any) -> dict[str, Any]:
+def everything(objective: Objective, a: Any, b: Any) -> dict[str, Any]:
     """Both losses and all gradients, by name; GMMN has no loss of D."""
-    value, db = game.joint_g_loss(a, b)
+    value, db = objective.joint_g_loss(a, b)
     found = {"G": value, "G db": db}
-    if isinstance(game, GMMN):
+    if isinstance(objective, GMMN):
         return found
-    loss, da, db = game.d_loss(a, b)
+    loss, da, db = objective.d_loss(a, b)
     return found | {"D": loss, "D da": da, "D db": db}
 
 
-@EVERY_GAME
-def test_every_gradient_is_the_derivative_of_its_loss(game: Objective) -> None:
+@EVERY_OBJECTIVE
+def test_every_gradient_is_the_derivative_of_its_loss(objective: Objective) -> None:
     a, b = batches()
-    for key, gradient in everything(game, a, b).items():
+    for key, gradient in everything(objective, a, b).items():
         if key in ("G", "D"):
             continue
         moved = a if key == "D da" else b
-        error = derivative_error(lambda key=key: everything(game, a, b)[key[0]], moved, gradient, rng())
+        error = derivative_error(lambda key=key: everything(objective, a, b)[key[0]], moved, gradient, rng())
         assert error < 1e-7, key
 
 
-@EVERY_GAME
-def test_losses_and_gradients_of_float32_are_float32(game: Objective) -> None:
+@EVERY_OBJECTIVE
+def test_losses_and_gradients_of_float32_are_float32(objective: Objective) -> None:
     a, b = (x.astype(np.float32) for x in batches())
-    exact = everything(game, *batches())
-    for key, value in everything(game, a, b).items():
+    exact = everything(objective, *batches())
+    for key, value in everything(objective, a, b).items():
         assert value.dtype == np.float32, key
         assert value.shape == exact[key].shape, key
         np.testing.assert_allclose(value, exact[key], rtol=1e-3, atol=1e-4 * abs(exact[key]).max(), err_msg=key)
 
 
-@EVERY_GAME
-def test_a_gpu_would_compute_the_same_without_waiting(game: Objective) -> None:
+@EVERY_OBJECTIVE
+def test_a_gpu_would_compute_the_same_without_waiting(objective: Objective) -> None:
     a, b = (x.astype(np.float32) for x in batches())
     with strict.no_sync():
-        away = everything(game, strict.to_device(a), strict.to_device(b))
-    for key, value in everything(game, a, b).items():
+        away = everything(objective, strict.to_device(a), strict.to_device(b))
+    for key, value in everything(objective, a, b).items():
         home = strict.to_host(away[key])
         assert home.dtype == np.float32, key
         np.testing.assert_allclose(home, value, rtol=1e-4, atol=1e-5 * abs(value).max(), err_msg=key)
 
 
-@EVERY_GAME
-def test_nothing_is_written_and_equal_batches_bring_no_warning(game: Objective) -> None:
+@EVERY_OBJECTIVE
+def test_nothing_is_written_and_equal_batches_bring_no_warning(objective: Objective) -> None:
     a, b = batches()
     a.flags.writeable = b.flags.writeable = False
-    everything(game, a, b)
-    for key, value in everything(game, a, a.copy()).items():
+    everything(objective, a, b)
+    for key, value in everything(objective, a, a.copy()).items():
         assert np.isfinite(value).all(), key
     same = np.ones((3, 4), np.float32)
-    for key, value in everything(game, same, same).items():
+    for key, value in everything(objective, same, same).items():
         assert np.isfinite(value).all(), key
 
 
-@EVERY_GAME
-def test_the_games_compare_fakes_with_real_samples(game: Objective) -> None:
+@EVERY_OBJECTIVE
+def test_the_objectives_compare_fakes_with_real_samples(objective: Objective) -> None:
     a, b = batches()
-    with pytest.raises(TypeError, match=f"{game.name} compares generated with real samples"):
-        game.g_loss(b)
-    assert game.joint_g_loss(a, b)[0] != game.joint_g_loss(a + 1, b)[0]
+    with pytest.raises(TypeError, match=f"{objective.name} compares generated with real samples"):
+        objective.g_loss(b)
+    assert objective.joint_g_loss(a, b)[0] != objective.joint_g_loss(a + 1, b)[0]
 
 
 def test_the_defaults_are_those_of_the_papers() -> None:
@@ -283,8 +283,8 @@ def test_the_defaults_are_those_of_the_papers() -> None:
     assert (GMMN().weight, GMMN().root, GMMN().passes, GMMN(space="codes").passes) == (1000, True, 0, 20)
     assert GMMN().kernel == RBF(tuple(4.0 * sigma for sigma in (2, 5, 10, 20, 40, 80)), power=1)
     assert GMMN(space="codes").kernel == RBF((1.0,), power=1)
-    game = MMDGAN()
-    assert (game.kernel, game.one_sided, game.reconstruction, game.clip) == (
+    objective = MMDGAN()
+    assert (objective.kernel, objective.one_sided, objective.reconstruction, objective.clip) == (
         RBF((1.0, 2.0, 4.0, 8.0, 16.0)),
         16,
         8,
@@ -295,12 +295,12 @@ def test_the_defaults_are_those_of_the_papers() -> None:
     assert (rbf.kernel, rbf.linear, rbf.weight) == (RBF((2.0, 5.0, 10.0, 20.0, 40.0, 80.0)), 0, 1)
 
 
-def test_the_games_say_what_d_gives() -> None:
+def test_the_objectives_name_what_d_returns() -> None:
     assert GMMN().critic() == {"output": "samples"}
     assert GMMN(space="codes", features=8).critic() == {"output": "codes", "features": 8}
     assert MMDGAN().critic() == {"output": "autoencoder", "energy": "mse", "features": 10}
     assert MMDGANGP(features=4).critic() == {"output": "features", "features": 4}
-    assert all(game.compares for game in games().values())
+    assert all(objective.compares for objective in examples().values())
     assert (MMDGAN.critic_norm, MMDGANGP.critic_norm) == ("batch", "layer")
 
 
@@ -362,12 +362,12 @@ def test_mmd_gan_at_a_hand_picked_point() -> None:
     J = r + 16 * (-2 / 2)
     # dMMD²/dX = 2 k (X - Y) = 2 k (-2, 1); the one-sided term adds 16 / 2 to the first number
     dX = np.array([2 * k * -2 / (2 * r) + 8, 2 * k / (2 * r)])
-    game = MMDGAN(sigmas=(1.0,))
-    loss, da, db = game.d_loss(a, b)
+    objective = MMDGAN(sigmas=(1.0,))
+    loss, da, db = objective.d_loss(a, b)
     assert loss == pytest.approx(-J + 8 * 0.75, rel=1e-9)
     np.testing.assert_allclose(da, [[8, *-dX]], rtol=1e-9)
     np.testing.assert_allclose(db, [[8, *dX]], rtol=1e-9)
-    g_loss, g_db = game.joint_g_loss(a, b)
+    g_loss, g_db = objective.joint_g_loss(a, b)
     assert g_loss == pytest.approx(J, rel=1e-9)
     np.testing.assert_allclose(g_db, [[0, *-dX]], rtol=1e-9)
 
@@ -375,9 +375,9 @@ def test_mmd_gan_at_a_hand_picked_point() -> None:
 def test_the_reconstruction_of_fakes_is_not_the_generators_business() -> None:
     a, b = batches()
     louder = b + np.array([[3.0, 0, 0]])
-    game = MMDGAN()
-    assert game.joint_g_loss(a, b)[0] == game.joint_g_loss(a, louder)[0]
-    assert game.d_loss(a, louder)[0] == pytest.approx(game.d_loss(a, b)[0] + 8 * 3, rel=1e-12)
+    objective = MMDGAN()
+    assert objective.joint_g_loss(a, b)[0] == objective.joint_g_loss(a, louder)[0]
+    assert objective.d_loss(a, louder)[0] == pytest.approx(objective.d_loss(a, b)[0] + 8 * 3, rel=1e-12)
 
 
 def test_only_the_encoder_is_clipped() -> None:
@@ -400,12 +400,12 @@ def test_mmd_gan_warms_its_critic_up() -> None:
 # MMD GAN with gradient penalty
 
 
-def test_both_players_of_the_penalised_game_see_the_unbiased_statistic() -> None:
+def test_both_players_of_the_penalised_objective_see_the_unbiased_statistic() -> None:
     a, b = batches()
-    game = MMDGANGP()
-    value = mmd2_by_hand(a, b, game.kernel, 1.0, unbiased=True)
-    loss, _, db = game.d_loss(a, b)
-    g_loss, g_db = game.joint_g_loss(a, b)
+    objective = MMDGANGP()
+    value = mmd2_by_hand(a, b, objective.kernel, 1.0, unbiased=True)
+    loss, _, db = objective.d_loss(a, b)
+    g_loss, g_db = objective.joint_g_loss(a, b)
     np.testing.assert_allclose([loss, g_loss], [-value, value], rtol=1e-12)
     np.testing.assert_array_equal(g_db, -db)
     assert MMDGANGP().joint_g_loss(a, a)[0] < -0.01  # no distance, seen without bias, is below zero
@@ -459,13 +459,13 @@ def test_the_gradient_of_the_whole_witness_penalty_is_its_derivative(options: An
 @PENALISED
 def test_the_penalty_is_on_the_slope_of_the_witness_between_real_and_fake(options: Any) -> None:
     D, (real, fake) = curved_critic(), samples()
-    game = MMDGANGP(**options)
+    objective = MMDGANGP(**options)
     eps = rng(8).random((4, 1, 1, 1))
     X, Y = D.forward(real)[0], D.forward(fake)[0]
 
     def witness(x: np.ndarray) -> float:
         h = D.forward(x[None])[0][0]
-        k = [game.kernel.value(((h - Z) ** 2).sum(axis=1)) + game.linear * Z @ h for Z in (X, Y)]
+        k = [objective.kernel.value(((h - Z) ** 2).sum(axis=1)) + objective.linear * Z @ h for Z in (X, Y)]
         return k[0].mean() - k[1].mean()
 
     norms = []
@@ -473,7 +473,7 @@ def test_the_penalty_is_on_the_slope_of_the_witness_between_real_and_fake(option
         unit = np.eye(12).reshape(12, 4, 3, 1) * 1e-5
         norms.append(np.linalg.norm([(witness(x + e) - witness(x - e)) / 2e-5 for e in unit]))
     value, _ = penalty(D, real, fake, options)
-    assert value == pytest.approx(game.weight * np.mean((np.array(norms) - 1) ** 2), rel=1e-7)
+    assert value == pytest.approx(objective.weight * np.mean((np.array(norms) - 1) ** 2), rel=1e-7)
 
 
 def test_the_witness_penalty_in_float32_and_on_a_gpu() -> None:
@@ -510,7 +510,7 @@ def test_the_witness_penalty_wants_a_generator_and_pairs() -> None:
         MMDGANGP(rng=rng()).penalty(D, real, fake[:3], {})
 
 
-def test_whole_steps_of_the_penalised_game_have_the_gradients_of_their_losses() -> None:
+def test_whole_steps_of_the_penalised_objective_have_the_gradients_of_their_losses() -> None:
     D, (real, _), z = curved_critic(), samples(), rng(9).normal(size=(4, 2))
     G = Network(Linear(2, 12, rng=rng(3), dtype=np.float64), Tanh(), Reshape(4, 3, 1))
 

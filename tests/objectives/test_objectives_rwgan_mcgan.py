@@ -26,7 +26,7 @@ DUALS = [
     McGANCovariance(form="dual", rank=2, features=4),
     McGANCovariance(form="dual", rank=4, features=4),
 ]
-dual_games = pytest.mark.parametrize("game", DUALS, ids=lambda game: f"{game.name} {vars(game)}")
+each_dual = pytest.mark.parametrize("objective", DUALS, ids=lambda objective: f"{objective.name} {vars(objective)}")
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -164,9 +164,9 @@ def test_the_distances_between_means_at_hand_picked_points() -> None:
         ({"p": INF}, 7, (1, -1)),
         ({"p": 1}, 4, (0, -1)),
     ):
-        game = McGANMean(form="dual", **hyper)
-        loss, da, db = game.d_loss(a, b)
-        g_loss, g_db = game.joint_g_loss(a, b)
+        objective = McGANMean(form="dual", **hyper)
+        loss, da, db = objective.d_loss(a, b)
+        g_loss, g_db = objective.joint_g_loss(a, b)
         np.testing.assert_allclose([loss, g_loss], [-j, j], rtol=1e-12)
         np.testing.assert_allclose(da, -np.array([s, s]) / 2, rtol=1e-12)
         np.testing.assert_allclose([db, -g_db], [[s], [s]], rtol=1e-12)
@@ -184,40 +184,43 @@ def test_the_distance_between_second_moments_at_hand_picked_points() -> None:
     np.testing.assert_allclose(db, -2 * b)
 
 
-@dual_games
-def test_every_gradient_of_the_duals_is_the_derivative_of_its_loss(game: Any) -> None:
+@each_dual
+def test_every_gradient_of_the_duals_is_the_derivative_of_its_loss(objective: Any) -> None:
     a, b = features()
-    _, da, db = game.d_loss(a, b)
-    _, g_db = game.joint_g_loss(a, b)
-    assert derivative_error(lambda: game.d_loss(a, b)[0], a, da, rng()) < 1e-6
-    assert derivative_error(lambda: game.d_loss(a, b)[0], b, db, rng()) < 1e-6
-    assert derivative_error(lambda: game.joint_g_loss(a, b)[0], b, g_db, rng()) < 1e-6
+    _, da, db = objective.d_loss(a, b)
+    _, g_db = objective.joint_g_loss(a, b)
+    assert derivative_error(lambda: objective.d_loss(a, b)[0], a, da, rng()) < 1e-6
+    assert derivative_error(lambda: objective.d_loss(a, b)[0], b, db, rng()) < 1e-6
+    assert derivative_error(lambda: objective.joint_g_loss(a, b)[0], b, g_db, rng()) < 1e-6
 
 
-@dual_games
-def test_a_dual_counts_a_batch_twice_as_once(game: Any) -> None:
+@each_dual
+def test_a_dual_counts_a_batch_twice_as_once(objective: Any) -> None:
     a, b = features()
-    once, twice = game.d_loss(a, b), game.d_loss(np.tile(a, (2, 1)), np.tile(b, (2, 1)))
+    once, twice = objective.d_loss(a, b), objective.d_loss(np.tile(a, (2, 1)), np.tile(b, (2, 1)))
     assert twice[0] == pytest.approx(once[0], rel=1e-12)
     np.testing.assert_allclose(twice[1], np.tile(once[1], (2, 1)) / 2, rtol=1e-10, atol=1e-14)
 
 
-@dual_games
-def test_equal_batches_have_distance_0_and_finite_gradients(game: Any) -> None:
+@each_dual
+def test_equal_batches_have_distance_0_and_finite_gradients(objective: Any) -> None:
     a, _ = features()
-    loss, da, db = game.d_loss(a, a)
+    loss, da, db = objective.d_loss(a, a)
     assert loss == pytest.approx(0, abs=2e-6)  # the root of ε where there is one
     assert np.isfinite(da).all()
     np.testing.assert_array_equal(da, -db)
 
 
-@dual_games
-def test_a_gpu_would_play_the_dual_alike_in_float32_without_waiting(game: Any) -> None:
+@each_dual
+def test_a_gpu_would_play_the_dual_alike_in_float32_without_waiting(objective: Any) -> None:
     a, b = features(dtype=np.float32)
     with strict.no_sync():
-        away = (*game.d_loss(*map(strict.to_device, (a, b))), *game.joint_g_loss(*map(strict.to_device, (a, b))))
-    home = (*game.d_loss(a, b), *game.joint_g_loss(a, b))
-    exact = (*game.d_loss(*features()), *game.joint_g_loss(*features()))
+        away = (
+            *objective.d_loss(*map(strict.to_device, (a, b))),
+            *objective.joint_g_loss(*map(strict.to_device, (a, b))),
+        )
+    home = (*objective.d_loss(a, b), *objective.joint_g_loss(a, b))
+    exact = (*objective.d_loss(*features()), *objective.joint_g_loss(*features()))
     for here, there, true in zip(home, away, exact, strict=True):
         assert here.dtype == there.get().dtype == np.float32
         np.testing.assert_allclose(there.get(), here, rtol=1e-6)
@@ -231,11 +234,11 @@ def test_where_several_means_differ_most_the_gradient_is_shared_out() -> None:
 
 def test_a_dual_generator_is_compared_with_real_samples() -> None:
     a, b = features()
-    for game in DUALS:
-        assert game.compares
+    for objective in DUALS:
+        assert objective.compares
         with pytest.raises(TypeError, match="compares generated with real samples"):
-            game.g_loss(b)
-        assert game.joint_g_loss(a, b)[0] != game.joint_g_loss(2 * a + 1, b)[0]
+            objective.g_loss(b)
+        assert objective.joint_g_loss(a, b)[0] != objective.joint_g_loss(2 * a + 1, b)[0]
 
 
 # McGAN, primal
@@ -244,10 +247,13 @@ def test_a_dual_generator_is_compared_with_real_samples() -> None:
 @pytest.mark.parametrize("page", [McGANMean, McGANCovariance])
 def test_a_primal_plays_wgan_on_its_scores(page: Any) -> None:
     a, b = rng(1).normal(size=(5, 1)), rng(2).normal(size=(4, 1))
-    game = page()
-    assert not game.compares
+    objective = page()
+    assert not objective.compares
     expected = (*WGAN().d_loss(a, b), *WGAN().g_loss(b))
-    for found in ((*game.d_loss(a, b), *game.g_loss(b)), (*game.d_loss(a, b), *game.joint_g_loss(a, b))):
+    for found in (
+        (*objective.d_loss(a, b), *objective.g_loss(b)),
+        (*objective.d_loss(a, b), *objective.joint_g_loss(a, b)),
+    ):
         for mine, theirs in zip(found, expected, strict=True):
             np.testing.assert_array_equal(mine, theirs)
 
@@ -317,16 +323,16 @@ def test_projections_onto_the_balls_at_hand_picked_points() -> None:
 
 @pytest.mark.parametrize("p", [1, 2, INF])
 def test_a_projection_goes_to_the_nearest_point_of_the_ball(p: float) -> None:
-    game = McGANMean(p=p)
+    objective = McGANMean(p=p)
     for seed in range(30):
         v = rng(seed).normal(size=(6, 1)) * rng(seed).uniform(0.05, 2)
-        w = game.project(v)
+        w = objective.project(v)
         assert np.linalg.norm(w[:, 0], p) <= 1 + 1e-12
         if np.linalg.norm(v[:, 0], p) <= 1:
             np.testing.assert_array_equal(w, v)
         for direction in rng(seed + 50).normal(size=(50, 6, 1)):
             edge = direction / np.linalg.norm(direction[:, 0], p)
-            assert ((v - w) * (edge - w)).sum() <= 1e-12  # the ball lies behind the plane through w
+            assert ((v - w) * (edge - w)).sum() <= 1e-12  # the ball lies beyond the plane through w
 
 
 def test_the_l1_projection_stops_at_the_threshold_that_the_paper_prints() -> None:
@@ -382,40 +388,40 @@ def test_a_witness_that_is_orthonormal_stays_where_it_is() -> None:
     np.testing.assert_allclose(McGANCovariance().project(w), w, atol=1e-14)
 
 
-@pytest.mark.parametrize("game", [McGANMean(form="dual", clip=0.3), McGANCovariance(form="dual", clip=0.3)])
-def test_the_dual_clips_everything(game: Any) -> None:
+@pytest.mark.parametrize("objective", [McGANMean(form="dual", clip=0.3), McGANCovariance(form="dual", clip=0.3)])
+def test_the_dual_clips_everything(objective: Any) -> None:
     D = mean_critic()
-    game.after_d_update(D)
+    objective.after_d_update(D)
     for _, param in D.named_params():
         assert np.abs(param).max() == np.float32(0.3)
 
 
 @pytest.mark.parametrize(
-    ("game", "make"),
+    ("objective", "make"),
     [(McGANMean(p=p), mean_critic) for p in (1, 2, INF)]
     + [(McGANCovariance(rank=2), covariance_critic), (RWGAN(), mean_critic)],
 )
-def test_projections_on_a_gpu_do_not_wait_and_keep_float32(game: Any, make: Any) -> None:
+def test_projections_on_a_gpu_do_not_wait_and_keep_float32(objective: Any, make: Any) -> None:
     home, away = make(), make()
     away.convert(strict.to_device)
-    game.after_d_update(home)
+    objective.after_d_update(home)
     with strict.no_sync():
-        game.after_d_update(away)
+        objective.after_d_update(away)
     for (name, here), (_, there) in zip(home.named_params(), away.named_params(), strict=True):
         assert here.dtype == there.get().dtype == np.float32
         np.testing.assert_allclose(there.get(), here, rtol=1e-6, atol=1e-7, err_msg=name)
 
 
-# What a model is told
+# What a model gets
 
 
-def test_a_model_is_told_what_the_game_is_played_with() -> None:
+def test_a_model_gets_what_the_objective_is_played_with() -> None:
     assert McGANMean().critic() == {"output": "mean", "features": 64}
     assert McGANMean(form="dual", features=8).critic() == {"output": "features", "features": 8}
     assert McGANCovariance().critic() == {"output": "covariance", "features": 64, "rank": 16}
     assert McGANCovariance(form="dual").critic()["output"] == "features"
     assert RWGAN().critic() == {"output": "score"}
-    assert {type(game).output for game in DUALS} == {"score"}, "an instance's form changes no other's"
+    assert {type(objective).output for objective in DUALS} == {"score"}, "an instance's form changes no other's"
 
 
 def test_a_primal_refuses_a_critic_without_its_witness() -> None:
@@ -423,14 +429,14 @@ def test_a_primal_refuses_a_critic_without_its_witness() -> None:
     McGANMean().check(mean_critic(), x)
     McGANCovariance().check(covariance_critic(), x)
     McGANMean(form="dual").check(critic(Linear(4, 5, rng=rng())), x)
-    for game, wrong in (
+    for objective, wrong in (
         (McGANMean(), covariance_critic()),
         (McGANMean(), critic(Linear(4, 1, rng=rng()))),
         (McGANCovariance(), mean_critic()),
         (McGANMean(), Linear(6, 1, rng=rng())),
     ):
         with pytest.raises(ValueError, match="last layer has the parameters"):
-            game.check(wrong, x)
+            objective.check(wrong, x)
 
 
 def test_mcgan_warms_up_as_wgan_does() -> None:

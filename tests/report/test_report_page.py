@@ -65,7 +65,7 @@ def test_only_the_pages_own_script_may_run(page: Page) -> None:
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
 
 
-def test_whoever_does_not_see_the_pictures_is_told_what_they_show(page: Page) -> None:
+def test_for_readers_who_do_not_see_the_pictures_there_is_a_description(page: Page) -> None:
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("img")) > 1 and all(image.get("alt") for image in page.all("img"))
     charts = page.all("svg")
@@ -86,12 +86,12 @@ def test_without_javascript_every_moment_is_shown(page: Page) -> None:
 def test_the_numbers_are_those_of_the_log(page: Page, finished: Path, points: Path) -> None:
     last = Run.open(finished if "infogan" in page.text or "dcgan" in page.text else points).log()[-1]
     keys = next(row for row in page.rows if row[:1] == ["step"])
-    told = dict(zip(keys, next(row for row in page.rows if row[:1] == [str(last["step"])]), strict=True))
+    reported = dict(zip(keys, next(row for row in page.rows if row[:1] == [str(last["step"])]), strict=True))
     for key in ("d_loss", "g_loss", "d_real", "d_fake", "epoch"):
-        assert float(told[key]) == pytest.approx(last[key], rel=1e-5)
+        assert float(reported[key]) == pytest.approx(last[key], rel=1e-5)
 
 
-def test_scores_are_told_with_what_they_mean_and_how_they_were_measured(digits_page: Page) -> None:
+def test_scores_are_reported_with_what_they_mean_and_how_they_were_measured(digits_page: Page) -> None:
     assert "FID 19.13 of 10,000 samples. Fair: closer to the real test images than real images with half" in (
         digits_page.text
     )
@@ -168,7 +168,7 @@ def test_a_run_that_is_still_going_on_is_shown_as_far_as_it_is(digits: Path, pag
     assert "10, 0.016 of 0.02 epochs: not finished when this page was written" in page_of(digits).text
 
 
-def test_scores_of_an_earlier_state_say_so(digits: Path, page_of: PageOf) -> None:
+def test_scores_of_an_earlier_state_report_it(digits: Path, page_of: PageOf) -> None:
     assert "they are of an earlier state" not in page_of(digits).text
     newest = Run.open(digits).checkpoints()[-1]
     Run.open(digits).save(14, *_loaded(newest))
@@ -198,7 +198,7 @@ def test_the_page_takes_the_place_of_an_older_one_or_leaves_it(digits: Path, mon
     assert [path.name for path in digits.glob(".*")] == []
 
 
-def test_the_command_writes_where_it_is_told(
+def test_the_command_writes_where_it_is_asked_to(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["report", str(finished), "--out", str(tmp_path / "page.html")]) == 0

@@ -194,10 +194,10 @@ def test_neighbours_and_distances_are_those_of_a_plain_search(evidence: Evidence
 
 
 def test_what_began_and_did_not_end_is_the_state_of_health(evidence: Evidence) -> None:
-    said = [("a", "begins", 10), ("b", "begins", 20), ("a", "ends", 30)]
+    message = [("a", "begins", 10), ("b", "begins", 20), ("a", "ends", 30)]
     evidence.log[:] = [
         {"step": step, "health": [{"condition": name, "state": state, "says": f"{name} {state}.", "remedy": "Rest."}]}
-        for name, state, step in said
+        for name, state, step in message
     ]
     page = summary.health(evidence)
     assert "At the last log point: since step 20: b begins." in page

@@ -155,9 +155,9 @@ def test_pictures_are_scored_against_pictures_through_inception(
     main(["score", "a", "--against", "b", "--extractor", "inception", "--metric", "fid"])
     assert "warning: 3 generated samples of 897 features: the covariance is singular" in capsys.readouterr().err
     assert scores(tmp_path / "a")["fid"] > 0
-    told = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"][0]["protocol"]
-    assert (told["n_reference"], told["n_generated"], told["quantised"]) == (3, 3, True)
-    assert told["extractor"].startswith("inception-random:")
+    reported = json.loads((tmp_path / "a" / "scores.json").read_text())["scores"][0]["protocol"]
+    assert (reported["n_reference"], reported["n_generated"], reported["quantised"]) == (3, 3, True)
+    assert reported["extractor"].startswith("inception-random:")
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,7 @@ def test_a_gpu_that_is_not_there_is_refused_before_anything_is_done(
     digits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gpu_machine.install(monkeypatch, gpus=0)
-    said = refused(capsys, str(digits), "--against", "mnist", "--device", "cuda")
-    assert said == "minigan score: error: device 'cuda': CuPy finds no usable GPU on this machine; choose --device cpu"
+    message = refused(capsys, str(digits), "--against", "mnist", "--device", "cuda")
+    assert (
+        message == "minigan score: error: device 'cuda': CuPy finds no usable GPU on this machine; choose --device cpu"
+    )

@@ -18,7 +18,7 @@ CAPTURED = Score(
 )
 
 
-def test_a_table_tells_value_meaning_and_protocol() -> None:
+def test_a_table_reports_value_meaning_and_protocol() -> None:
     lines = table([FID, CAPTURED]).splitlines()
     assert lines[0].split()[:2] == ["FID", "12.35"]
     assert "a perfect generator has about 1.25" in lines[0]
@@ -58,9 +58,9 @@ def test_what_is_no_file_of_scores_is_refused_with_its_path(text: str, tmp_path:
 
 def test_a_field_that_no_protocol_has_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
-    told = FID.as_json()
-    told["protocol"]["colour"] = "red"
-    path.write_text(json.dumps({"scores": [told]}))
+    reported = FID.as_json()
+    reported["protocol"]["colour"] = "red"
+    path.write_text(json.dumps({"scores": [reported]}))
     with pytest.raises(ValueError, match="colour"):
         read_scores(path)
 

@@ -32,7 +32,7 @@ def test_a_file_of_bytes_is_taken_as_it_is(tmp_path: Path) -> None:
     assert found.reference is None
 
 
-def test_numbers_are_rounded_to_bytes_half_to_even_unless_told_otherwise(tmp_path: Path) -> None:
+def test_numbers_are_rounded_to_bytes_half_to_even_unless_asked_otherwise(tmp_path: Path) -> None:
     x = np.zeros((1, 2, 2, 3), np.float32)
     x[0, 0, 0], x[0, 1, 1] = (0.5 / 255, 1.5 / 255, 1), 0.4
     np.save(tmp_path / "a.npy", x)
@@ -82,7 +82,7 @@ def test_arrays_that_are_no_images_are_refused_with_the_path(
     assert str(tmp_path / "a.npz") in str(caught.value)
 
 
-def test_an_archive_without_samples_says_what_it_holds(tmp_path: Path) -> None:
+def test_an_archive_without_samples_states_what_it_holds(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", pictures=pixels())
     with pytest.raises(ValueError, match='no array "samples", only pictures'):
         collect(tmp_path / "a.npz", n=1)

@@ -2,7 +2,7 @@
 
 Arrays are in memory that this machine hands out. Outside a capture an operation runs at once.
 While a stream captures none runs: its result is memory whose numbers mean nothing yet, and the operation joins the
-graph, which knows addresses and no arrays, as CUDA's does. Memory that nobody holds goes back to its pool and is handed
+graph, which has addresses and no arrays, as CUDA's does. Memory that nobody holds goes back to its pool and is handed
 out again: a graph whose memory came from everybody's pool writes into other people's arrays at its next launch.
 Refused while a stream captures is what CuPy 14 refuses: copies from and to the host, waits, its own calls of cuBLAS,
 cuSOLVER and cuRAND, and sorting.
@@ -182,7 +182,7 @@ class Gpu:
         self.do(lambda: self._kernels.run(source, name, grid, block, there, shared))  # type: ignore[union-attr]
 
     def kernel(self, work: Callable[..., Any], *args: Any) -> None:
-        """A kernel as a function on the arrays behind: written down here, where no text of its own can run."""
+        """A kernel as a function on the arrays inside: written down here, where no text of its own can run."""
         there = [address(a._host) if isinstance(a, GpuArray) else a for a in args]
         self.do(lambda: work(*there))
 
@@ -293,7 +293,7 @@ def gpu(kernels: Backend | None = None) -> Iterator[Gpu]:
 
 
 def address(host: np.ndarray) -> np.ndarray:
-    """The same numbers by their address alone: what a graph knows of an array does not keep its memory."""
+    """The same numbers by their address alone: what a graph keeps of an array does not keep its memory."""
     base: Any = host
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
@@ -316,7 +316,7 @@ def _there(value: Any) -> Any:
 
 
 def _by_address(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Callable[[], Any]:
-    """The call as a graph knows it."""
+    """The call as a graph keeps it."""
     owner = getattr(function, "__self__", None)
     bound = getattr(address(owner), function.__name__) if isinstance(owner, np.ndarray) else function
     there, named = [_there(value) for value in args], {name: _there(value) for name, value in kwargs.items()}

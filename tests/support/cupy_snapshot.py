@@ -1,6 +1,6 @@
 """Write cupy_api.json anew from the CuPy that is installed; run this file when CuPy moves. No GPU needed.
 
-Only names that NumPy has too are of interest: a page says `np.tanh`, and NumPy's dispatch asks CuPy for `tanh`.
+Only names that NumPy has too are of interest: a page has `np.tanh`, and NumPy's dispatch asks CuPy for `tanh`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ONLY_CUPY = ("get", "set")  # methods of cupy.ndarray without a counterpart in N
 
 
 def keywords(thing: Any) -> str | None:
-    """The parameters of a function, separated by spaces; None for what is no function or does not tell."""
+    """The parameters of a function, separated by spaces; None for what is not a function or has no signature."""
     if isinstance(thing, cupy.ufunc):
         return "out dtype casting"
     if isinstance(thing, type) or not callable(thing):
@@ -36,7 +36,7 @@ def keywords(thing: Any) -> str | None:
         if all(p.kind is not p.VAR_KEYWORD for p in parameters):
             return " ".join(p.name for p in parameters if p.name != "self")
     except ValueError:
-        pass  # a compiled function: only its docstring knows
+        pass  # a compiled function: only its docstring has it
     return _from_docstring(thing.__doc__ or "")
 
 

@@ -1,7 +1,7 @@
 """A GPU without a GPU: arrays like CuPy's over host memory, and kernels that the CPU runs by their own text.
 
 FakeArray is the strict stand-in with one thing more, `__cuda_array_interface__`: the kernels take it for a GPU array.
-It works inside the fixture `fake_cuda` (conftest.py), which sets the shim in the place of CuPy's compiler. Fresh memory
+It works inside the fixture `fake_cuda` (conftest.py), which sets the shim in place of CuPy's compiler. Fresh memory
 holds NaN and -1, and has a fence on both sides, which the fixture finds broken where a kernel wrote beside its array.
 """
 
@@ -57,7 +57,7 @@ def fences() -> Iterator[None]:
         _fenced.reset(token)
     for one in memory:
         assert (one[:FENCE] == 255).all(), "a kernel wrote before the beginning of an array"
-        assert (one[-FENCE:] == 255).all(), "a kernel wrote behind the end of an array"
+        assert (one[-FENCE:] == 255).all(), "a kernel wrote after the end of an array"
 
 
 def _with_fences(x: np.ndarray) -> np.ndarray:

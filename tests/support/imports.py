@@ -46,7 +46,7 @@ def modules_in(folder: Path) -> list[Module]:
 def imports_of(module: Module, known: Collection[str] = ()) -> list[Import]:
     """Every import of a module, deferred and by-name ones too.
 
-    known: names of modules; they tell `from package import module` from `from package import function`.
+    known: names of modules; they distinguish `from package import module` from `from package import function`.
     """
     found = []
     for node, later in _nodes(ast.parse(module.source)):

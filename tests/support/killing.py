@@ -118,7 +118,7 @@ def between(events: Events, name: str, act: Callable[..., Any]) -> Callable[...,
 
 
 def live(folder: Path, config: Config, events: Events) -> None:
-    """Start the run, or go on with it, to its end or to the last event; never returns."""
+    """Start the run, or continue it, to its end or to the last event; never returns."""
     code = 1
     try:
         warnings.simplefilter("error")
@@ -173,7 +173,7 @@ def compare(a: Path, b: Path) -> None:
 
 
 def main(folder: Path, config: Config, seed: int, trials: int) -> dict[str, Any]:
-    """Kill so many runs, each at one event and perhaps at another after it went on; every fifth by the clock."""
+    """Kill so many runs, each at one event and perhaps at another after it continued; every fifth by the clock."""
     rng = np.random.default_rng(seed)
     started = time.perf_counter()
     assert fork(folder / "whole", config) is None

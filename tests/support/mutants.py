@@ -63,7 +63,7 @@ def json_bytes(draw: Draw, value: Any) -> bytes:
 
 
 def repaired_png(content: bytes) -> bytes:
-    """A PNG with right checksums, so that damage reaches what is behind them."""
+    """A PNG with right checksums, so that damage reaches what comes after them."""
     found, at = bytearray(content), 8
     while at + 12 <= len(found):
         size = int.from_bytes(found[at : at + 4], "big")

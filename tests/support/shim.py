@@ -1,4 +1,4 @@
-"""Runs the kernels' own texts on the CPU: `g++` compiles each `.cu` file behind `cuda_shim.h`."""
+"""Runs the kernels' own texts on the CPU: `g++` compiles each `.cu` file after `cuda_shim.h`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GXX = shutil.which("g++")
 
 
 class Shim:
-    """A launch backend that needs no GPU; arrays are anything whose `__cuda_array_interface__` tells a host address.
+    """A launch backend that needs no GPU; arrays are anything whose `__cuda_array_interface__` has a host address.
 
     folder: where compiled files go, to be found again. change: applied to each source, to see what a mistake does.
     Threads run in an order that differs from launch to launch, and is the same in every run of the tests.

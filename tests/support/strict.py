@@ -1,7 +1,7 @@
 """A stand-in for a CuPy array, backed by NumPy, that refuses what CuPy refuses: GPU mistakes show without a GPU.
 
 NumPy hands a call such as `np.tanh(x)` to the array it is called with, and so to this one, which checks the call as
-CuPy 14 would, lets NumPy compute it on the array behind, and wraps what comes back. Refused, although NumPy would do
+CuPy 14 would, lets NumPy compute it on the array inside, and wraps what comes back. Refused, although NumPy would do
 it: a silent way to the host (`np.asarray`), host arrays and lists among the operands, names and keywords that CuPy
 lacks (cupy_api.json), data types that no GPU has, and, inside `no_sync`, whatever waits for the GPU. Results are never
 scalars: a sum is a 0-d array. Where CuPy leaves memory uninitialised, this one is filled with NaN.
@@ -26,7 +26,7 @@ WAITING_METHODS = frozenset({"dump", "dumps", "item", "tobytes", "tofile", "toli
 WAITING_SEARCHES = frozenset({"argwhere", "bincount", "compress", "extract", "flatnonzero", "histogram", "nonzero"})
 WAITING_SETS = frozenset({"unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"})
 WAITS = WAITING_METHODS | WAITING_SEARCHES | WAITING_SETS
-ANSWERS = frozenset({"allclose", "array_equal", "array_equiv"})  # NumPy says True, CuPy a 0-d array that holds True
+ANSWERS = frozenset({"allclose", "array_equal", "array_equiv"})  # NumPy returns True, CuPy a 0-d array that holds True
 CONTENTS = (int, tuple, np.dtype)  # what an attribute may be, besides an array
 
 _on_sync: ContextVar[Callable[[str], None]] = ContextVar("on_sync", default=lambda what: None)
@@ -143,7 +143,7 @@ class StrictArray(NDArrayOperatorsMixin):
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(value, (StrictArray, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)} to assign: it is not on the device")
-        self._store(_index(key), _behind(value))
+        self._store(_index(key), _inside(value))
 
     def __imatmul__(self, other: Any) -> NoReturn:
         raise TypeError("cupy.ndarray has no @=: Python would make a new array of it")
@@ -177,14 +177,14 @@ class StrictArray(NDArrayOperatorsMixin):
         return self._host
 
     def _call(self, section: str, name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """Check a call as CuPy would, let NumPy compute it on the arrays behind, wrap what comes back."""
+        """Check a call as CuPy would, let NumPy compute it on the arrays inside, wrap what comes back."""
         complaint = cupy_api.complaint(section, name, kwargs)
         if complaint:
             raise TypeError(complaint)
         if name in WAITS or (name == "where" and len(args) == 1):
             _sync(f"{name}()")
-        behind = {keyword: _behind(value) for keyword, value in kwargs.items()}
-        result = self._compute(name, function, list(map(_behind, args)), behind)
+        inside = {keyword: _inside(value) for keyword, value in kwargs.items()}
+        result = self._compute(name, function, list(map(_inside, args)), inside)
         if name in ("empty", "empty_like") and result.dtype.kind in "fc":
             result.fill(np.nan)
         if name in ANSWERS:
@@ -211,8 +211,8 @@ def _sync(what: str) -> None:
     _on_sync.get()(what)
 
 
-def _behind(value: Any) -> Any:
-    """The NumPy array behind a stand-in, or behind each of a list of them; a host array is refused."""
+def _inside(value: Any) -> Any:
+    """The NumPy array inside a stand-in, or inside each of a list of them; a host array is refused."""
     if isinstance(value, StrictArray):
         return value._host
     if isinstance(value, np.ndarray):
@@ -222,7 +222,7 @@ def _behind(value: Any) -> Any:
     on_device = [isinstance(item, StrictArray) for item in value]
     if any(on_device) and not all(on_device):
         raise TypeError("Unsupported type: a list of arrays of which some are not on the device")
-    return type(value)(map(_behind, value))
+    return type(value)(map(_inside, value))
 
 
 def _index(key: Any) -> tuple[Any, ...]:

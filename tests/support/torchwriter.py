@@ -40,7 +40,7 @@ KINDS = {"<f4": FLOAT, "<i8": LONG, "<f8": DOUBLE}
 
 @dataclass
 class Storage:
-    """Numbers in a row; `numel` and `pid` are what the file says of them, if that is not the truth."""
+    """Numbers in a row; `numel` and `pid` are what the file states, if that is not the truth."""
 
     key: str
     numbers: np.ndarray
@@ -48,8 +48,8 @@ class Storage:
     pid: Any = None
 
     def persistent_id(self, *view: Any) -> Any:
-        said = len(self.numbers) if self.numel is None else self.numel
-        return self.pid or ("storage", KINDS[self.numbers.dtype.str], self.key, "cpu", said, *view)
+        count = len(self.numbers) if self.numel is None else self.numel
+        return self.pid or ("storage", KINDS[self.numbers.dtype.str], self.key, "cpu", count, *view)
 
 
 @dataclass
@@ -105,7 +105,7 @@ def state_dict(arrays: Mapping[str, np.ndarray]) -> OrderedDict:
 
 
 def program(obj: Any, *view: Any) -> tuple[bytes, dict[str, Storage]]:
-    """The pickle of an object, and the storages that it speaks of."""
+    """The pickle of an object, and the storages that it refers to."""
     torch, utils = ModuleType("torch"), ModuleType("torch._utils")
     for named in (FLOAT, LONG, DOUBLE, TENSOR, PARAMETER):
         setattr(utils if named.__module__ == "torch._utils" else torch, named.__qualname__, named)
@@ -124,8 +124,8 @@ def legacy(obj: Any, *, protocol: int = 1001, system: Any = LITTLE, keys: Any = 
     parts = [*head, pickled, pickle.dumps(keys, protocol=2)]
     for key in (key for key in keys if key in storages):
         storage = storages[key]
-        said = len(storage.numbers) if storage.numel is None else storage.numel
-        parts += [struct.pack("<Q", said), storage.numbers.tobytes()]
+        count = len(storage.numbers) if storage.numel is None else storage.numel
+        parts += [struct.pack("<Q", count), storage.numbers.tobytes()]
     return b"".join(parts)
 
 

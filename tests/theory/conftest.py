@@ -1,4 +1,4 @@
-"""The demonstrations are scripts: their folder goes on the import path, so that tests can import them by name."""
+"""The demonstrations are scripts: their folder is on the import path, so that tests can import them by name."""
 
 import sys
 from pathlib import Path

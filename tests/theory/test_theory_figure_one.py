@@ -1,4 +1,4 @@
-"""Figure 1 of the 2014 paper: G's density is exact, and the four moments show what their letters say."""
+"""Figure 1 of the 2014 paper: G's density is exact, and the four moments show what their letters state."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_the_gap_of_a_critic_with_a_gradient_penalty_is_theta_and_what_its_weigh
     assert supports.gap(theta, 300) == pytest.approx(supports.expected_gap(theta), abs=0.03)
 
 
-def test_the_highest_value_of_the_penalised_critic_is_where_the_closed_form_says(supports: ModuleType) -> None:
+def test_the_highest_value_of_the_penalised_critic_is_where_the_closed_form_states(supports: ModuleType) -> None:
     steepness = np.linspace(0.9, 1.2, 30_001)
     for theta in (0.1, 0.5, 1.0):
         best = steepness[(steepness * theta - supports.WEIGHT * (steepness - 1) ** 2).argmax()]

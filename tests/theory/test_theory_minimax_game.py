@@ -1,4 +1,4 @@
-"""The bilinear game in closed form, and the Dirac-GAN: who circles, who creeps, who gets home."""
+"""The bilinear game in closed form, and the Dirac-GAN: which methods circle, creep, or reach the solution."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_non_saturating_game_creeps_inwards_by_the_root_of_time() -> None:
     np.testing.assert_allclose(r[moments], theory.creeping(moments), rtol=0.1)
 
 
-def test_r1_brings_the_logistic_game_home_as_fast_as_its_closed_form() -> None:
+def test_r1_lets_the_logistic_game_converge_as_fast_as_its_closed_form() -> None:
     way = theory.play(theory.dirac("r1"), 200)
     M = theory.matrix(theory.GAMMA, pull=0.5)
     assert np.linalg.det(M) == pytest.approx(1 - theory.RATE * theory.GAMMA, rel=1e-12)

@@ -1,4 +1,4 @@
-"""The games on the ring of Gaussians: played alike, looked at alike, and which of them lose modes."""
+"""The objectives on the ring of Gaussians: played alike, looked at alike, and which of them lose modes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_a_d_of_pairs_gives_one_score_for_two_samples_that_follow_each_other(col
     assert np.flatnonzero(np.abs(dx).sum(axis=1)).tolist() == [2, 3]
 
 
-def test_all_games_start_from_the_same_weights(collapse: ModuleType) -> None:
+def test_all_objectives_start_from_the_same_weights(collapse: ModuleType) -> None:
     first_D, first_G, _ = collapse.players("minimax", seed=3)
     for name in collapse.GAMES:
-        D, G, game = collapse.players(name, seed=3)
-        assert game.name == name.removesuffix(", pairs")
+        D, G, objective = collapse.players(name, seed=3)
+        assert objective.name == name.removesuffix(", pairs")
         assert all(
             np.array_equal(a, b) for (_, a), (_, b) in zip(G.named_params(), first_G.named_params(), strict=True)
         )
@@ -57,7 +57,7 @@ def test_a_training_is_looked_at_from_its_start_to_its_end_and_is_its_seeds_alon
 
 
 @pytest.mark.parametrize("name", ["minimax, pairs", "lsgan", "wgan", "wgan-gp", "dragan"])
-def test_every_game_moves_its_generator(collapse: ModuleType, name: str) -> None:
+def test_every_objective_moves_its_generator(collapse: ModuleType, name: str) -> None:
     looks = list(collapse.play(name, RING, 20))
     assert np.isfinite(looks[-1].points).all()
     assert np.abs(looks[-1].points - looks[0].points).max() > 0.01
@@ -71,7 +71,7 @@ def test_the_table_gives_medians_and_the_extremes_of_the_modes_found(collapse: M
     assert f"{np.log(8 / 5):.2f}" in line and line.split()[-2:] == ["0.250", "3"]
 
 
-def test_the_frames_show_all_games_and_the_data_at_every_moment(collapse: ModuleType) -> None:
+def test_the_frames_show_all_objectives_and_the_data_at_every_moment(collapse: ModuleType) -> None:
     looks = list(collapse.play("minimax", RING, 20))[:3]
     sheets = collapse.frames(dict.fromkeys(collapse.GAMES, looks), RING)
     side = collapse.SIZE + 4

@@ -74,7 +74,7 @@ def test_a_small_network_measures_the_distance_of_its_generator(m: float, s: flo
     assert theory.measure(D, theory.UNIT, G, 100_000)[0] == pytest.approx(value_of(m, s), abs=0.02)
 
 
-def test_a_discriminator_that_knows_nothing_is_measured_as_such() -> None:
+def test_a_discriminator_that_has_learned_nothing_is_measured_as_such() -> None:
     D = theory.train(theory.P, theory.Q, 0)
     for _, param in D.named_params():
         param[...] = 0

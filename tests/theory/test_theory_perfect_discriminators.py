@@ -37,7 +37,7 @@ def test_against_a_g_that_has_learned_nothing_d_is_perfect_and_the_two_gradients
     assert iterations.tolist() == [0, 20, 40, 60, 80, 100]
     assert accuracy[-1] == 1
     assert loss[-1] < 0.05 < 1.3 < loss[0]
-    assert saturating[0] == pytest.approx(growing[0], rel=0.02)  # D knows nothing: both slopes are 1/2
+    assert saturating[0] == pytest.approx(growing[0], rel=0.02)  # D has learned nothing: both slopes are 1/2
     assert saturating[-1] < saturating.max() / 5
     assert growing[-1] > 10 * growing[0]
 

@@ -51,8 +51,8 @@ def test_the_measured_slope_is_the_closed_one_within_three_standard_errors(
 @pytest.mark.parametrize("name", ["minimax", "nonsaturating"])
 def test_plain_noise_finds_the_same_slope_where_nothing_is_rare(name: str) -> None:
     rng = np.random.default_rng(3)
-    game = objectives.get(name)
-    slopes = [theory.batch_slope(game, 1.0, rng.standard_normal((5000, 1))) for _ in range(40)]
+    objective = objectives.get(name)
+    slopes = [theory.batch_slope(objective, 1.0, rng.standard_normal((5000, 1))) for _ in range(40)]
     assert abs(np.mean(slopes) - theory.slope(name, 1.0)) < 3 * np.std(slopes, ddof=1) / np.sqrt(40)
 
 

@@ -1,4 +1,4 @@
-"""Long runs: what they hold in memory and write on the disk stays bounded, and a pause is no end."""
+"""Long runs: what they hold in memory and write on the disk stays bounded, and a pause is not an end."""
 
 from __future__ import annotations
 

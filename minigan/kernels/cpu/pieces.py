@@ -15,7 +15,7 @@ CHUNK = 64 * 1024  # numbers per piece: three pieces of float32 fit a second-lev
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """An uninitialised array that begins where a cache line begins.
 
-    NumPy's own begin anywhere, large ones 16 bytes behind; then every store of a long vector touches two lines, and a
+    NumPy's own begin anywhere, large ones 16 bytes after; then every store of a long vector touches two lines, and a
     subtraction in the cache takes twice as long.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize

@@ -18,7 +18,7 @@ The three functions are its derivatives, so each is the adjoint of the others wh
     spread      d = B*(Ly · Lg)      B*(m) = (m0, m1 - m0 - m2, m2), added where two tiles share a cell
 
 All factors are 1 and -1: float32 keeps an error of about 1e-6. The sums cost time too; below 64 channels, on few tiles
-and on maps that are no multiple of four they cost more than the products they save.
+and on maps whose sides are not multiples of four they cost more than the products they save.
 
 Source: Winograd 1980, Arithmetic Complexity of Computations; Lavin and Gray 2016, F(2 x 2, 2 x 2); the form above is
 Karatsuba's (1962).

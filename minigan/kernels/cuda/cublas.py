@@ -2,7 +2,7 @@
 
 A handle belongs to one thread, device and stream and brings its own workspace, so that cuBLAS never allocates inside
 a recorded graph and gives the same bits on every replay (cuBLAS manual, "Results reproducibility", "CUDA Graphs
-Support"). Handles and workspaces are kept for good: a recorded graph goes on using them.
+Support"). Handles and workspaces are kept for good: a recorded graph continues to use them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Handle:
         """out = alpha · op(a) · op(b) + beta · out, op turning the matrices that `turned` names.
 
         cuBLAS stores matrices by columns, so what it sees of a row-major matrix is the transpose, and it is asked
-        for outᵀ = op(b)ᵀ · op(a)ᵀ. CublasError says what went wrong.
+        for outᵀ = op(b)ᵀ · op(a)ᵀ. CublasError describes what went wrong.
         """
         (M, N), K = (out.rows, out.columns), a.rows if turned[0] else a.columns
         if max(M, N, K, a.pitch, b.pitch, out.pitch) > LARGEST:

@@ -1,4 +1,4 @@
-"""How exactly a GPU multiplies matrices of float32 numbers. A run chooses once, and says so beside its results."""
+"""How exactly a GPU multiplies matrices of float32 numbers. A run chooses once, and names it beside its results."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Extractor:
     def __call__(self, images: np.ndarray, *, progress: str | None = None) -> Seen:
         """What the network sees in all images. `progress` names a progress bar; None: there is none.
 
-        TypeError, ValueError: these are no images; NonFiniteSamples: they hold a NaN or an infinity.
+        TypeError, ValueError: these are not images; NonFiniteSamples: they hold a NaN or an infinity.
         """
         from tqdm import tqdm  # here: slow to import
 

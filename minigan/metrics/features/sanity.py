@@ -103,7 +103,7 @@ def noisy(images: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndar
 
 
 def blurred(images: np.ndarray, width: float) -> np.ndarray:
-    """Smoothed by a Gaussian of this width along both sides, as 8-bit images; outside, the border's pixel goes on."""
+    """Smoothed by a Gaussian of this width along both sides, as 8-bit images; outside, pixels of the border repeat."""
     if width == 0:
         return images
     from scipy.ndimage import gaussian_filter  # here: slow to import, and only this battery smooths

@@ -6,8 +6,8 @@ Such a file is a pickle with raw numbers beside it, in one of two containers:
     legacy    five pickles in a row: a magic number, 1001, the writer's byte order, the object, the storages' keys; then
               for every key how many numbers there are (u64), and these
 
-The pickle speaks of a storage by a persistent id ("storage", type, key, location, numel) and asks for tensors to be
-rebuilt upon it by offset, size and stride, counted in numbers. `torchpickle` says why following it is safe; here all
+The pickle refers to a storage by a persistent id ("storage", type, key, location, numel) and asks for tensors to be
+rebuilt upon it by offset, size and stride, counted in numbers. `torchpickle` explains why that is safe; here all
 sizes are compared with the bytes that are there before anything of that size is made.
 
 Source      PyTorch's torch/serialization.py: _save, _legacy_save, _legacy_load.

@@ -35,7 +35,7 @@ INSTRUCTIONS = frozenset(
 
 
 class Storage(NamedTuple):
-    """What a persistent id says of a storage: the data type of its numbers, its key, and how many numbers it has."""
+    """What a persistent id contains: the data type of the numbers of a storage, its key, and their count."""
 
     dtype: str
     key: str
@@ -133,5 +133,5 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"storage {key!r} is a part of another, which this reader does not take")
         storage = Storage(dtype, key, numel)
         if self.storages.setdefault(key, storage) != storage:
-            raise pickle.UnpicklingError(f"it speaks of two different storages {key!r}")
+            raise pickle.UnpicklingError(f"it refers to two different storages {key!r}")
         return storage

@@ -32,7 +32,7 @@ def polar(B: Array, iteration: str | None = None) -> Polar:
                 "halley" takes a third of the steps, "schulz" nothing but products; None: Halley's on the CPU, where
                 it is about five times as fast, Schulz's on a GPU.
     Null space  A direction with singular value below 1e-12 is unfinished, and what rounding grows there is anything;
-                but in Σ U B it meets B, which is as small there. A root iterated on directly has no such mercy.
+                but in Σ U B it meets B, which is as small there. An iteration for the root itself does not have this.
     Trace       Σ U B is the largest over all U with orthonormal columns: an error of U counts by its square.
     Shape       A wide B is transposed.
     """

@@ -27,7 +27,7 @@ class Root:
                 and `spectral` differ: trust neither)
     residual    ||X² - P||_F / ||P||_F with P the matrix whose root it is; None where X was not formed. P itself
                 is only known to d eps ||S1|| ||S2||: where it is no larger than that (ranges that are orthogonal) the
-                residual is of order one and says nothing
+                residual is of order one and has no meaning
     spectral    the trace from eigenvectors and LAPACK's singular values, where it was computed as a check
     """
 

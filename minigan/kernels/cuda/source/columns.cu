@@ -39,7 +39,7 @@ extern "C" __global__ void column_sums(const float* __restrict__ x, float* __res
   if (threadIdx.y == 0 && s.column < columns) sums[blockIdx.y * columns + s.column] = sum;
 }
 
-// The sums of dy and of dy * (x - mean) * rstd: sums (slices, 2 * columns), the latter behind the former
+// The sums of dy and of dy * (x - mean) * rstd: sums (slices, 2 * columns), the latter after the former
 extern "C" __global__ void batchnorm_sums(const float* __restrict__ dy, const float* __restrict__ x,
                                           const float* __restrict__ mean, const float* __restrict__ rstd,
                                           float* __restrict__ sums, int rows, int columns) {

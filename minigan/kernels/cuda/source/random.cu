@@ -17,7 +17,7 @@ __device__ __forceinline__ Words philox(Words w, u32 k, u32 l) {
   return w;
 }
 
-// The four numbers of this thread, of which the last may lie behind the end
+// The four numbers of this thread, of which the last may lie after the end
 __device__ __forceinline__ void write(float4 four, float* out, u32 i, int n) {
   out += 4 * i;
   out[0] = four.x;

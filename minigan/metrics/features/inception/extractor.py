@@ -51,10 +51,10 @@ class Inception(Extractor):
     ) -> Inception:
         """The network of the published weights, from a file that the user has fetched; nothing is downloaded.
 
-        path              of the file; None looks where MINIGAN_INCEPTION_WEIGHTS says, else in the user's cache
+        path              of the file; None looks where MINIGAN_INCEPTION_WEIGHTS points, else in the user's cache
         allow_unverified  take another file than the published one too, under the name "inception-unverified"
 
-        FileNotFoundError: no such file; it says what to fetch from where. ValueError: unknown variant; or, with the
+        FileNotFoundError: no such file; the message names what to fetch. ValueError: unknown variant; or, with the
         path, that this is not the published file, or not a file of Inception's tensors.
         """
         checked(variant)

@@ -20,7 +20,7 @@ VARIABLE = "MINIGAN_INCEPTION_WEIGHTS"
 def find(path: str | os.PathLike[str] | None = None) -> Path:
     """The file at `path`; for None, the one that MINIGAN_INCEPTION_WEIGHTS names, else the one in the user's cache.
 
-    FileNotFoundError says where it was looked for, and which file is wanted from where.
+    FileNotFoundError names the places that were searched, and the file that is wanted from where.
     """
     candidates = [Path(path).expanduser()] if path is not None else list(_places())
     for candidate in candidates:
@@ -46,7 +46,7 @@ def examine(path: Path, *, allow_unverified: bool) -> tuple[str, str]:
     if not genuine and not allow_unverified:
         raise ValueError(
             f"{path}: not the published weights of Inception: {size:,} bytes with SHA-256 {sha256}, expected {SIZE:,} "
-            f"bytes with {SHA256}. Scores from other weights are no FIDs; allow_unverified=True takes them "
+            f"bytes with {SHA256}. Scores from other weights are not FIDs; allow_unverified=True takes them "
             f"under another name"
         )
     return NAME if genuine else UNVERIFIED, sha256
