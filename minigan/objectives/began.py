@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from minigan.device import Array
-from minigan.objectives.ebgan import EnergyPair, energy_gradient
+from minigan.objectives.ebgan import EnergyObjective, energy_gradient
 from minigan.objectives.objective import Defaults
 
 
-class BEGAN(EnergyPair):
+class BEGAN(EnergyObjective):
     """Match the energies of real and fake samples; a controller holds the ratio of their means at gamma.
 
     With E the mean energy of the real samples and F that of the fakes, k a constant for both losses:

@@ -15,9 +15,8 @@ from minigan.penalties import EPS
 ENERGIES = ("l2", "mse", "sse", "l1")
 
 
-class EnergyPair(Objective):
-    """An objective whose D is an autoencoder: its output y (N, 1 + d) is the energy e of each sample, then its code
-    S."""
+class EnergyObjective(Objective):
+    """D is an autoencoder; its output y (N, 1 + d) is the energy e of each sample, then its code S."""
 
     output = "autoencoder"
     energy: str  # how the reconstruction error is measured, one of ENERGIES
@@ -34,7 +33,7 @@ class EnergyPair(Objective):
         return b[:, :1].mean(), energy_gradient(b, 1 / len(b))
 
 
-class EBGAN(EnergyPair):
+class EBGAN(EnergyObjective):
     """D is an autoencoder whose error is an energy: low on data, at least `margin` on fakes.
 
     With e the energies of the real samples, f those of the fakes, S (n, d) the codes of the fakes:

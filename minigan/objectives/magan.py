@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array
-from minigan.objectives.ebgan import EnergyPair, energy_gradient, margin_loss
+from minigan.objectives.ebgan import EnergyObjective, energy_gradient, margin_loss
 from minigan.objectives.objective import Defaults
 
 NO_EPOCH = np.finfo(np.float64).max  # above every energy; infinity is what a diverged run would save
 
 
-class MAGAN(EnergyPair):
+class MAGAN(EnergyObjective):
     """EBGAN with a margin that starts at the data's own energy and falls when G stops improving.
 
     D           L = mean e + mean max(0, margin - f)              e energies of the real samples, f of the fakes

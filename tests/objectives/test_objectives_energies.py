@@ -14,7 +14,7 @@ from minigan.device import Array
 from minigan.gradcheck import TOLERANCE, derivative_error, objective_errors
 from minigan.layers import Autoencoder, Layer, Linear, Network, Tanh
 from minigan.objectives.began import BEGAN
-from minigan.objectives.ebgan import EBGAN, ENERGIES, EnergyPair, pulling_away
+from minigan.objectives.ebgan import EBGAN, ENERGIES, EnergyObjective, pulling_away
 from minigan.objectives.magan import MAGAN
 from minigan.objectives.objective import Defaults
 from minigan.optim import SGD
@@ -39,7 +39,7 @@ def outputs(n: int, d: int = 3, seed: int = 0, dtype: Any = np.float64) -> np.nd
     return np.concatenate([rng(seed).uniform(0.1, 6, (n, 1)), rng(seed + 1).normal(size=(n, d))], axis=1).astype(dtype)
 
 
-OBJECTIVES: dict[str, Callable[[], EnergyPair]] = {
+OBJECTIVES: dict[str, Callable[[], EnergyObjective]] = {
     "ebgan": lambda: EBGAN(margin=3.0),
     "began": began,
     "magan": lambda: MAGAN(margin=3.0),
@@ -47,11 +47,11 @@ OBJECTIVES: dict[str, Callable[[], EnergyPair]] = {
 
 
 @pytest.fixture(params=OBJECTIVES.values(), ids=OBJECTIVES.keys())
-def objective(request: pytest.FixtureRequest) -> EnergyPair:
+def objective(request: pytest.FixtureRequest) -> EnergyObjective:
     return request.param()
 
 
-def everything(objective: EnergyPair, a: Any, b: Any) -> dict[str, Any]:
+def everything(objective: EnergyObjective, a: Any, b: Any) -> dict[str, Any]:
     """Both losses and all gradients, by name."""
     loss, da, db = objective.d_loss(a, b)
     g_loss, g_db = objective.g_loss(b)
@@ -73,7 +73,7 @@ def energies_alone(*numbers: float) -> np.ndarray:
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_losses_and_gradients_at_hand_picked_energies(
-    objective: EnergyPair, d_loss: float, db: list[float]
+    objective: EnergyObjective, d_loss: float, db: list[float]
 ) -> None:
     found = everything(objective, A, B)
     assert found["D"] == pytest.approx(d_loss, rel=1e-15)
@@ -83,12 +83,12 @@ def test_losses_and_gradients_at_hand_picked_energies(
     np.testing.assert_array_equal(found["G db"], energies_alone(1, 1, 1, 1) / 4)
 
 
-def test_all_gradients_are_those_of_the_losses(objective: EnergyPair) -> None:
+def test_all_gradients_are_those_of_the_losses(objective: EnergyObjective) -> None:
     errors = objective_errors(objective, outputs(5), outputs(4, seed=7), rng())
     assert max(errors.values()) < TOLERANCE, errors
 
 
-def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: EnergyPair) -> None:
+def test_gradients_have_the_shapes_and_types_of_their_outputs(objective: EnergyObjective) -> None:
     for dtype in (np.float32, np.float64):
         for m, n in ((5, 5), (1, 7), (6, 1)):
             a, b = outputs(m, dtype=dtype), outputs(n, dtype=dtype)
@@ -108,14 +108,14 @@ def test_a_loss_is_a_mean_so_that_a_batch_twice_counts_once() -> None:
             np.testing.assert_allclose(twice[key], np.tile(once[key], (2, 1)) / 2, rtol=1e-14, err_msg=key)
 
 
-def test_the_losses_change_no_buffer(objective: EnergyPair) -> None:
+def test_the_losses_change_no_buffer(objective: EnergyObjective) -> None:
     before = {name: buffer.copy() for name, buffer in objective.named_buffers()}
     everything(objective, A, B)
     assert {name: buffer.shape for name, buffer in before.items()} == dict.fromkeys(objective.buffers, ())
     assert dict(objective.named_buffers()) == before
 
 
-def test_a_gpu_would_compute_the_same_without_waiting(objective: EnergyPair) -> None:
+def test_a_gpu_would_compute_the_same_without_waiting(objective: EnergyObjective) -> None:
     away = type(objective)(**({} if objective.name == "began" else {"margin": 3.0}))
     for (_, here), (_, there) in zip(objective.named_buffers(), away.named_buffers(), strict=True):
         there[...] = here
@@ -138,7 +138,7 @@ def test_a_gpu_would_compute_the_same_without_waiting(objective: EnergyPair) -> 
         np.testing.assert_allclose(strict.to_host(there), here, rtol=1e-6, err_msg=name)
 
 
-def test_an_objective_before_its_first_loss_has_nothing_to_remember(objective: EnergyPair) -> None:
+def test_an_objective_before_its_first_loss_has_nothing_to_remember(objective: EnergyObjective) -> None:
     objective.convert(strict.to_device)
     objective.after_d_update(None)
     for _ in range(2):
@@ -182,7 +182,7 @@ def test_the_defaults_are_those_of_the_papers() -> None:
         (MAGAN, {"features": -1}, "size of the hidden code"),
     ],
 )
-def test_wrong_hyper_parameters_are_refused(page: type[EnergyPair], hyper: dict[str, Any], words: str) -> None:
+def test_wrong_hyper_parameters_are_refused(page: type[EnergyObjective], hyper: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         page(**hyper)
 
@@ -243,7 +243,7 @@ def test_the_gradient_of_ebgan_reaches_the_pixels_on_both_ways(energy: str) -> N
         x[i, j] = home
 
 
-def played(objective: EnergyPair, real: float, fake: float) -> None:
+def played(objective: EnergyObjective, real: float, fake: float) -> None:
     """One update of D on batches with these mean energies."""
     objective.d_loss(np.array([[real - 0.25, 7.0], [real + 0.25, -7.0]]), np.array([[fake, 1.0]]))
     objective.after_d_update(None)
