@@ -35,6 +35,7 @@ def small_srgan(*, content: bool = True) -> Case:
         enlarged_or_real(shape, width=2, rng=rng),
         NonSaturating(),
         scale=2,
+        shape=shape,
         content=Content(phi, 0.5) if content else None,
         weights={"pixel": 1.0, "adversarial": 0.5, "content": 0.7},
         stages=Stages(

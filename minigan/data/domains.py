@@ -115,16 +115,26 @@ def _of_task(base: str, task: str, streams: Streams, multiple: int, least: int) 
         raise ValueError(f"the task {task} is made of grey images, got {train.shape[2]} channels of {base}")
     order = streams.at("halves", 0).permutation(len(train))
     half = len(train) // 2
-    hues = streams.at("hue", 0).random(len(train) + len(held))  # of each image, the held-out ones last
-
-    def translated(dataset: Dataset, chosen: np.ndarray) -> Dataset:
-        return Dataset("", TASKS[task](dataset.images, chosen), dataset.labels, f"{task} of {dataset.source}")
-
     A, B = (rows(train, np.sort(part)) for part in (order[:half], order[half:]))
-    sides = {"A": A, "B": translated(B, hues[np.sort(order[half:])]), "held out A": held}
-    sides["held out B"] = translated(held, hues[len(train) :])
-    named = ((side, dataset, f"{base}:{task}, {side}") for side, dataset in sides.items())
-    return {side: Dataset(title, data.images, data.labels, data.source) for side, data, title in named}
+    hues = streams.at("hue", 0).random(len(train))[np.sort(order[half:])]
+    return {"A": renamed(A, f"{base}:{task}, A"), "B": translated(B, task, hues)} | held_out_pair(held, task, streams)
+
+
+def held_out_pair(images: Dataset, task: str, streams: Streams) -> dict[str, Dataset]:
+    """Both sides of held-out images: image i of both is the same."""
+    hues = streams.at("held out hue", 0).random(len(images))
+    return {"held out A": images, "held out B": translated(images, task, hues)}
+
+
+def translated(dataset: Dataset, task: str, hues: np.ndarray) -> Dataset:
+    """T of all images."""
+    images, source = TASKS[task](dataset.images, hues), f"{task} of {dataset.source}"
+    return Dataset(f"{dataset.name}:{task}", images, dataset.labels, source)
+
+
+def renamed(dataset: Dataset, name: str) -> Dataset:
+    """The same images under another name."""
+    return Dataset(name, dataset.images, dataset.labels, dataset.source)
 
 
 def _refuse_the_same(A: Dataset, B: Dataset) -> None:

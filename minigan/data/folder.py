@@ -36,12 +36,12 @@ def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
         raise ValueError(f"size must be at least 1 pixel, got {size}")
     folder = Path(folder).expanduser()
     paths = find_images(folder)
-    channels = 1 if {_mode(path) for path in paths} <= GREY else 3
-    shape = _read(paths[0], size, channels).shape
+    channels = 1 if {mode_of(path) for path in paths} <= GREY else 3
+    shape = read_picture(paths[0], size, channels).shape
     images = np.empty((len(paths), *shape), np.uint8)
     bar = tqdm(paths, desc=f"reading {folder}", unit="picture", disable=len(paths) <= MANY)
     for image, path in zip(images, bar, strict=True):
-        read = _read(path, size, channels)
+        read = read_picture(path, size, channels)
         if read.shape != shape:
             sizes = f"{read.shape[1]} x {read.shape[0]} pixels, and {paths[0].name} has {shape[1]} x {shape[0]}"
             raise ValueError(f"{path}: it has {sizes}; pictures that are not resized must be of one size")
@@ -53,7 +53,7 @@ def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
 
 def read(path: Path, size: int | None, channels: int) -> np.ndarray:
     """One picture as `load` reads it, uint8 (size, size, channels)."""
-    return _read(path, size, channels)
+    return read_picture(path, size, channels)
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -78,14 +78,14 @@ def _classes(folder: Path, paths: list[Path]) -> tuple[np.ndarray | None, tuple[
     return np.array([classes.index(part[0]) for part in parts], np.int64), classes
 
 
-def _mode(path: Path) -> str:
+def mode_of(path: Path) -> str:
     with _open(path) as image:
         if image.mode in DEEP:
             raise ValueError(f"{path}: expected 8 bits per channel, got mode {image.mode}; convert it to 8 bits first")
         return image.mode
 
 
-def _read(path: Path, size: int | None, channels: int) -> np.ndarray:
+def read_picture(path: Path, size: int | None, channels: int) -> np.ndarray:
     """One picture, uint8 (H, W, channels)."""
     with _open(path) as image:
         try:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigan.data.catalogue import MIXTURES, NAMES, load
+from minigan.data.catalogue import MIXTURES, NAMES, here, load
 from minigan.data.dataset import Dataset
 from minigan.data.mnist import COLLECTIONS
 
 SHARE = 10  # one image in ten
+TESTED = {"mnist-10k": "mnist", "mnist": "mnist", "fashion-mnist": "fashion-mnist"}  # where test images come from
 
 
 def with_held_out(name: str, *, size: int | None, multiple: int, least: int) -> tuple[Dataset, Dataset]:
@@ -40,6 +41,15 @@ def split(dataset: Dataset, least: int) -> tuple[Dataset, Dataset]:
             "that are held out; take a smaller --batch-size"
         )
     return rows(dataset, np.arange(len(dataset) - held)), rows(dataset, np.arange(len(dataset) - held, len(dataset)))
+
+
+def test_images(name: str, n: int) -> Dataset | None:
+    """The first n test images of the data set of this name; None where they are not on this machine."""
+    source = TESTED.get(name)
+    if source is None or not here(source, "test"):
+        return None
+    dataset = load(source, split="test")
+    return rows(replace(dataset, name=f"{source}/test"), np.arange(min(n, len(dataset))))
 
 
 def rows(dataset: Dataset, chosen: np.ndarray) -> Dataset:

@@ -15,6 +15,7 @@ from minigan.metrics.pairs import error, protocol, psnr, read_scores
 from minigan.metrics.score import Score
 
 WAYS = (("A", "B"), ("B", "A"))
+COLOURFUL = 30.0  # degrees between hues on average, from which on they are worth comparing
 BLOCK = 32  # images whose distances to all truths are computed at a time
 
 
@@ -52,7 +53,7 @@ def translation_scores(system: Any, held: Mapping[str, Dataset], judge: Extracto
         honest = system.pixels(like(truth.batch(np.arange(n)), some), side)
         difference = float(error(honest, source.images).mean() - error(again, source.images).mean())
         add("gap", back, difference, n, source.name)
-        if source.shape[2] == 3:
+        if source.shape[2] == 3 and hue_error(hue(source.images), hue(source.images[::-1])).mean() > COLOURFUL:
             add("hue", back, float(hue_error(hue(again), hue(source.images)).mean()), n, source.name)
         if judge is not None:
             grey = {there: fake, back: again}

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.html import Html, document, element, joined, paragraphs
-from minigan.report import copying, curves, repeat, samples, summary, timeline
+from minigan.report import copying, curves, repeat, samples, summary, timeline, translations
 from minigan.report.loaded import DAMAGED, Evidence
 
 
@@ -59,6 +59,8 @@ def html(evidence: Evidence) -> str:
 
 def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     """The parts of the page by their titles, to be written one after the other."""
+    if translations.translates(evidence):
+        return _sections_of_translations(evidence)
     images = _generated(evidence)
     return {
         "Samples over time": lambda: timeline.moments(evidence),
@@ -68,6 +70,23 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
         "New samples": lambda: samples.samples(evidence, images),
         "Between samples": lambda: samples.walk(evidence),
         "Does it copy?": lambda: copying.copying(evidence, images),
+        "Configuration": lambda: summary.choices(evidence),
+        "Once more": lambda: repeat.repeat(evidence),
+        "Environment": lambda: repeat.environment(evidence),
+    }
+
+
+def _sections_of_translations(evidence: Evidence) -> dict[str, Callable[[], Html]]:
+    """The same of a run that turns images into images: it has no samples of noise, and held-out images instead."""
+    sections: dict[str, Callable[[], Html]] = {
+        "Held-out images over time": lambda: timeline.moments(evidence),
+        "Curves": lambda: curves.curves(evidence),
+        "How good?": lambda: translations.held_out(evidence),
+        "Health": lambda: summary.health(evidence),
+    }
+    if evidence.config is not None and evidence.config.system == "cyclegan":
+        sections["What a translation hides"] = lambda: translations.hiding(evidence)
+    return sections | {
         "Configuration": lambda: summary.choices(evidence),
         "Once more": lambda: repeat.repeat(evidence),
         "Environment": lambda: repeat.environment(evidence),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,6 +11,9 @@ from tqdm import tqdm
 from minigan import device
 from minigan.metrics import suite
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
+from minigan.scoring import captions
+from minigan.scoring.held_out import held_out_scores
+from minigan.scoring.conditions import condition_scores
 from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference
 from minigan.scoring.report import table
 from minigan.scoring.samples import Samples, collect
@@ -53,16 +57,31 @@ def score(flags: argparse.Namespace) -> int:
     on.use()
     earlier = [] if flags.than is None else read_scores(flags.than)
     choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": str(on)}
+    held = held_out_scores(flags.samples, n=flags.n, best=flags.best, on=str(on))
+    if held is not None:
+        print(held.text)
+        return _write(flags.out or flags.samples / "scores.json", held.scores)
+    captioned = captions.of_run(flags.samples, n=min(flags.n, 1000), best=flags.best, on=str(on))
+    if captioned is not None:
+        print(captioned[1])
+        return _write(flags.out or flags.samples / "scores.json", captioned[0])
     samples = collect(flags.samples, quantise=not flags.no_quantise, **choices)
     against = _against(flags.against, samples)
     extractor = choose_extractor(flags.extractor, flags.variant, flags.weights, against).to_device(on)
     reference = find_reference(against, extractor)
     print(f"{samples.source}\nagainst {reference.statistics.origin.dataset}, seen by {extractor.id}\n")
     scores, left_out = _measured(suite.Exhibit(extractor, samples.images, reference, flags.seed), metrics)
+    if samples.generator is not None:
+        scores += condition_scores(samples.generator, extractor, reference, flags.n)
     print(table(scores, earlier))
     for reason in left_out:
         print(reason)
-    out = flags.out or (flags.samples if flags.samples.is_dir() else flags.samples.parent) / "scores.json"
+    return _write(
+        flags.out or (flags.samples if flags.samples.is_dir() else flags.samples.parent) / "scores.json", scores
+    )
+
+
+def _write(out: Path, scores: Sequence[Score]) -> int:
     write_scores(out, scores)
     print(f"\n{out}: {len(scores)} scores with their protocols")
     return 0

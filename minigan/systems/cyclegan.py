@@ -10,7 +10,8 @@ import numpy as np
 
 from minigan import kernels
 from minigan.data import Dataset
-from minigan.data.domains import domains, has_truth
+from minigan.data.domains import domains, has_truth, held_out_pair
+from minigan.data.held import rows, test_images
 from minigan.device import Array, Device
 from minigan.layers import Layer
 from minigan.layers.layer import Grads
@@ -73,6 +74,7 @@ class CycleGAN(System):
         paired: bool = False,
     ) -> None:
         self.objective, self.paired, self.noise = objective, paired, noise
+        self.sample_shape = shapes["B"]
         self.weights = weights or Weights()
         rates = {"G_AB": g_lr, "G_BA": g_lr, "D_A": d_lr, "D_B": d_lr}
         self.players = {
@@ -204,7 +206,7 @@ def _in_colour(images: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     """1,200 steps of 8 images of each side of a task."""
-    numbers: dict[str, Any] = {"objective": "lsgan", "d_lr": 4e-4, "g_lr": 4e-4, "betas": (0.5, 0.999)}
+    numbers: dict[str, Any] = {"model": "", "objective": "lsgan", "d_lr": 4e-4, "g_lr": 4e-4, "betas": (0.5, 0.999)}
     numbers |= {"width": 1.0, "batch_size": 8, "decay": 0.5}
     if has_truth(choices.get("data", "mnist-10k:blueprint")):
         own = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
@@ -228,6 +230,16 @@ def _datasets(config: Config) -> dict[str, Dataset]:
     if options["pool"] and options["pool"] < config.batch_size:
         raise ValueError(f"--pool must be 0 or at least the batch size {config.batch_size}, got {options['pool']}")
     return made
+
+
+def _held_out(config: Config, n: int) -> dict[str, Dataset]:
+    """Both sides of test images where a task has them on this machine, else of what the run holds out."""
+    base, _, task = config.data.rpartition(":")
+    images = test_images(base, n) if has_truth(config.data) else None
+    if images is not None:
+        return held_out_pair(images, task, Streams(config.seed))
+    sides = ("held out A", "held out B")
+    return {side: rows(held, np.arange(min(n, len(held)))) for side, held in _datasets(config).items() if side in sides}
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> CycleGAN:
@@ -272,6 +284,8 @@ ENTRY = Entry(
     datasets=_datasets,
     build=_build,
     fields=("width", "objective", "hyper", "real_label"),
+    held_out=_held_out,
+    use="Translate other images: minigan translate {run} picture.png --to B --out out.png",
     options=(
         Option("data_b", None, "folder of the images of B, where --data is that of A"),
         Option("cycle", 5.0, "weight of both ways back"),

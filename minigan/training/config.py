@@ -159,6 +159,11 @@ class Config:
         if choices.get("system", self.system) != self.system:
             return Config(**{name: getattr(self, name) for name in MACHINE} | choices)
         here = {"model": self.model, "data": self.data}
+        if self.system not in ("gan", OWN) and "data" in choices:
+            recipe = registry.entry(self.system).recipe
+            if recipe(here) != recipe({**here, "data": choices["data"]}):  # other data, other numbers
+                start = ("system", "size", "score_every", "keep", "seed", *MACHINE)
+                return Config(**{name: getattr(self, name) for name in start} | choices)
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):
             return _announced(Config(**kept | choices), say)

@@ -68,6 +68,8 @@ class Entry:
     fields      which of FIELDS it has
     options     its own choices
     paper       the papers' numbers in place of the recipe; None: those of the objective's paper
+    held_out    at most n images that such a run is scored by, by their names; None: it is scored by its samples
+    use         the command that uses a finished run {run}, where it is not `minigan sample`
     """
 
     about: str
@@ -77,6 +79,8 @@ class Entry:
     fields: tuple[str, ...] = ()
     options: tuple[Option, ...] = field(default=())
     paper: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    held_out: Callable[[Config, int], dict[str, Dataset]] | None = None
+    use: str = ""
 
 
 def entry(name: str) -> Entry:

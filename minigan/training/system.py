@@ -11,9 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan import parallel
-from minigan.data import to_pixels
+from minigan.data import Dataset, to_pixels
 from minigan.device import Array, to_host
 from minigan.layers import Layer
+from minigan.metrics.score import Score
 from minigan.objectives import Objective
 from minigan.optim import Optimizer
 from minigan.runs import checkpoint
@@ -120,8 +121,16 @@ class System:
             )
         return self.generate(draw, n), None
 
+    def scores(self, held: Mapping[str, Dataset], judge: Any = None) -> list[Score]:
+        """What a system that turns images into images is scored by: held-out images by the names of `data`.
+
+        judge   a feature network, None where there is none
+        """
+        return []
+
     def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
-        """What the run shows while it trains, by name: samples as `generate` makes them. Always the same draws."""
+        """What the run shows while it trains, by name: samples as `generate` makes them, or rows of images
+        (rows, n, H, W, C). Always the same draws."""
         n = POINTS if self.sample_shape is not None and len(self.sample_shape) == 1 else PICTURES
         return {"samples": self.generate(draw, n)}
 

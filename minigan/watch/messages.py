@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minigan.data import Dataset
+from minigan.training import registry
 from minigan.training.config import OWN, Config
 
 NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID"}
@@ -72,5 +73,8 @@ def commands(config: Config, folder: Path, *, images: bool) -> str:
     """Commands for a finished run; none for one whose networks no name can build again."""
     if config.system == OWN:
         return ""
+    entry = registry.entry(config.system)
+    if entry.use:
+        return f"{entry.use.format(run=folder)}\nHow good it is: minigan score {folder}"
     lines = [f"More samples: minigan sample {folder} -n 64 --out more.png"]
     return "\n".join([*lines, f"How good they are: minigan score {folder}"] if images else lines)
