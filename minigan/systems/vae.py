@@ -135,7 +135,9 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> VAE:
-    shape, z_dim = tuple(about["real"]["shape"]), config.z_dim or 32
+    shape, z_dim = tuple(about["real"]["shape"]), 32 if config.z_dim is None else config.z_dim
+    if z_dim < 1:
+        raise ValueError(f"z_dim, the numbers of a code, must be at least 1, got {z_dim}; leave out --z-dim for 32")
     width = 1.0 if config.width is None else config.width
     networks = Study(shape, width, Streams(config.seed)("init"), z_dim, momentum=0.1)
     encoder, decoder = networks.discriminator("gaussian", disc_bn=True), networks.generator(logits=True)

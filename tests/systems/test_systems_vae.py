@@ -16,6 +16,7 @@ from minigan.layers import Linear, Network, Reshape
 from minigan.models.study import Study
 from minigan.runs import checkpoint
 from minigan.systems.vae import VAE, elbo
+from minigan.training.config import Config
 
 
 def small(shape: tuple[int, ...] = (8, 8, 3), width: float = 0.05) -> VAE:
@@ -132,3 +133,10 @@ def test_the_bound_runs_on_a_device_without_waiting_for_it() -> None:
         there, grads = elbo(encoder, decoder, *arrays, None)
     assert float(strict.to_host(there)) == pytest.approx(float(here), rel=1e-5)
     assert all(np.isfinite(strict.to_host(g)).all() for g in grads["encoder"]["0"].values())
+
+
+@pytest.mark.parametrize("option", [{"z_dim": 0}, {"width": -1.0}, {"options": {"sigma": 0.0}}])
+def test_sizes_that_cannot_be_are_refused_before_there_is_a_folder(option: dict[str, object], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"(z_dim|width|sigma).* must be (positive|at least 1), got"):
+        Trainer.start(Config(system="vae", data="ring", **option), tmp_path / "run", quiet=True)
+    assert list(tmp_path.iterdir()) == []
