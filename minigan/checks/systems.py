@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minigan import device, gradcheck
-from minigan.checks.image_systems import small_cyclegan, small_srgan
 from minigan.checks.conditional_systems import small_ageing
+from minigan.checks.image_systems import small_cyclegan, small_srgan
 from minigan.checks.layers import randomise
 from minigan.checks.steps import small_pair
 from minigan.checks.styled_systems import small_papers, small_stylegan
@@ -20,11 +20,13 @@ from minigan.checks.text_systems import small_stackgan
 from minigan.data import Dataset
 from minigan.device import Array
 from minigan.models.conditional import conditional
+from minigan.models.study import Study
 from minigan.objectives import R1, NonSaturating, Objective
 from minigan.objectives.auxiliary import AuxiliaryClasses
 from minigan.random import Streams
 from minigan.systems import GAN
 from minigan.systems.conditional import ConditionalGAN
+from minigan.systems.vae import VAE
 from minigan.training.draw import Draw
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
@@ -50,7 +52,7 @@ class SystemCase:
 
 def system_cases() -> list[SystemCase]:
     """Every system, in every stage."""
-    return [SystemCase("gan", _gan), *_conditional_cases(), *_image_cases(), *_styled_cases()]
+    return [SystemCase("gan", _gan), *_vae_cases(), *_conditional_cases(), *_image_cases(), *_styled_cases()]
 
 
 def pictures(n: int, shape: tuple[int, ...], classes: int | None = None) -> Dataset:
@@ -72,6 +74,18 @@ def exact(system: System) -> System:
 def _gan() -> tuple[System, dict[str, Dataset]]:
     G, D = small_pair(np.random.default_rng(0))
     return exact(GAN(G, D, NonSaturating(), z_dim=3)), {"real": pictures(20, (6, 6, 1))}
+
+
+def _vae_cases() -> list[SystemCase]:
+    return [SystemCase("vae", partial(_vae, (8, 8, 3))), SystemCase("vae, points", partial(_vae, (2,)))]
+
+
+def _vae(shape: tuple[int, ...]) -> tuple[System, dict[str, Dataset]]:
+    networks, rng = Study(shape, 0.05, np.random.default_rng(0), z_dim=3, momentum=0.1), np.random.default_rng(1)
+    encoder, decoder = networks.discriminator("gaussian", True), networks.generator(logits=True)
+    points = Dataset("random", rng.normal(size=(20, 2)).astype(np.float32), None, "random points")
+    dataset = pictures(20, shape) if len(shape) == 3 else points
+    return exact(VAE(encoder, decoder, z_dim=3, sample_shape=shape)), {"real": dataset}
 
 
 def _conditional_cases() -> list[SystemCase]:
