@@ -1,18 +1,21 @@
-"""The networks of the 2018 study: one architecture for all models, by the shape of a sample and a width.
+"""The networks of the 2018 study: one architecture for all models, by shape of a sample and width.
 
-Images (H, W, C) in [0, 1], q = H/4, weights N(0, 0.02) (of convolutions cut off at two deviations), biases 0:
+Images (H, W, C) in [0, 1], q = H/4; weights N(0, 0.02) (of convolutions without what lies beyond two
+deviations), biases 0:
 
-    G        fc 1024, BN, lReLU; fc 128 q², BN, lReLU; transposed conv to 64, BN, lReLU; transposed conv to C; sigmoid
-    D        conv 64, lReLU; conv 128, [BN], lReLU; fc 1024, [BN], lReLU; fc 1 (encoder of the VAE: fc 2 z_dim)
-    BEGAN    conv 64, lReLU; conv 128; fc 64, [BN], lReLU; fc 128 q², [BN], lReLU; transposed conv to 64, [BN], lReLU;
+    G        fc 1024, BN, lReLU; fc 128 q², BN, lReLU; transposed conv to 64, BN, lReLU;
              transposed conv to C; sigmoid
-    VAE      encoder as D; decoder as G with ReLU and without the sigmoid: its likelihood takes logits
+    D        conv 64, lReLU; conv 128, [BN], lReLU; fc 1024, [BN], lReLU; fc 1
+    BEGAN    conv 64, lReLU; conv 128; fc 64, [BN], lReLU; fc 128 q², [BN], lReLU;
+             transposed conv to 64, [BN], lReLU; transposed conv to C; sigmoid
+    VAE      encoder as D, with 2 z_dim outputs; decoder as G with ReLU and without the sigmoid: its
+             likelihood takes logits
 
-`width` multiplies 64, 128 and 1024. All convolutions are 4 x 4 with stride 2; [BN] where `disc_bn`; slope 0.2.
-Points (d,) have fully connected networks of the same form: G and D with two hidden layers, PyTorch's first weights,
-and no sigmoid.
+`width` multiplies 64, 128 and 1024. All convolutions are 4 x 4 with stride 2; [BN] where `disc_bn`;
+slope 0.2. Points (d,) have fully connected networks of the same form: G and D with two hidden
+layers of 128, PyTorch's first weights, and no sigmoid.
 
-Source      Lucic, Kurach, Michalski, Gelly & Bousquet 2018, with the architecture of Chen et al. 2016, appendix C.1.
+Source      Lucic, Kurach, Michalski, Gelly & Bousquet 2018; architecture: Chen et al. 2016, C.1.
 """
 
 from __future__ import annotations

@@ -25,28 +25,31 @@ FLOOR = 1e-6  # the least standard deviation of a code
 
 
 class VAE(System):
-    """Learn a code for every sample, Gaussian around its mean, and to decode codes drawn from N(0, I).
+    """Learn a Gaussian code for every sample, and to decode codes that are drawn from N(0, I).
 
     Players     encoder, decoder
-    A step      one turn, "VAE": both move, by the gradient of the negative evidence lower bound
+    A step      one turn, "VAE": both move, by the gradient of the negative lower bound L
     Data        real
 
     encoder     x (N, ...) -> [mean, raw] (N, 2d)
     decoder     z (N, d) -> t: of images the logits of the pixels, of points their means
     sigma       deviation of a point around its mean, where samples are points
 
-    Forward     std = 1e-6 + softplus(raw)        z = mean + std · ε,  ε ~ N(0, I)        t = decoder(z)
+    Forward     std = 1e-6 + softplus(raw)      z = mean + std · ε,  ε ~ N(0, I)
+                t = decoder(z)
                 L = mean over the batch of  NLL + KL
                 KL  = Σ ½ (std² + mean² - 1) - log std
-                NLL = Σ softplus(t) - x t          images: x in [0, 1], over all pixels, mean over the channels
+                NLL = Σ softplus(t) - x t          images, x in [0, 1]: mean over the channels
                 NLL = Σ (x - t)² / 2 sigma²        points, without its constant
 
-    Backward    dt = (σ(t) - x) / (N channels)     images           dt = (t - x) / (N sigma²)     points
+    Backward    dt = (σ(t) - x) / (N channels)     images
+                dt = (t - x) / (N sigma²)          points
                 dz from the decoder
                 dmean = dz + mean / N        dstd = dz · ε + (std - 1 / std) / N
                 draw  = dstd · σ(raw)        then [dmean, draw] goes back through the encoder
 
-    Source      Kingma & Welling 2013, appendix B and C.1; std and the channels as Lucic et al. 2018 coded them.
+    Source      Kingma & Welling 2013, appendix B and C.1; std and the channels as Lucic et al. 2018
+                coded them.
     """
 
     def __init__(
@@ -61,7 +64,8 @@ class VAE(System):
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
         if not sigma > 0:
-            raise ValueError(f"sigma, the deviation of points around their means, must be positive, got {sigma}")
+            what = "sigma, the deviation of points around their means,"
+            raise ValueError(f"{what} must be positive, got {sigma}")
         self.z_dim, self.sample_shape, self.sigma = z_dim, sample_shape, sigma
         networks = {"encoder": encoder, "decoder": decoder}
         self.players = {
@@ -84,7 +88,8 @@ class VAE(System):
     def step(self, x: Array, eps: Array) -> Outcome:
         """Move both by one batch: x (N, ...), pixels in [0, 1]; eps (N, d) from N(0, I)."""
         encoder, decoder = self.players["encoder"], self.players["decoder"]
-        loss, grads = elbo(encoder.network, decoder.network, x, eps, None if self.images else self.sigma)
+        sigma = None if self.images else self.sigma
+        loss, grads = elbo(encoder.network, decoder.network, x, eps, sigma)
         encoder.optimizer.step(grads["encoder"])
         decoder.optimizer.step(grads["decoder"])
         return Outcome(loss, {}, grads)
@@ -94,15 +99,28 @@ class VAE(System):
         t, _ = self.players["decoder"].network.forward(z, train=False)
         return sigmoid(t) if self.images else t
 
-    def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
+    def generate(
+        self,
+        draw: Fixed,
+        n: int,
+        *,
+        progress: str | None = None,
+        **asked: Any,
+    ) -> np.ndarray:
         def samples(z: Array) -> Array:
             return 2 * self.decode(z) - 1 if self.images else self.decode(z)
 
         return in_pieces(samples, draw.noise(n, self.z_dim), progress=progress)
 
 
-def elbo(encoder: Layer, decoder: Layer, x: Array, eps: Array, sigma: float | None) -> tuple[Array, Grads]:
-    """L and its gradients, {"encoder": ..., "decoder": ...}, as on the page; sigma: None for images."""
+def elbo(
+    encoder: Layer,
+    decoder: Layer,
+    x: Array,
+    eps: Array,
+    sigma: float | None,
+) -> tuple[Array, Grads]:
+    """L and its gradients, {"encoder": ..., "decoder": ...}; sigma: None for images."""
     N, d = eps.shape
     grads: Grads = {"encoder": {}, "decoder": {}}
     code, encoded = encoder.forward(x)
@@ -118,7 +136,8 @@ def elbo(encoder: Layer, decoder: Layer, x: Array, eps: Array, sigma: float | No
         nll, dt = (r * r).sum() / (2 * N), r / (N * sigma)
     dz = decoder.backward(dt, decoded, grads["decoder"])
     dmean, dstd = dz + mean / N, dz * eps + (std - 1 / std) / N
-    encoder.backward(np.concatenate([dmean, dstd * sigmoid(raw)], axis=1), encoded, grads["encoder"], need_dx=False)
+    dcode = np.concatenate([dmean, dstd * sigmoid(raw)], axis=1)
+    encoder.backward(dcode, encoded, grads["encoder"], need_dx=False)
     return nll + kl, grads
 
 
@@ -137,14 +156,17 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 def _build(config: Config, about: Mapping[str, About], on: Device) -> VAE:
     shape, z_dim = tuple(about["real"]["shape"]), 32 if config.z_dim is None else config.z_dim
     if z_dim < 1:
-        raise ValueError(f"z_dim, the numbers of a code, must be at least 1, got {z_dim}; leave out --z-dim for 32")
+        problem = f"z_dim, the numbers of a code, must be at least 1, got {z_dim}"
+        raise ValueError(f"{problem}; leave out --z-dim for 32")
     width = 1.0 if config.width is None else config.width
     networks = Study(shape, width, Streams(config.seed)("init"), z_dim, momentum=0.1)
-    encoder, decoder = networks.discriminator("gaussian", disc_bn=True), networks.generator(logits=True)
+    encoder = networks.discriminator("gaussian", disc_bn=True)
+    decoder = networks.generator(logits=True)
     for network in (encoder, decoder):
         network.convert(on.asarray)
     sigma = config.options["sigma"]
-    return VAE(encoder, decoder, z_dim=z_dim, sample_shape=shape, sigma=sigma, lr=config.g_lr, betas=config.betas)
+    rule: dict[str, Any] = {"lr": config.g_lr, "betas": config.betas}
+    return VAE(encoder, decoder, z_dim=z_dim, sample_shape=shape, sigma=sigma, **rule)
 
 
 ENTRY = Entry(
@@ -153,5 +175,5 @@ ENTRY = Entry(
     datasets=_datasets,
     build=_build,
     fields=("width", "z_dim"),
-    options=(Option("sigma", 0.1, "deviation of a point around its mean, where samples are points"),),
+    options=(Option("sigma", 0.1, "deviation of points around their means"),),
 )
