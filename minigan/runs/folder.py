@@ -81,9 +81,11 @@ class Run:
 
     def change(self, choices: Mapping[str, Any], *, allowed: bool = False) -> None:
         """Take other choices for a run that has begun, on disk from `write` on; ValueError where they rewrite its past
-        and that was not `allowed`, or is impossible. Hyper-parameters of the objective that are not named stay."""
-        hyper = {"hyper": {**self.config.hyper, **choices["hyper"]}} if "hyper" in choices else {}
-        config = replace(self.config, **{**choices, **hyper})
+        and that was not `allowed`, or is impossible. Hyper-parameters and options that are not named stay."""
+        nested = {
+            name: {**getattr(self.config, name), **choices[name]} for name in ("hyper", "options") if name in choices
+        }
+        config = replace(self.config, **{**choices, **nested})
         changes.check(self.folder, changes.between(self.config, config), allowed=allowed)
         self.config = config
 

@@ -330,6 +330,13 @@ def test_with_leave_more_may_change_and_hyper_parameters_are_changed_one_by_one(
     assert run.config.hyper == {"rho": 1e-2, "warmup": False}
 
 
+def test_with_leave_the_options_of_a_system_are_changed_one_by_one(tmp_path: Path) -> None:
+    run = created(tmp_path / "run", Config(system="stackgan"))
+    before = dict(run.config.options)
+    run.change({"options": {"pull": 1.0}}, allowed=True)
+    assert run.config.options == {**before, "pull": 1.0} != before
+
+
 def test_what_a_run_is_counted_by_never_changes(run: Run) -> None:
     with pytest.raises(ValueError, match="cannot change data, batch_size: its steps and epochs are counted by that"):
         run.change({"batch_size": 7, "data": "ring", "epochs": 3.0}, allowed=True)
