@@ -84,7 +84,19 @@ KEEP_PLACES = (
     LayerNorm,
     PReLU,
 )  # y_i stands where x_i stood
-_BARE = (LeakyReLU, ReLU, Tanh, Sigmoid, Softplus, ELU, Dropout, MaxPool2d, AvgPool2d, Flatten, Reshape)
+_BARE: tuple[type[Layer], ...] = (
+    LeakyReLU,
+    ReLU,
+    Tanh,
+    Sigmoid,
+    Softplus,
+    ELU,
+    Dropout,
+    MaxPool2d,
+    AvgPool2d,
+    Flatten,
+    Reshape,
+)
 _BARE += (PixelShuffle, ReflectionPad2d, UpsampleNearest2d, Patches)
 
 _STYLED: tuple[type[Layer], ...] = (AdaIN, Bias, Blur2d, Constant, Downsample2d, Equalized, MinibatchStd)

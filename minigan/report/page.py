@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.html import Html, document, element, joined, paragraphs
-from minigan.report import copying, curves, repeat, samples, summary, timeline, translations
+from minigan.report import copying, curves, repeat, samples, styles, summary, timeline, translations
 from minigan.report.loaded import DAMAGED, Evidence
 
 
@@ -69,6 +69,7 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
         "Health": lambda: summary.health(evidence),
         "New samples": lambda: samples.samples(evidence, images),
         "Between samples": lambda: samples.walk(evidence),
+        **({"Styles": lambda: styles.styles(evidence)} if styles.has_styles(evidence) else {}),
         "Does it copy?": lambda: copying.copying(evidence, images),
         "Configuration": lambda: summary.choices(evidence),
         "Once more": lambda: repeat.repeat(evidence),

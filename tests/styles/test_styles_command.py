@@ -142,3 +142,11 @@ def test_the_page_of_a_quiz_hides_the_answers_until_they_are_given() -> None:
     codes = np.array([ord(c) for c in base64.b64decode(key).decode()])
     np.testing.assert_array_equal(codes % 2 == 1, left)
     assert codes.max() < 128 and 0 < left.mean() < 1
+
+
+def test_the_report_of_a_run_shows_its_styles(run: Path, tmp_path: Path) -> None:
+    from minigan.report.page import write_report
+
+    page = write_report(run, tmp_path / "report.html").read_text()
+    assert ">Styles</h2>" in page and "mixed samples, their sources at the edges" in page
+    assert "5 samples at 9 values of psi" in page
