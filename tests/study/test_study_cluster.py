@@ -40,33 +40,69 @@ def test_a_local_cluster_gives_the_same_scores_also_when_a_worker_is_killed(seri
     assert results(store.folder) == results(serial) != {}
 
 
-@pytest.mark.slow
-def test_workers_started_by_hand_may_come_late(serial: Path, tmp_path: Path) -> None:
-    """A scheduler and two workers as commands, each with ports of its own on the loopback address."""
-    store, python = Store.create(tmp_path / "hand", small()), [sys.executable, "-m"]
-    address, file = "127.0.0.1", tmp_path / "scheduler.json"
-    where = ["--host", address, "--port", "0", "--dashboard-address", ":0", "--scheduler-file", str(file)]
-    scheduler = subprocess.Popen([*python, "distributed.cli.dask_scheduler", *where], stderr=subprocess.DEVNULL)
-    started = [scheduler]
-    try:
+class ByHand:
+    """A scheduler and workers as commands, each with ports of its own on the loopback address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file, self.folder = folder / "scheduler.json", folder
+        self.processes = [self._start("scheduler", "--port", "0", "--dashboard-address", ":0")]
         deadline = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < deadline:
+        while not (self.file.exists() and self.file.read_text().endswith("}")) and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(0.2)
-        options = ["--scheduler-file", str(file), "--nthreads", "1", "--host", address, "--no-dashboard"]
-        command = [*python, "distributed.cli.dask_worker", *options, "--local-directory", str(tmp_path)]
-        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
-        found = json.loads(file.read_text())["address"]
-        late = threading.Timer(1.0, lambda: started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL)))
-        late.start()
-        with cluster.connected(found, 0) as client:
-            workers.run(store.folder, runner=cluster.runner(client), quiet=True)
-        late.join()
-    finally:
-        for process in reversed(started):
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def add_worker(self) -> None:
+        options = ("--nthreads", "1", "--no-dashboard", "--local-directory", str(self.folder))
+        self.processes.append(self._start("worker", *options))
+
+    def end(self) -> None:
+        for process in reversed(self.processes):
             process.kill()
             process.wait()
+
+    def _start(self, what: str, *options: str) -> subprocess.Popen[bytes]:
+        where = ["--host", "127.0.0.1", "--scheduler-file", str(self.file)]
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *where, *options]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_workers_started_by_hand_may_come_late(serial: Path, tmp_path: Path) -> None:
+    store, cluster_by_hand = Store.create(tmp_path / "hand", small()), ByHand(tmp_path)
+    late = threading.Timer(1.0, cluster_by_hand.add_worker)
+    try:
+        cluster_by_hand.add_worker()
+        late.start()
+        with cluster.connected(cluster_by_hand.address, 0) as client:
+            workers.run(store.folder, runner=cluster.runner(client), quiet=True)
+    finally:
+        late.join()
+        cluster_by_hand.end()
     assert results(store.folder) == results(serial)
+
+
+@pytest.mark.slow
+def test_where_the_scheduler_is_lost_the_results_stay_and_the_next_run_goes_on(serial: Path, tmp_path: Path) -> None:
+    store, lost = Store.create(tmp_path / "lost", small()), ByHand(tmp_path)
+    lost.add_worker()
+
+    def end() -> None:
+        deadline = time.monotonic() + 60
+        while not list(store.folder.glob("runs/*/done.json")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        lost.end()
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    try:
+        with pytest.raises((OSError, RuntimeError)), cluster.connected(lost.address, 0) as client:
+            workers.run(store.folder, runner=cluster.runner(client), quiet=True)
+    finally:
+        ender.join()
+    kept = {path: path.stat().st_mtime_ns for path in store.folder.glob("runs/*/done.json")}
+    workers.run(store.folder, quiet=True)
+    assert results(store.folder) == results(serial)
+    assert kept and {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_data_sets_are_loaded_before_the_first_task() -> None:
