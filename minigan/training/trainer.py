@@ -288,7 +288,8 @@ class Trainer:
                 yield
             except NotFinite as error:
                 if self._turn is not None:
-                    self.health.stop(self._turn, error)
+                    with np.errstate(over="ignore", invalid="ignore"):  # `steps` has ended, and with it its own
+                        self.health.stop(self._turn, error)
                 raise
 
     def save(self) -> Path:

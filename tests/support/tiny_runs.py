@@ -33,6 +33,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "magan, prepared": {"objective": "magan", "optimizer": "adamax"},
     "fisher": {"objective": "fisher", "n_critic": 2, "epochs": 4, "hyper": {"rho": 0.001}},
     "r1, lazy": {"objective": "r1", "optimizer": "rmsprop", "hyper": {"every": 3}},
+    "rpgan, lazy": {"objective": "rpgan", "epochs": 4},
     "cramer": {"objective": "cramer", "n_critic": 2, "epochs": 6, "hyper": {"features": 4}},
     "gmmn of samples": {"objective": "gmmn", "hyper": {"weight": 1.0}},
     "gmmn of codes": {
