@@ -12,8 +12,8 @@ from minigan import device
 from minigan.metrics import suite
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
 from minigan.scoring import captions
-from minigan.scoring.held_out import held_out_scores
 from minigan.scoring.conditions import condition_scores
+from minigan.scoring.held_out import held_out_scores
 from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference
 from minigan.scoring.report import table
 from minigan.scoring.samples import Samples, collect

@@ -21,6 +21,12 @@ TITLES = {
     "stacked_kl": "KL to even stacks",
     "ms_ssim": "MS-SSIM of pairs",
     "parzen": "Parzen, nats",
+    "asked_class": "asked class",
+    "asked_class_least": "asked class, the worst",
+    "fid_within_classes": "FID within classes",
+    "age_error": "age, mean error",
+    "age_correlation": "age, correlation",
+    "age_rises": "age rises",
 }
 
 REMARKS = {
@@ -31,6 +37,11 @@ REMARKS = {
     "classes_kl": "0 is perfectly even",
     "ms_ssim": "lower is more diverse; compare with real images",
     "parzen": "for old tables only: it prefers averages to real images",
+    "asked_class": "share of samples that are recognised as the class that was asked for",
+    "fid_within_classes": "lower is better; the mean over all classes",
+    "age_error": "between the age that was asked for and the measured one",
+    "age_correlation": "of asked and measured ages",
+    "age_rises": "share of noises whose measured age rises at every knot",
 }
 
 
@@ -59,6 +70,8 @@ def remark(score: Score) -> str:
     details, metric = score.details, score.protocol.metric
     if metric == "fid" and details.get("perfect") is not None:
         return f"lower is better; a perfect generator has about {details['perfect']:.3g} at this n"
+    if metric == "asked_class_least":
+        return f"of class {details['class']}"
     if metric == "kid":
         return f"lower is better, 0 is perfect; deviation of {details['parts']} subsets {details['deviation']:.2g}"
     if metric == "inception_score":

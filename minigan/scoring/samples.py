@@ -19,11 +19,13 @@ class Samples:
 
     source     a sentence for people
     reference  what such samples are usually compared with; None where that is not known
+    generator  of a run: what made them
     """
 
     images: np.ndarray
     source: str
     reference: str | None = None
+    generator: SavedGenerator | None = None
 
 
 def collect(
@@ -53,7 +55,7 @@ def _of_run(folder: Path, n: int, seed: int, best: bool, on: str | None) -> Samp
     images, data = generator(n, seed, progress="generating"), generator.config.data
     if images.ndim != 4:
         raise ValueError(f"{folder} draws points, and these metrics are about images; its log has the modes it reached")
-    return Samples(images, f"{n:,} samples from {generator.path}", references.for_data(data) or data)
+    return Samples(images, f"{n:,} samples from {generator.path}", references.for_data(data) or data, generator)
 
 
 def _of_folder(folder: Path) -> Samples:

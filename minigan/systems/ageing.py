@@ -169,7 +169,7 @@ class Ageing(ConditionalGAN):
         z, row = draw.noise(rows, self.z_dim), np.repeat(np.arange(rows), AGES)
         values = np.tile(self.age_at(np.linspace(0.05, 0.95, AGES)), rows)
         samples = self.samples_of(draw, z[draw.device.asarray(row)], values, row)
-        return {"samples": samples}
+        return {"samples": samples.reshape(rows, AGES, *samples.shape[1:])}
 
     def find(
         self,

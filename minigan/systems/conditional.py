@@ -132,7 +132,9 @@ class ConditionalGAN(GAN):
     def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
         """A row for each class, the same noise in each column."""
         if self.sample_shape is not None and len(self.sample_shape) == 3:
-            return {"samples": self.rows(draw, range(len(self.names))[:MOST_ROWS], COLUMNS)}
+            shown = range(len(self.names))[:MOST_ROWS]
+            samples = self.rows(draw, shown, COLUMNS)
+            return {"samples": samples.reshape(len(shown), COLUMNS, *samples.shape[1:])}
         return super().pictures(draw)
 
     def answer(

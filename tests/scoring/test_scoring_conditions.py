@@ -1,0 +1,67 @@
+"""Scores of what was asked for: exact values of made-up samples, and the scores of runs of both systems."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigan import Trainer
+from minigan.metrics import features
+from minigan.metrics.conditions import asked_age, asked_class, fid_within_classes
+from minigan.metrics.references import Reference
+from minigan.metrics.score import Protocol
+from minigan.metrics.statistics import Origin, Statistics
+from minigan.scoring.conditions import condition_scores
+from minigan.scoring.saved_generator import SavedGenerator
+from minigan.training.config import Config
+
+PROTOCOL = Protocol("", extractor="judge:1", variant="grey", reference="real", n_reference=7)
+
+
+def test_the_asked_class_is_counted_over_all_and_for_the_worst() -> None:
+    asked = np.array([0, 0, 0, 0, 1, 1])
+    logits = np.eye(3)[[0, 0, 0, 2, 1, 2]]
+    share, least = asked_class(asked, logits, ("a", "b", "c"), PROTOCOL)
+    assert (share.value, least.value, least.details["class"]) == (4 / 6, 0.5, "b")
+    assert share.details["classes"] == {"a": 0.75, "b": 0.5}
+    assert share.protocol.extractor == "judge:1" and share.protocol.reference == ""
+
+
+def test_the_distance_within_classes_sees_classes_that_are_mixed_up() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    real, ours = (rng.normal(size=(400, 3)) + 5 * labels[:, None] for _ in range(2))
+    (right,) = fid_within_classes(labels, ours, labels, real, PROTOCOL)
+    (mixed,) = fid_within_classes(1 - labels, ours, labels, real, PROTOCOL)
+    assert right.value < 0.2 and mixed.value == pytest.approx(75, abs=4)  # three features, 5 apart
+    assert fid_within_classes(labels[:20], ours[:20], labels, real, PROTOCOL) == []
+
+
+def test_an_age_that_falls_or_is_not_drawn_does_not_rise() -> None:
+    rows = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [1.0, np.nan, 3.0], [1.0, 1.0, 2.0]])
+    asked, measured = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.5, 2.5, np.nan, 4.5])
+    error, correlation, rises = asked_age(asked, measured, rows, PROTOCOL)
+    assert (error.value, error.details["undrawn"], rises.value) == (0.5, 1, 0.25)
+    assert correlation.value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("gan", set[str]()),
+        ("conditional", {"asked_class", "asked_class_least"}),
+        ("ageing", {"asked_class", "asked_class_least", "age_error", "age_correlation", "age_rises"}),
+    ],
+)
+def test_a_run_has_the_scores_of_its_conditions(system: str, expected: set[str], tmp_path: Path) -> None:
+    sizes: dict[str, Any] = {"width": 0.05, "hidden": 16, "batch_size": 32, "epochs": 0.04}
+    trainer = Trainer.start(Config(system=system, **sizes), tmp_path / "run", quiet=True)
+    trainer.train()
+    extractor = features.get("lenet-mnist-v1")
+    statistics = Statistics.of(np.eye(128) + 1.0, Origin(extractor.id, extractor.variant))
+    scores = condition_scores(SavedGenerator(tmp_path / "run"), extractor, Reference(statistics, None), 40)
+    assert {score.protocol.metric for score in scores} == expected
+    assert all(np.isfinite(score.value) for score in scores if score.protocol.metric.startswith("asked"))
