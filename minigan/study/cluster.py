@@ -2,7 +2,7 @@
 
 A task is a pure function of its JSON, so a cluster may run it anywhere, and again: one future per task, its key in
 Dask that of the task. The client writes the results, as they come; workers need the package and the data sets, and may
-come and go. Where the scheduler is lost, `minigan study run` goes on from the results.
+come and go. Where the scheduler is lost, `minigan study run` continues from the results.
 """
 
 from __future__ import annotations

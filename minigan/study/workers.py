@@ -1,6 +1,6 @@
 """Workers: the tasks of a folder by one process or several, which find their work in the folder itself.
 
-A worker takes a task that has no result and that nobody works on, runs it, writes the result, and goes on. So workers
+A worker takes a task that has no result and that nobody works on, runs it, writes the result, and continues. So workers
 need no master: any number of `minigan study run` share a folder, and to kill one loses what it was working on.
 """
 

@@ -82,7 +82,7 @@ def test_workers_started_by_hand_may_come_late(serial: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_where_the_scheduler_is_lost_the_results_stay_and_the_next_run_goes_on(serial: Path, tmp_path: Path) -> None:
+def test_where_the_scheduler_is_lost_the_results_stay_and_the_next_run_continues(serial: Path, tmp_path: Path) -> None:
     store, lost = Store.create(tmp_path / "lost", small()), ByHand(tmp_path)
     lost.add_worker()
 
