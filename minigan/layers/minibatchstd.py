@@ -11,7 +11,7 @@ from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class MinibatchStd(Layer):
-    """Append a channel that tells D how different the samples of a group are from one another.
+    """Append a channel that shows D how different the samples of a group are from one another.
 
     Shapes      x, dx, ddx (N, H, W, C); y, dy, ddy (N, H, W, C + 1); P = H W C
                 groups of g = `group_size` samples that lie next to each other, the last one smaller

@@ -4,7 +4,7 @@
     input_grad       dy                        -> (dimage, dstyle)
     double_backward  (ddimage, ddstyle), dy    -> ddy, (dimage, dstyle), grads
 
-They stand in no network by themselves: `Synthesis` gives them their styles.
+They stand in no network alone: `Synthesis` gives them their styles.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from minigan.objectives.r1 import R1
 
 
 class RpGAN(R1):
-    """D says which of two samples is the real one: each real sample is compared with its own generated one.
+    """D decides which of two samples is the real one: each real sample is compared with its own generated one.
 
     With real a_i and fake b_i in pairs, i = 1 ... n:
 

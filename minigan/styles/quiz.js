@@ -11,7 +11,7 @@ function choose(left) {
   answers.push(right);
   const score = answers.filter(Boolean).length;
   const side = realOnTheLeft(i) ? "left" : "right";
-  document.getElementById("said").textContent =
+  document.getElementById("answer").textContent =
     `${right ? "Right" : "Wrong"}: the ${side} one was real. ${score} of ${answers.length} right.`;
   pairs[i].hidden = true;
   if (i + 1 < pairs.length) {
@@ -31,12 +31,12 @@ function interval(score, n) {
 
 function finish(score) {
   const n = pairs.length, [low, high] = interval(score, n), percent = (x) => `${Math.round(100 * x)} %`;
-  const says = low > 0.5 ? "The difference is visible." : high < 0.5 ? "You took the generated ones for real."
+  const meaning = low > 0.5 ? "The difference is visible." : high < 0.5 ? "You took the generated ones for real."
     : "That may be guessing.";
   document.getElementById("count").textContent = "";
   document.getElementById("result").textContent =
     `${score} of ${n} right, ${percent(score / n)}; 95 % interval ${percent(low)} to ${percent(high)}. ` +
-    `Guessing gives 50 %. ${says}`;
+    `Guessing gives 50 %. ${meaning}`;
   const all = document.getElementById("all");
   pairs.forEach((pair, i) => {
     const [left, right] = pair.querySelectorAll("img"), figure = document.createElement("figure");

@@ -99,7 +99,7 @@ def quiz_page(quiz: Quiz, title: str) -> str:
                    "← or →."),
         element("p", f"1 of {k}", id="count", aria_live="polite"),
         element("div", *pairs, id="pairs"),
-        element("p", id="said", role="status", aria_live="polite"),
+        element("p", id="answer", role="status", aria_live="polite"),
         element("section", element("h2", "The result"), element("p", id="result"), paragraphs(notes),
                 element("div", id="all"), element("div", *nearest, id="nearest", hidden=True), id="end", hidden=True),
     )  # fmt: skip
