@@ -80,14 +80,15 @@ def _run(flags: argparse.Namespace) -> int:
     if flags.scheduler is not None and flags.local_cluster is not None:
         raise ValueError("--scheduler and --local-cluster are two clusters: leave out one of them")
     if flags.scheduler is None and flags.local_cluster is None:
-        workers.run(flags.folder, flags.workers)
+        left = workers.run(flags.folder, flags.workers)
     else:
         if flags.local_cluster is not None and flags.local_cluster < 1:
             raise ValueError(f"--local-cluster must be at least 1, got {flags.local_cluster}")
         Store(flags.folder)  # here: a wrong folder shows before a cluster starts
         with cluster.connected(flags.scheduler, flags.local_cluster or 0) as client:
-            workers.run(flags.folder, runner=cluster.runner(client))
-    print(f"{flags.folder}: every task has a result\nSee it: minigan study report {flags.folder}")
+            left = workers.run(flags.folder, runner=cluster.runner(client))
+    state = f"other processes work on the last {left} tasks" if left else "every task has a result"
+    print(f"{flags.folder}: {state}\nSee it: minigan study report {flags.folder}")
     return 0
 
 

@@ -45,7 +45,7 @@ def _by_dask(spec: Spec, n: int) -> float:
         return _rate(lambda: workers.run(store.folder, runner=cluster.runner(client), quiet=True))
 
 
-def _rate(job: Callable[[], None]) -> float:
+def _rate(job: Callable[[], object]) -> float:
     started = time.perf_counter()
     job()
     return RUNS / (time.perf_counter() - started) * 3600

@@ -23,10 +23,12 @@ LOOK = 0.5  # seconds between two looks at the folder
 DEATHS = 3  # of each worker, until something must be wrong with more than a worker
 
 
-def run(folder: Path, workers: int = 1, *, quiet: bool = False, runner: Callable[..., None] | None = None) -> None:
+def run(folder: Path, workers: int = 1, *, quiet: bool = False, runner: Callable[..., None] | None = None) -> int:
     """Run all tasks of a study that have no result; then the repeats of the best configurations.
 
     runner: what runs the open tasks; by default, processes of this machine
+    returns how many tasks have no result yet, because other processes work on them
+    RuntimeError: runs ended by an error of the program
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
@@ -45,6 +47,7 @@ def run(folder: Path, workers: int = 1, *, quiet: bool = False, runner: Callable
     failed = [key for key in store.tasks() if store.tried(key) and not store.done(key)]
     if failed:
         raise RuntimeError(f"{len(failed)} runs ended by an error, the first: {store.run(failed[0]) / 'error.json'}")
+    return sum(not store.done(key) for key in store.tasks())
 
 
 def work_on(store: Store, after: Callable[[], object] = lambda: None) -> None:

@@ -72,10 +72,10 @@ def test_a_task_that_another_process_works_on_is_left_to_it(tmp_path: Path) -> N
         assert other.stdout is not None and other.stdout.readline() == b"True\n"
         with store.taking(key) as mine:
             assert not mine
-        workers.work_on(store)
+        assert workers.run(store.folder, quiet=True) == 1
         assert not store.tried(key) and sum(store.done(k) for k in store.tasks()) == 3
         other.kill()
-    workers.work_on(store)
+    assert workers.run(store.folder, quiet=True) == 0
     assert store.done(key)
 
 
