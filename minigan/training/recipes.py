@@ -26,6 +26,7 @@ _POINTS: dict[str, Choices] = {
     "ragan": {**_CALM, "epochs": 16.0},
     "dragan": {"hyper": {"weight": 0.1}},  # in the plane a critic has to be steeper than on images
     "r1": {"hyper": {"gamma": 0.1}},
+    "rpgan": {"epochs": 16.0, "hyper": {"gamma": 0.1}},
     "wgan": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"clip": 0.12, "warmup": False}},
     "wgan-gp": {**_CALM, "n_critic": 2, "epochs": 16.0, "hyper": {"weight": 0.1}},
     "rwgan": {**_CALM, "n_critic": 3, "epochs": 20.0, "hyper": {"scale": 0.12}},
@@ -69,6 +70,7 @@ _IMAGES: dict[str, Choices] = {
     "hinge": {"n_critic": 1},
     "ragan": {"epochs": 16.0},
     "r1": {"hyper": {"gamma": 1.0}},
+    "rpgan": {"epochs": 16.0, "hyper": {"gamma": 1.0}},
     "wgan": {**_RMSPROP, "hyper": {"warmup": False}},
     "wgan-gp": {"n_critic": 2, "epochs": 14.0},
     "rwgan": _RMSPROP,
