@@ -10,7 +10,7 @@ from minigan.report.loaded import Evidence
 from minigan.scoring.held_out import held_out_scores
 from minigan.training import registry
 
-SCORED, DISTURBED = 1000, 200  # held-out images
+SCORED, DISTURBED = 500, 100  # held-out images
 
 
 def translates(evidence: Evidence) -> bool:
