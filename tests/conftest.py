@@ -15,6 +15,37 @@ from support import shim
 from minigan.kernels.cuda import launch
 
 
+# What a reader runs: `pytest -m core`. Layers, objectives, steps, systems and optimizers, but nothing slow.
+CORE = (
+    "layers/",
+    "objectives/",
+    "systems/test_systems_own.py",  # the other systems' take longer than all the rest
+    "engine/test_engine_battery.py",
+    "test_first.py",
+    "test_optim.py",
+    "test_penalties.py",
+    "test_steps.py",
+)
+
+
+def is_core(path: Path) -> bool:
+    return path.relative_to(Path(__file__).parent).as_posix().startswith(CORE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """To import all other files takes longer than the core itself."""
+    leave_out = config.option.markexpr == "core" and collection_path.is_file() and not is_core(collection_path)
+    return True if leave_out else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        others = (item.get_closest_marker(name) for name in ("slow", "gpu", "browser"))
+        if is_core(item.path) and not any(others):
+            item.add_marker("core")
+
+
 @pytest.fixture(scope="session")
 def shim_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where compiled kernels go: one folder for all processes of a run of the tests."""

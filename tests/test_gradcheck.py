@@ -247,7 +247,7 @@ def test_everything_in_the_table_is_below_the_tolerance(table: list[tuple[str, s
 def test_the_table_has_a_row_of_its_own_for_everything(table: list[tuple[str, str, dict[str, float]]]) -> None:
     rows = [(kind, name) for kind, name, _ in table]
     assert len(set(rows)) == len(rows)
-    assert {kind for kind, _ in rows} == {"layer", "objective", "step", "penalty"}
+    assert {kind for kind, _ in rows} == {"layer", "objective", "step", "turn", "penalty"}
 
 
 def test_every_layer_and_every_objective_is_in_the_table(table: list[tuple[str, str, dict[str, float]]]) -> None:

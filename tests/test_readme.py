@@ -42,6 +42,13 @@ def test_continuous_integration_runs_the_test_command_of_the_cover() -> None:
     assert command in COVER and command in text(".ci/run")
 
 
+def test_continuous_integration_checks_the_style_which_the_tests_leave_out() -> None:
+    lines = text(".ci/run").splitlines()
+    assert [lines.index(line) for line in ("ruff check .", "ruff format --check .", "mypy")] == sorted(
+        lines.index(line) for line in lines if line.split(" ")[0] in ("ruff", "mypy")
+    )
+
+
 def test_the_python_of_the_cover_runs_as_it_is_written(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", COVER, re.DOTALL)
     first = [line for line in blocks[0].splitlines() if line and not line.startswith(("import", "from"))]

@@ -15,10 +15,14 @@ from minigan.layers import (
     ELU,
     AvgPool2d,
     BatchNorm,
+    Bias,
+    Blur2d,
     ConditionalBatchNorm,
+    Constant,
     Conv2d,
     ConvTranspose2d,
     Covariance,
+    Downsample2d,
     Dropout,
     Flatten,
     InstanceNorm,
@@ -28,8 +32,11 @@ from minigan.layers import (
     LeakyReLU,
     Linear,
     MaxPool2d,
+    MinibatchStd,
     Network,
+    Noise,
     Patches,
+    PixelNorm,
     PixelShuffle,
     PReLU,
     Projection,
@@ -39,13 +46,18 @@ from minigan.layers import (
     Sigmoid,
     Softplus,
     Tanh,
+    Upsample2d,
     UpsampleNearest2d,
 )
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
 # The layer inside reports it.
-COMPOSED = ("Autoencoder", "Branches", "Conditioned", "Network", "Residual", "SpectralNorm")
+COMPOSED = (
+    *("Autoencoder", "Branches", "Conditioned", "Equalized", "Network", "Partners", "Residual", "SpectralNorm", "Sum"),
+    *("AdaIN", "ModulatedConv2d", "StyledConv", "Styles", "Synthesis", "ToImage"),  # of pairs: test_layers_styled.py
+    *("Augment", "MaskedMax"),  # test_layers_text.py
+)
 OF_INTEGERS = ("Embedding",)  # test_layers_embedding.py
 NO_LAYERS = ("Conditional", "Layer", "accumulate", "taken")
 TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it takes
@@ -69,6 +81,14 @@ TAKES: list[tuple[Layer, tuple[int, ...]]] = [  # a layer and a shape that it ta
     (ReflectionPad2d(2), (4, 5, 6, 2)),
     (UpsampleNearest2d(2), (4, 5, 6, 2)),
     (Patches(), (4, 1, 1, 2)),
+    (Bias(2), (4, 5, 6, 2)),
+    (Blur2d((1, 1)), (4, 5, 6, 2)),
+    (Constant(3, 2, 4, rng=RNG), (4, 6)),
+    (Downsample2d(), (4, 6, 4, 2)),
+    (MinibatchStd(2), (4, 5, 6, 2)),
+    (Noise(5, 6, 2, rng=RNG), (4, 5, 6, 2)),
+    (PixelNorm(), (4, 6)),
+    (Upsample2d(), (4, 5, 6, 2)),
     *((page(), (4, 6)) for page in (ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh)),
 ]
 
