@@ -16,7 +16,8 @@ class MaskedMax(Conditional):
                 those of words
 
     Forward     y = max of x[t] over the positions t with c[t] > 0
-                Of equal ones the first wins, and it alone. A sample without any position gives -∞.
+                Of equal ones the first wins, and it alone. There must be such a position: whoever
+                reads the data checks that no caption is empty.
     Backward    dx = dy at the winner, 0 elsewhere        c has no gradient
     Twice       Linear in dy, with the winners for constants.
                 ddy = ddx at the winner; no dx
@@ -31,7 +32,8 @@ class MaskedMax(Conditional):
         if getattr(c, "shape", None) != x.shape[:2]:
             got = tuple(getattr(c, "shape", ()))
             raise ValueError(f"{self}: the words must be {tuple(x.shape[:2])}, got {got}")
-        candidates = np.where((c > 0)[..., np.newaxis], x, x.dtype.type(-np.inf))
+        counts = (c > 0).astype(x.dtype)[..., np.newaxis]
+        candidates = x + (counts - 1) * np.finfo(x.dtype).max  # x itself where it counts
         first = candidates.argmax(axis=1)[:, np.newaxis]  # (N, 1, C)
         positions = np.ones_like(first, shape=(x.shape[1], 1)).cumsum(axis=0) - 1  # 0, 1, ..., T-1
         return candidates.max(axis=1), positions == first

@@ -86,10 +86,10 @@ def right(facts: Sequence[Facts], seen: Measured) -> dict[str, np.ndarray]:
         "lean bin": np.where(lean == left, s < LEFT, s > RIGHT) & drawn,
     }
     found["caption"] = found["class"] & found["ink"] & found["ground"]
-    for name, said in (("stroke", stroke), ("lean", lean)):
-        found["caption"] &= found[name] | (said == 0)
+    for name, stated in (("stroke", stroke), ("lean", lean)):
+        found["caption"] &= found[name] | (stated == 0)
         for key in (name, f"{name} bin"):
-            found[key] = np.where(said > 0, found[key].astype(np.float64), np.nan)
+            found[key] = np.where(stated > 0, found[key].astype(np.float64), np.nan)
     return found
 
 
