@@ -15,7 +15,7 @@ from minigan.checks.styled_systems import small_papers, small_stylegan
 from minigan.checks.systems import exact, system_errors
 from minigan.gradcheck import TOLERANCE
 from minigan.layers import Noise
-from minigan.models.stylegan import levels
+from minigan.models.stylegan import generator, levels, plain_discriminator, residual_discriminator
 from minigan.objectives import LSGAN, MMDGAN
 from minigan.optim import Adam
 from minigan.runs import checkpoint
@@ -293,3 +293,13 @@ def test_the_papers_numbers_are_a_choice() -> None:
     assert (config.objective, config.hyper["every"], config.betas) == ("r1", 16, (0.0, 0.99))
     assert (config.options["discriminator"], config.options["lr_mul"]) == ("residual", 0.01)
     assert config.options["style"] == "demod" and config.epochs == 1.0
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 3), (128, 128, 3)])
+def test_networks_of_all_sizes_and_colours_fit_together(shape: tuple[int, int, int]) -> None:
+    rng, small = np.random.default_rng(0), {"sample_shape": shape, "width": 0.1}
+    G = generator(rng, z_dim=4, w_dim=5, mixing=0.5, **small)  # type: ignore[arg-type]
+    image, _ = G.forward(rng.standard_normal((4, 4), dtype=np.float32))
+    assert image.shape == (4, *shape) and 2 * (levels(shape)[1] + 1) == G.L
+    for D in (plain_discriminator(rng, **small), residual_discriminator(rng, group=2, **small)):  # type: ignore[arg-type]
+        assert D.forward(image)[0].shape == (4, 1)
