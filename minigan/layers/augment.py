@@ -10,7 +10,7 @@ from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, accumulate, whole
 
-LOG_SIGMA = -1.0  # where log σ starts: with σ = 1 a generator would see noise instead of its caption
+LOG_SIGMA = -1.0  # where log σ starts: with σ = 1 a generator would see noise, not its caption
 
 
 class Augment(Layer):

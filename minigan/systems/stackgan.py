@@ -34,7 +34,7 @@ class StackGAN(System):
     """Learn to encode captions, then to make small pictures of them, then larger ones of these.
 
     Players     text, view; D1, G1; D2, G2
-    A step      first stage     one turn of text and view: captions and pictures must find each other
+    A step      first stage     a turn of text and view: captions and pictures find each other
                 second stage    a turn of D1, one of G1: pictures in 1 / scale of their size
                 third stage     a turn of D2, one of G2, whose input is what G1 makes
     Data        real, with captions
@@ -69,7 +69,8 @@ class StackGAN(System):
         self.z_dim, self.scale, self.sample_shape = z_dim, scale, sample_shape
         self.pages, self.pool = networks, AvgPool2d(scale)  # the networks as they were built
         self.players = {
-            name: Player(network, Adam(network.named_params(), 1e-3)) for name, network in networks._asdict().items()
+            name: Player(network, Adam(network.named_params(), 1e-3))
+            for name, network in networks._asdict().items()
         }
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
@@ -86,7 +87,9 @@ class StackGAN(System):
     @property
     def stage(self) -> int:
         """The stage of the last update, from 0: what has been trained."""
-        return next((i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0)
+        return next(
+            (i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0
+        )
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
@@ -129,7 +132,7 @@ class StackGAN(System):
         return self._g_turn("2", phi, self._small(draw, phi), self.pull)
 
     def _g_turn(self, number: str, phi: Array, x: Array, pull: float = 0.0) -> Outcome:
-        """G makes pictures of x, given phi; pull > 0: x are small pictures, which they must resemble."""
+        """G makes pictures of x, given phi; pull > 0: of small pictures x, which they resemble."""
         D, G = self.players[f"D{number}"].network, self.players[f"G{number}"]
         bound, grads = G.network.given(phi), dict[str, Any]()
         fake, cache = bound.forward(x)
@@ -160,11 +163,11 @@ class StackGAN(System):
 
     def encoded(self, tokens: Array) -> Array:
         """phi of captions (N, T), scaled to length √n: (N, n)."""
-        phi, _ = self.players["text"].network.forward(tokens, train=False)
+        phi, _ = self.pages.text.forward(tokens, train=False)
         return phi * np.sqrt(phi.shape[1] / (phi * phi).sum(axis=1, keepdims=True))
 
     def _augment(self, number: str) -> Augment:
-        """The layer of a generator that draws its conditions; it shares its arrays with the forms for threads."""
+        """The layer of a generator that draws its conditions; forms for threads have its arrays."""
         augment = getattr(self.pages, f"G{number}").embed
         assert isinstance(augment, Augment)
         return augment
@@ -181,7 +184,9 @@ class StackGAN(System):
         """n pictures of the captions `texts` (n,); None: of some that are in the data."""
         return self.both(draw, texts or self._some(n), progress=progress)[1]
 
-    def both(self, draw: Fixed, texts: Sequence[str], *, progress: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def both(
+        self, draw: Fixed, texts: Sequence[str], *, progress: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Of each caption the small picture, enlarged to full size, and the large one; uint8.
 
         Before the last stage the two are the same.
@@ -190,7 +195,11 @@ class StackGAN(System):
         tokens = draw.device.asarray(self.vocabulary.tokens(texts))
         noise = [draw.noise(n, size) for size in (self.z_dim, first.codes, second.codes)]
         rows = draw.device.asarray(np.arange(n))
-        G1, G2, enlarge = self.pages.G1.network, self.pages.G2.network, UpsampleNearest2d(self.scale)
+        G1, G2, enlarge = (
+            self.pages.G1.network,
+            self.pages.G2.network,
+            UpsampleNearest2d(self.scale),
+        )
 
         def forward(i: Array) -> Array:
             phi, (z, eps1, eps2) = self.encoded(tokens[i]), (one[i] for one in noise)
@@ -223,14 +232,18 @@ class StackGAN(System):
         """Of --text: a caption."""
         unknown = words.keys() - {"text"}
         if unknown:
-            raise ValueError(f"this run takes --text, a caption, and no --{', --'.join(sorted(unknown))}")
+            raise ValueError(
+                f"this run takes --text, a caption, and no --{', --'.join(sorted(unknown))}"
+            )
         if "text" not in words:
             return self.generate(draw, n), None
         return self.generate(draw, n, texts=[words["text"]] * n), None
 
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
         """Those of the stage that the run is in."""
-        now = next(names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes)
+        now = next(
+            names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes
+        )
         return super().readings({name: outcomes[name] for name in now if name in outcomes})
 
     def rivals(self) -> tuple[Rivals, ...]:
@@ -268,7 +281,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     numbers: dict[str, Any] = {"objective": "nonsaturating", "data": data.CAPTIONED}
     if choices.get("objective", "nonsaturating") in ("nonsaturating", "minimax"):
         numbers["real_label"] = 0.9
-    return numbers | {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 10.0, "decay": 0.5}
+    return numbers | {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 9.0, "decay": 0.5}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
@@ -276,8 +289,8 @@ def _datasets(config: Config) -> dict[str, Dataset]:
         return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
     if config.data in data.NAMES:
         raise ValueError(
-            f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures with captions.csv "
-            "(columns file and caption), or with photo.txt beside each photo.jpg"
+            f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures "
+            "with captions.csv (columns file and caption), or with photo.txt beside each photo.jpg"
         )
     dataset = captions.load(config.data, 64 if config.size is None else config.size)
     base_of(dataset.shape, config.options["scale"])
@@ -291,15 +304,22 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
     if "captions" not in real:
         raise ValueError(f"data {config.data!r} has no captions")
     objective = objective_of(config, streams)
-    if objective.output != "score" or objective.penalty is not None or objective.compares or objective.passes:
+    if (
+        objective.output != "score"
+        or objective.penalty is not None
+        or objective.compares
+        or objective.passes
+    ):
         raise ValueError(
-            "stackgan needs an objective with one score for each picture and without a penalty, such as nonsaturating, "
-            f"hinge or lsgan; got {objective.name}"
+            "stackgan needs an objective with one score for each picture and without a penalty, "
+            f"such as nonsaturating, hinge or lsgan; got {objective.name}"
         )
     vocabulary = Vocabulary(tuple(real["captions"]["words"]), real["captions"]["length"])
     shape, z_dim = tuple(real["shape"]), 32 if config.z_dim is None else config.z_dim
     sizes = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
-    networks = stackgan(streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes)
+    networks = stackgan(
+        streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes
+    )
     for part in (*networks, objective):
         part.convert(on.asarray)
     return StackGAN(
@@ -319,10 +339,14 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
 def _stages(config: Config) -> Stages:
     text, first = config.options["text"], config.options["first"]
     if min(text, first) <= 0 or text + first >= 1:
-        raise ValueError(f"text and first are shares of a run, together less than 1, got {text} and {first}")
+        raise ValueError(
+            f"text and first are shares of a run, together less than 1, got {text} and {first}"
+        )
     pairs = [{f"D{number}": config.d_lr, f"G{number}": config.g_lr} for number in (1, 2)]
     shares = first, 1 - text - first
-    pairs_of = [Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)]
+    pairs_of = [
+        Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)
+    ]
     encoder = Stage(text, {"text": TEXT_RATE, "view": TEXT_RATE}, (0.9, 0.999))
     return Stages(encoder, *pairs_of, decay=config.decay)
 
@@ -335,8 +359,8 @@ ENTRY = Entry(
     fields=("objective", "hyper", "real_label", "z_dim", "width"),
     options=(
         Option("scale", 2, "times that the second generator enlarges", (2, 4)),
-        Option("text", 0.16, "share of the run that trains the encoder of captions"),
-        Option("first", 0.5, "share of the run that trains the first generator"),
+        Option("text", 0.18, "share of the run that trains the encoder of captions"),
+        Option("first", 0.55, "share of the run that trains the first generator"),
         Option("kl", 0.05, "weight that keeps the conditions near a standard Gaussian"),
         Option("pull", 40.0, "weight that keeps the large picture near the small one"),
     ),
