@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 from minigan.device import Array
@@ -76,6 +77,15 @@ class Network(Numbered):
             if own is not None:
                 total = own if total is None else total + own
         return ddx, total, grads
+
+    def _repr_html_(self) -> str:
+        """The layers and the shapes of their parameters, as a table for a notebook."""
+        lines = ["<tr><th></th><th>layer</th><th>parameters</th></tr>"]
+        for i, layer in enumerate(self.layers):
+            shapes = ", ".join(f"{name} {param.shape}" for name, param in layer.named_params())
+            lines.append(f"<tr><td>{i}</td><td>{escape(repr(layer))}</td><td>{shapes}</td></tr>")
+        size = sum(param.size for _, param in self.named_params())
+        return f"<table>{''.join(lines)}</table>{size:,} trained numbers"
 
     def _downwards(self, caches: Cache) -> Iterator[tuple[int, Layer, Cache]]:
         """The place of each layer, the layer and its cache, from the last to the first."""

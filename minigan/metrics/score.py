@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,15 @@ class Score:
 
     def __str__(self) -> str:
         return f"{self.protocol} = {self.value:.4g}"
+
+    def _repr_html_(self) -> str:
+        """A table for a notebook: the value, and what it was measured with."""
+        measured = {
+            name: value for name, value in asdict(self.protocol).items() if value not in (None, {}, "", UNKNOWN)
+        }
+        cells = {"value": f"{self.value:.4g}", **measured}
+        lines = (f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in cells.items())
+        return f"<table>{''.join(lines)}</table>"
 
     def as_json(self) -> dict[str, Any]:
         """The score as JSON can hold it: value, details, protocol."""

@@ -7,10 +7,11 @@ No display is ever asked for, and matplotlib is imported only by the functions t
 from minigan.plots.animation import save_animation
 from minigan.plots.curves import save_curves
 from minigan.plots.density import density_frame, save_density_strip
-from minigan.plots.grids import grid, save_grid
+from minigan.plots.grids import Grid, grid, save_grid
 from minigan.plots.panels import ImagesRow, PointsRow, save_images_rows, save_points_rows
 
 __all__ = [
+    "Grid",
     "ImagesRow",
     "PointsRow",
     "density_frame",

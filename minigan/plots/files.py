@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +23,17 @@ def replacing_as(path: str | os.PathLike[str], suffix: str) -> Iterator[BinaryIO
         yield file
 
 
-def save_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
-    """Write one uint8 picture (H, W), (H, W, 1) or (H, W, 3) as a PNG."""
+def png(picture: np.ndarray) -> bytes:
+    """One uint8 picture (H, W), (H, W, 1) or (H, W, 3) as the bytes of a PNG."""
     from PIL import Image
 
     flat = picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def save_png(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """Write `png(picture)`."""
     with replacing_as(path, ".png") as file:
-        Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG", optimize=True)
+        file.write(png(picture))

@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from minigan.plots.files import save_png
+from minigan.plots.files import png, save_png
 
 SEPARATOR = 40  # so dark that digits seem to float on one sheet, yet light enough that black images show their edges
 LONG_SIDE = 750  # pixels: what a chosen zoom brings the longer side of a grid close to
@@ -46,6 +46,18 @@ def zoom(picture: np.ndarray, scale: int | None) -> np.ndarray:
     if scale < 1:
         raise ValueError(f"scale must be an integer >= 1, got {scale}")
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+class Grid:
+    """The picture of `grid`, which a notebook shows where an expression ends with it."""
+
+    def __init__(
+        self, images: np.ndarray, columns: int | None = None, *, pad: int = 2, scale: int | None = None
+    ) -> None:
+        self.picture = grid(images, columns, pad=pad, scale=scale)
+
+    def _repr_png_(self) -> bytes:
+        return png(self.picture)
 
 
 def save_grid(

@@ -16,10 +16,9 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.device import Array
-from minigan.runs import changes, checkpoint, lines, origin
+from minigan.runs import changes, checkpoint, lines, notebook, origin
 from minigan.runs.lock import NAME, Lock
 from minigan.training.config import Config
-
 
 COMMAND, VERSIONS = "command.txt", "versions.json"
 
@@ -78,6 +77,9 @@ class Run:
         if not path.is_file():
             raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
         return cls(folder, Config.load(path.read_text(errors="replace"), path))
+
+    def _repr_html_(self) -> str:
+        return notebook.shown(self)
 
     def change(self, choices: Mapping[str, Any], *, allowed: bool = False) -> None:
         """Take other choices for a run that has begun, on disk from `write` on; ValueError where they rewrite its past

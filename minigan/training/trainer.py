@@ -22,7 +22,7 @@ from minigan.engine.pair import OneGeneration
 from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
 from minigan.optim import NotFinite
-from minigan.runs import checkpoint, errors
+from minigan.runs import checkpoint, errors, notebook
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted, stop_on_signals
 from minigan.training import build
@@ -219,6 +219,9 @@ class Trainer:
     def epochs(self) -> float:
         """How often the first data set has been seen."""
         return self.schedule.epochs(next(iter(self.draw.seen.values())))
+
+    def _repr_html_(self) -> str:
+        return notebook.shown(self.run, f"step {self.step:,} of {self.total:,}, epoch {self.epochs:.3g}")
 
     def introduce(self) -> None:
         """Print the networks, and where the run goes."""
