@@ -359,6 +359,7 @@ def log(trainer: Trainer) -> list[dict[str, Any]]:
 
 RUNS: dict[str, dict[str, Any]] = {
     "two updates of D": {"objective": "wgan-gp", "n_critic": 2, "epochs": 4},
+    "a hundred updates of D": {"objective": "wgan", "epochs": 17},
     "same noise": {"same_noise": True},
     "dropout": {"model": "mlp"},
     "a lazy penalty": {"objective": "r1", "hyper": {"every": 2}},
