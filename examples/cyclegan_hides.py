@@ -48,12 +48,13 @@ def main() -> None:
     parser.add_argument("--cycle-b", type=float, default=-1.0, help="weight of the way back to colours")
     parser.add_argument("--noise", type=float, default=0.0, help="grey levels of noise on what goes back, in training")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("-n", type=int, default=500, help="held-out digits (default 500)")
     flags = parser.parse_args()
     folder = flags.run or train(flags)
     generator = SavedGenerator(folder)
     held_out = entry("cyclegan").held_out
     assert held_out is not None
-    held = {name.removeprefix("held out "): images for name, images in held_out(generator.config, 500).items()}
+    held = {name.removeprefix("held out "): images for name, images in held_out(generator.config, flags.n).items()}
     system: Any = generator.system
     rows = curve(system, held, "B")
     print(table(rows))
@@ -107,14 +108,14 @@ def _mean_error(system: Any, images: np.ndarray, wanted: Dataset) -> float:
 
 def draw(system: Any, held: dict[str, Dataset], path: Path) -> None:
     """Six rows of pictures."""
-    n = np.arange(SHOWN)
+    n = np.arange(min(SHOWN, len(held["A"])))
     b, a = held["B"].batch(n), held["A"].batch(n)
     fake = hiding.translated(system, b, "A")
     noisy = (fake + 16 / 127.5 * np.random.default_rng(0).normal(size=fake.shape)).astype(np.float32)
     hard = np.where(fake > 0, 1, -1).astype(np.float32)
     rows = [held["B"].images[n], _grey(to_pixels(fake)), _grey(to_pixels(np.clip(8 * (fake - a), -1, 1)))]
     rows += [system.pixels(x, "B") for x in (fake, noisy, hard)]
-    plots.save_grid(path, np.concatenate(rows), SHOWN, scale=2)
+    plots.save_grid(path, np.concatenate(rows), len(n), scale=2)
 
 
 def _grey(images: np.ndarray) -> np.ndarray:

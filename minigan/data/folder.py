@@ -24,7 +24,7 @@ def load(folder: str | os.PathLike[str], size: int | None = 64) -> Dataset:
 
     Where every picture lies in a subfolder, the subfolders are the classes, in the order of their names.
 
-    Each is turned as its EXIF orientation says, cropped to the square in its middle and resized (Lanczos); with size
+    Each is turned as its EXIF orientation states, cropped to the square in its middle and resized (Lanczos); with size
     None they stay as they are, (N, H, W, C), and ValueError names the first of another height or width. C is 1 if
     every picture is grey, else 3; transparency is dropped, and of an animation the first frame is taken. Hidden
     files and folders (a leading dot) are passed over.

@@ -51,6 +51,7 @@ def explain(config: Config) -> Explanation:
     total = Schedule(system, draw.per_epoch(system.data[0]), config.epochs, config.decay).total
     turns = list(system.turns(0, total))
     parts, shown = [], set()
+    system.begin_step(0, total)
     draw.begin_step()
     for i, turn in enumerate(turns):
         if turn.name not in shown:  # of many turns of D the first

@@ -27,7 +27,7 @@ def translation_scores(system: Any, held: Mapping[str, Dataset], judge: Extracto
 
     Metrics of all: "error" of the ways back, "moved" (mean distance of a translation to its source, where both have
     as many channels). With a truth: "error" and "psnr" of translations, "nearest" (the share whose nearest of all
-    truths is their own), "gap" (error back from a true image minus that from a fake: what a fake knows that a true
+    truths is their own), "gap" (error back from a true image minus that from a fake: what a fake contains that a true
     image does not), "hue" in degrees where the way back is in colour.
     """
     scores: list[Score] = []

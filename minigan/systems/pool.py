@@ -25,7 +25,7 @@ class Pool:
         self.count = np.zeros((), np.int64)  # on the host, which decides by it what to do
 
     def exchange(self, fakes: Array, rng: Random) -> Array:
-        """What to show in the place of these fakes (N, H, W, C): copies, or themselves."""
+        """What to show instead of these fakes (N, H, W, C): copies, or themselves."""
         n, filled = len(fakes), int(self.count)
         if self.size == 0:
             return fakes

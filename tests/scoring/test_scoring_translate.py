@@ -147,7 +147,7 @@ def test_the_report_of_a_cyclegan_shows_what_it_hides(cyclegan: Path, tmp_path: 
     assert "cannot be shown" not in page
 
 
-def test_sample_says_what_such_a_run_does_instead(
+def test_sample_names_the_command_for_such_a_run(
     cyclegan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert refused("sample", str(cyclegan), "--out", str(tmp_path / "x.png"))
