@@ -340,4 +340,4 @@ class Synthesis(Named):
         return (0,) if level == self.levels - 1 else ()
 
     def __repr__(self) -> str:
-        return f"Synthesis({self.first}, {self.convs}, {self.images})"
+        return f"Synthesis({self.L} layers, first {type(self.first).__name__})"

@@ -99,6 +99,9 @@ class StyleGenerator(Network):
             ws = np.repeat(ws[:, np.newaxis], self.L, axis=1)
         return self.synthesis.forward(ws, train=False)[0]
 
+    def __repr__(self) -> str:
+        return f"StyleGenerator(z of {self.z_dim} numbers, {self.L} layers with a style)"
+
 
 def levels(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     """base and k of the size base · 2^k of images (H, H, C); ValueError for other shapes."""
