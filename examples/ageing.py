@@ -58,10 +58,11 @@ def main() -> None:
     print(f"{'search':<14} {'seconds':>7} {'class':>6} {'pixels':>6} {'rises':>6} {'kept':>6}  mean age at the knots")
     for name, search in SEARCHES.items():
         print(f"{name:<14} {table_row(system, generator, judge, images, values, labels, search)}", flush=True)
-    some = [int(np.flatnonzero(labels == k)[0]) for k in range(10)]
-    to = list(system.age_at(np.linspace(0.05, 0.95, AGES)))
-    own = labels[some] if system.names else None
-    picture = aged_rows(system, generator, images[some], values[some], own, to, recogniser("mnist"))
+    some = np.array([np.flatnonzero(digits.labels == k)[0] for k in range(10)])
+    shown, to = digits.images[some], list(system.age_at(np.linspace(0.05, 0.95, AGES)))
+    own = np.arange(10) if system.names else None
+    ten = ages.measure(system.age, shown)
+    picture = aged_rows(system, generator, shown, ten, own, to, recogniser("mnist"))
     plots.save_grid(flags.run / "ageing.png", picture, AGES + 2, scale=2)
     print(f"\n{flags.run / 'ageing.png'}: a digit, its reconstruction, nine ages")
 

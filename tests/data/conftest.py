@@ -20,7 +20,7 @@ class Published:
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
         self.arrays = {
-            (name, file): rng.integers(0, 256, (7, 28, 28) if "images" in file else (7,), np.uint8)
+            (name, file): rng.integers(0, *((256, (7, 28, 28)) if "images" in file else (10, 7)), np.uint8)
             for name in mnist.COLLECTIONS
             for split in mnist.FILES.values()
             for file in split
