@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,9 @@ class Row:
 def disturbances(rng: np.random.Generator) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
     """What is done to translations x (N, H, W, C) in [-1, 1], by name."""
     found: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as it is": lambda x: x}
-    for n in LEVELS:
-        found[f"rounded to {n} levels"] = lambda x, n=n: np.rint((x + 1) / 2 * (n - 1)) / (n - 1) * 2 - 1
-    for sigma in NOISES:
-        found[f"noise of {sigma} grey levels"] = lambda x, s=sigma: x + s / 127.5 * rng.normal(size=x.shape)
-    found["black or white"] = lambda x: np.where(x > 0, 1.0, -1.0)
-    found["means of 3 x 3 pixels"] = _blurred
-    return found
+    found |= {f"rounded to {n} levels": partial(_rounded, n) for n in LEVELS}
+    found |= {f"noise of {sigma} grey levels": partial(_noisy, sigma, rng) for sigma in NOISES}
+    return found | {"black or white": lambda x: np.where(x > 0, 1.0, -1.0), "means of 3 x 3 pixels": _blurred}
 
 
 def curve(system: Any, held: Mapping[str, Dataset], source: str, *, n: int = 500, seed: int = 0) -> list[Row]:
@@ -82,7 +79,15 @@ def attack(network: Any, x: Array, wanted: Array, *, levels: float = 1.0, steps:
     return y
 
 
+def _rounded(n: int, x: np.ndarray) -> np.ndarray:
+    return np.rint((x + 1) / 2 * (n - 1)) / (n - 1) * 2 - 1
+
+
+def _noisy(sigma: float, rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    return x + sigma / 127.5 * rng.normal(size=x.shape)
+
+
 def _blurred(x: np.ndarray) -> np.ndarray:
     framed = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     H, W = x.shape[1:3]
-    return sum(framed[:, i : i + H, j : j + W] for i in range(3) for j in range(3)) / 9
+    return np.mean([framed[:, i : i + H, j : j + W] for i in range(3) for j in range(3)], axis=0)
