@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -293,3 +296,14 @@ def test_data_without_captions_and_objectives_that_do_not_fit_are_refused(tmp_pa
             ENTRY.build(Config(system="stackgan", objective=objective, width=0.1), about, cpu)
     with pytest.raises(ValueError, match=r"shares of a run, together less than 1, got 0.5 and 0.55"):
         ENTRY.build(Config(system="stackgan", options={"text": 0.5}, width=0.1), about, cpu)
+
+
+@pytest.mark.slow
+def test_the_example_trains_scores_and_shows_captions(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "text_to_image.py"
+    flags = ("--epochs", "0.01", "--batch-size", "16", "--width", "0.1", "--threads", "2", "--out", "run")
+    done = subprocess.run([sys.executable, example, *flags], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "large, held-out captions" in done.stdout
+    assert (tmp_path / "run" / "captions.png").stat().st_size > 0
+    assert json.loads((tmp_path / "run" / "scores.json").read_text())["scores"]
