@@ -42,7 +42,6 @@ from minigan.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
-    MaskedMax,
     MaxPool2d,
     MinibatchStd,
     ModulatedConv2d,
@@ -115,7 +114,6 @@ REFUSED: Mapping[type[Layer], str] = {
     Augment: "PyTorch has no such layer",
     Covariance: "PyTorch has no such layer",
     Embedding: "it reads integers, and what is exchanged reads numbers",
-    MaskedMax: "PyTorch has no such layer",
     **dict.fromkeys(_STYLED, "PyTorch has no such layer"),
 }
 
