@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -102,8 +104,8 @@ class LayerNorm(SampleNorm):
         eps: float = 1e-5,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        one = not isinstance(normalized_shape, tuple | list)
-        shape: tuple[int, ...] = (normalized_shape,) if one else tuple(normalized_shape)  # type: ignore[assignment,arg-type]
+        sizes: Any = normalized_shape
+        shape = tuple(sizes) if isinstance(sizes, tuple | list) else (sizes,)
         if not shape or not whole(*shape) or not eps > 0:
             expected = "a shape of positive sizes and eps > 0"
             raise ValueError(f"LayerNorm needs {expected}, got {normalized_shape} and {eps}")

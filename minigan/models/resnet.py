@@ -1,9 +1,9 @@
 """The networks of CycleGAN: a generator from images to images, and a discriminator of patches.
 
 The paper's generator has 64 channels, 2 halvings, 6 or 9 blocks and 7 x 7 kernels at both ends, its
-discriminator four layers that see 70 x 70 pixels. Nearest neighbours and a convolution stand for the
-paper's transposed convolution: no checkerboard. Weights N(0, 0.02); a convolution before an instance
-norm has no bias. Source: Zhu et al. 2017, section 7.2; Isola et al. 2017 for the patches.
+discriminator four layers that see 70 x 70 pixels. Nearest neighbours and a convolution stand for
+the paper's transposed convolution: no checkerboard. Weights N(0, 0.02); a convolution before an
+instance norm has no bias. Source: Zhu et al. 2017, section 7.2; Isola et al. 2017 for the patches.
 """
 
 from __future__ import annotations

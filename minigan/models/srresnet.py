@@ -58,19 +58,34 @@ def srresnet(
     return Network(first, PReLU(), Residual(*trunk, *conv()), *up, last, Tanh())
 
 
-def enlarged_or_real(shape: tuple[int, int, int], *, width: int = 32, rng: np.random.Generator) -> Network:
-    """D: images of this shape (H, W, C) -> scores (N, 1); one stair of stride 2 for every doubling above 7."""
+def enlarged_or_real(
+    shape: tuple[int, int, int],
+    *,
+    width: int = 32,
+    rng: np.random.Generator,
+) -> Network:
+    """D: images of this shape (H, W, C) -> scores (N, 1); stairs of stride 2 until a side is 7."""
     H, W, C = shape
     channels = width
     layers: list[Layer] = [Conv2d(C, width, 3, 1, 1, rng=rng), LeakyReLU()]
     layers += _stair(width, width, 2, rng)
     H, W = -(-H // 2), -(-W // 2)
     while min(H, W) > 7:
-        layers += _stair(channels, 2 * channels, 1, rng) + _stair(2 * channels, 2 * channels, 2, rng)
+        layers += _stair(channels, 2 * channels, 1, rng)
+        layers += _stair(2 * channels, 2 * channels, 2, rng)
         H, W, channels = -(-H // 2), -(-W // 2), 2 * channels
-    head = Flatten(), Linear(H * W * channels, UNITS, rng=rng), LeakyReLU(), Linear(UNITS, 1, rng=rng)
+    head = (
+        Flatten(),
+        Linear(H * W * channels, UNITS, rng=rng),
+        LeakyReLU(),
+        Linear(UNITS, 1, rng=rng),
+    )
     return Network(*layers, *head)
 
 
 def _stair(inputs: int, outputs: int, stride: int, rng: np.random.Generator) -> list[Layer]:
-    return [Conv2d(inputs, outputs, 3, stride, 1, bias=False, rng=rng), BatchNorm(outputs), LeakyReLU()]
+    return [
+        Conv2d(inputs, outputs, 3, stride, 1, bias=False, rng=rng),
+        BatchNorm(outputs),
+        LeakyReLU(),
+    ]

@@ -47,14 +47,14 @@ class Weights(NamedTuple):
 class CycleGAN(System):
     """Translate between domains A and B: there and back again must end where it began.
 
-    Players     G_AB, G_BA, and D_A, D_B, each of which judges images of the domain it is named after
+    Players     G_AB, G_BA, and D_A, D_B, each of which judges images of the domain in its name
     A step      one turn of both generators, then one of each discriminator, with the same images
                 L = Σ both ways:  L_adv(D_B, AB(a)) + cycle |BA(AB(a)) - a| + identity |BA(a) - a|
     Data        A, B, and "held out A", "held out B", of which pictures and scores are made
-    Source      Zhu et al. 2017, equations 1 to 3 and section 7.1; LSGAN here has ½: cycle 5 is its 10.
+    Source      Zhu et al. 2017, equations 1 to 3, section 7.1; LSGAN here has ½: cycle 5 is its 10.
 
     The discriminators are shown the generators' fakes of this step, exchanged with older ones
-    (`Pool`). paired: image i of both held-out sets is the same, so that errors to the truth are known.
+    (`Pool`). paired: image i of both held-out sets is the same, and errors to the truth are known.
     """
 
     data = ("A", "B", "held out A", "held out B")
@@ -88,7 +88,12 @@ class CycleGAN(System):
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         of_sides = [
-            Turn(f"D_{side}", (f"D_{side}",), partial(self.d_turn, side), partial(int, self.pools[side].count))
+            Turn(
+                f"D_{side}",
+                (f"D_{side}",),
+                partial(self.d_turn, side),
+                partial(int, self.pools[side].count),
+            )
             for side in ("A", "B")
         ]
         return Turn("G_AB+G_BA", ("G_AB", "G_BA"), self.g_turn), *of_sides
@@ -102,30 +107,37 @@ class CycleGAN(System):
         for name, own in grads.items():  # only now: the caches belong to the weights before
             self.players[name].optimizer.step(own)
         self.made = {"A": (a, fake_a), "B": (b, fake_b)}
-        return Outcome(there + back, {"fake_a": scores_a["fake"], "fake_b": scores_b["fake"]}, grads)
+        scores = {"fake_a": scores_a["fake"], "fake_b": scores_b["fake"]}
+        return Outcome(there + back, scores, grads)
 
     def one_way(
         self, source: str, target: str, real: Array, grads: Grads, noise: Any = None
     ) -> tuple[Array, Array, dict[str, Array]]:
-        """real → fake → real again: adds to the gradients of both generators; the fake, the loss, D's scores."""
-        there, back, D = (self.players[name].network for name in (GENERATOR[target], GENERATOR[source], f"D_{target}"))
-        g_there, g_back = grads[GENERATOR[target]], grads[GENERATOR[source]]
+        """real → fake → real again: adds to the gradients of both generators.
+
+        Returns the fake, the loss and D's scores."""
+        names = GENERATOR[target], GENERATOR[source], f"D_{target}"
+        there, back, D = (self.players[name].network for name in names)
+        g_there, g_back = grads[names[0]], grads[names[1]]
         fake, c_there = there.forward(real)
         loss, d_fake, scores = generator_gradient(D, self.objective, fake)
         cycle = self.weights.cycle_a if source == "A" else self.weights.cycle_b
         if cycle > 0:
-            seen = fake if noise is None else fake + self.noise / 127.5 * kernels.normal(fake, fake.shape, noise)
+            seen = fake if noise is None else fake + self._noise(fake, noise)
             again, c_back = back.forward(seen)
             drift, d_again = l1(again, real)
             loss, way_back = loss + cycle * drift, back.backward(cycle * d_again, c_back, g_back)
             d_fake = d_fake + way_back
         there.backward(d_fake, c_there, g_there, need_dx=False)
-        if self.weights.identity > 0:  # the generator that makes images of `source` gets one, and should keep it
+        if self.weights.identity > 0:  # who makes images of `source` gets one, and should keep it
             same, c_same = back.forward(real)
             change, d_same = l1(same, real)
             loss = loss + self.weights.identity * change
             back.backward(self.weights.identity * d_same, c_same, g_back, need_dx=False)
         return fake, loss, scores
+
+    def _noise(self, x: Array, rng: Any) -> Array:
+        return self.noise / 127.5 * kernels.normal(x, x.shape, rng)
 
     def d_turn(self, side: str, draw: Draw) -> Outcome:
         D, (real, fake) = self.players[f"D_{side}"], self.made[side]
@@ -133,9 +145,10 @@ class CycleGAN(System):
         return update_discriminator(D.network, self.objective, D.optimizer, real, shown)
 
     def saved(self) -> dict[str, Array]:
-        return {
-            f"pool_{side}/{name}": array for side, pool in self.pools.items() for name, array in pool.arrays().items()
-        }
+        found: dict[str, Array] = {}
+        for side, pool in self.pools.items():
+            found |= {f"pool_{side}/{name}": array for name, array in pool.arrays().items()}
+        return found
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
@@ -156,12 +169,20 @@ class CycleGAN(System):
 
         return in_pieces(forward, x)
 
-    def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
-        raise ValueError("cyclegan translates images: minigan translate RUN picture.png --to B --out out.png")
+    def generate(
+        self,
+        draw: Fixed,
+        n: int,
+        *,
+        progress: str | None = None,
+        **asked: Any,
+    ) -> np.ndarray:
+        command = "minigan translate RUN picture.png --to B --out out.png"
+        raise ValueError(f"cyclegan translates images: {command}")
 
     def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
-        """Rows of held-out images: a, AB(a), BA(AB(a)), b, BA(b), AB(BA(b)); where it is known, the truth after each
-        translation."""
+        """Rows of held-out images: a, AB(a), BA(AB(a)), b, BA(b), AB(BA(b)); where it is known, the
+        truth after each translation."""
         rows = []
         for side, to in (("A", "B"), ("B", "A")):
             images, chosen = self.held[side].images, np.arange(min(SHOWN, len(self.held[side])))
@@ -173,7 +194,8 @@ class CycleGAN(System):
         return {"samples": np.stack([_in_colour(row[:n], rows) for row in rows])}
 
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
-        """Losses, scores, and errors of held-out images: of the way back, and to the truth where it is known."""
+        """Losses, scores, and errors of held-out images in grey levels: of the way back, and to the
+        truth where it is known."""
         numbers = super().readings(outcomes)
         for side, to in (("A", "B"), ("B", "A")):
             rows = np.arange(min(HELD, len(self.held[side])))
@@ -188,7 +210,12 @@ class CycleGAN(System):
     def rivals(self) -> tuple[Rivals, ...]:
         return Rivals("D_B", "G_AB", self.objective), Rivals("D_A", "G_BA", self.objective)
 
-    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:
+    def probes(
+        self,
+        draw: Fixed,
+        real: Mapping[str, Array],
+        n: int,
+    ) -> dict[str, tuple[str, Array]]:
         a, b = real["A"][:n], real["B"][:n]
         images = {"G_AB": a, "G_BA": b, "D_A": a, "D_B": b}
         return {name: ("images", x) for name, x in images.items()}
@@ -206,7 +233,13 @@ def _in_colour(images: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     """1,200 steps of 8 images of each side of a task."""
-    numbers: dict[str, Any] = {"model": "", "objective": "lsgan", "d_lr": 4e-4, "g_lr": 4e-4, "betas": (0.5, 0.999)}
+    numbers: dict[str, Any] = {
+        "model": "",
+        "objective": "lsgan",
+        "d_lr": 4e-4,
+        "g_lr": 4e-4,
+        "betas": (0.5, 0.999),
+    }
     numbers |= {"width": 1.0, "batch_size": 8, "decay": 0.5}
     if has_truth(choices.get("data", "mnist-10k:blueprint")):
         own = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
@@ -226,27 +259,34 @@ def _datasets(config: Config) -> dict[str, Dataset]:
     )
     channels = [made[side].shape[2] for side in ("A", "B")]
     if options["identity"] > 0 and channels[0] != channels[1]:
-        raise ValueError(f"--identity needs equal channels on both sides, got {channels[0]} and {channels[1]}")
-    if options["pool"] and options["pool"] < config.batch_size:
-        raise ValueError(f"--pool must be 0 or at least the batch size {config.batch_size}, got {options['pool']}")
+        got = f"{channels[0]} and {channels[1]}"
+        raise ValueError(f"--identity needs equal channels on both sides, got {got}")
+    pool, least = options["pool"], config.batch_size
+    if pool and pool < least:
+        raise ValueError(f"--pool must be 0 or at least the batch size {least}, got {pool}")
     return made
 
 
 def _held_out(config: Config, n: int) -> dict[str, Dataset]:
-    """Both sides of test images where a task has them on this machine, else of what the run holds out."""
+    """Both sides of test images where they are on this machine, else of what the run holds out."""
     base, _, task = config.data.rpartition(":")
     images = test_images(base, n) if has_truth(config.data) else None
     if images is not None:
         return held_out_pair(images, task, Streams(config.seed))
-    sides = ("held out A", "held out B")
-    return {side: rows(held, np.arange(min(n, len(held)))) for side, held in _datasets(config).items() if side in sides}
+    made = _datasets(config)
+    sides = {side: made[side] for side in ("held out A", "held out B")}
+    return {side: rows(held, np.arange(min(n, len(held)))) for side, held in sides.items()}
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> CycleGAN:
     options, streams, wide = config.options, Streams(config.seed), config.width or 1.0
     shapes = {side: tuple(about[side]["shape"]) for side in ("A", "B")}
     C, rng = {side: shape[2] for side, shape in shapes.items()}, streams("init")
-    sizes = {"width": max(1, round(G_WIDTH * wide)), "downs": options["downs"], "blocks": options["blocks"]}
+    sizes = {
+        "width": max(1, round(G_WIDTH * wide)),
+        "downs": options["downs"],
+        "blocks": options["blocks"],
+    }
     networks: dict[str, Layer] = {
         "G_AB": translator(C["A"], C["B"], rng=rng, **sizes),
         "G_BA": translator(C["B"], C["A"], rng=rng, **sizes),
@@ -255,9 +295,8 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> CycleGAN:
     }
     objective = build.objective_of(config, streams)
     if objective.output != "score" or objective.compares or objective.fakes > 1:
-        raise ValueError(
-            f"cyclegan needs an objective with a score for every patch; {config.objective} has another form"
-        )
+        needed = "cyclegan needs an objective with a score for every patch"
+        raise ValueError(f"{needed}; {config.objective} has another form")
     objective.check(networks["D_A"], np.zeros((2, *shapes["A"]), np.float32))
     for network in networks.values():
         network.convert(on.asarray)

@@ -10,10 +10,11 @@ from minigan.random import Random
 
 
 class Pool:
-    """Shows a discriminator fakes of earlier steps half of the time, so that it does not forget what it has learned.
+    """Shows a discriminator fakes of earlier steps half of the time, so that it remembers them.
 
-    The first `size` fakes are kept, and shown as they are. From then on each fake meets one place of the pool, at
-    random; by a coin it is shown itself, or what was there is shown, and it takes that place. Size 0: no pool.
+    The first `size` fakes are kept, and shown as they are. From then on each fake is assigned one
+    place of the pool, at random; by a coin it is shown itself, or what was there is shown, and it
+    takes that place. Size 0: no pool.
 
     images  (size, H, W, C), and `count` of the places are filled: both belong into a checkpoint
     Source  Shrivastava et al. 2017, section 2.3.

@@ -71,12 +71,16 @@ class SRGAN(System):
     ) -> None:
         self.objective, self.scale, self.sample_shape = objective, scale, shape
         self.content, self.weights, self.stages = content, dict(weights), stages
-        self.players = {name: Player(net, Adam(net.named_params(), 1e-3)) for name, net in (("D", D), ("G", G))}
+        networks = {"D": D, "G": G}
+        self.players = {
+            name: Player(network, Adam(network.named_params(), lr=1e-3, betas=(0.9, 0.999)))
+            for name, network in networks.items()
+        }
         self.frozen = {} if content is None else {"content": content.phi}
         self.reuses = ("G",)  # the turns of D and of G enlarge the same images
         self.stage = np.zeros((), np.int64)  # on the host
         self.first = {name: array.copy() for name, array in _arrays(G)}  # of the first stage
-        self.pair: tuple[Array, Array] | None = None  # small and large images of D's turn in this step
+        self.pair: tuple[Array, Array] | None = None  # small and large images of D's turn
         self.held: Dataset | None = None
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
@@ -85,7 +89,7 @@ class SRGAN(System):
         return Turn("D", ("D",), self.d_turn), Turn("G", ("G",), self.g_turn, lambda: 1)
 
     def begin_step(self, step: int, total: int) -> None:
-        """Rates and moments of the stage; where the second begins, keep what the first has trained."""
+        """Rates and moments of the stage; where the second begins, keep the first's weights."""
         self.stage[...] = self.stages.at(step, total)
         if self.stages.begin(self.players, step, total) and self.stage == 1:
             for name, array in _arrays(self.players["G"].network):
@@ -140,18 +144,21 @@ class SRGAN(System):
 
     def saved(self) -> dict[str, Array]:
         unit = {} if self.content is None else {"content/v": self.content.v}
-        return unit | {"stage": self.stage} | {f"first/{name}": array for name, array in self.first.items()}
+        first = {f"first/{name}": array for name, array in self.first.items()}
+        return unit | {"stage": self.stage} | first
 
     def enlarge(self, low: Array, mix: float = 1.0) -> np.ndarray:
-        """The images low (N, H, W, C) enlarged, uint8 pixels; mix 0: by the first stage, 1: by the last weights."""
+        """The images low (N, H, W, C) enlarged, uint8 pixels; `mix` as t of `mixed`."""
         with self.mixed(mix) as G:
             return in_pieces(lambda rows: G.forward(rows, train=False)[0], low)
 
     @contextmanager
     def mixed(self, t: float) -> Iterator[Layer]:
-        """G with the weights (1 - t) first + t last inside a `with` block; in the first stage both are the same."""
+        """G with the weights (1 - t) first + t last inside a `with` block; in the first stage both
+        are the same."""
         if not 0 <= t <= 1:
-            raise ValueError(f"--mix must lie between 0 (the first stage) and 1 (the last weights), got {t}")
+            ends = "0 (the first stage) and 1 (the last weights)"
+            raise ValueError(f"--mix must lie between {ends}, got {t}")
         G = self.players["G"].network
         own = [(array, array.copy()) for _, array in _arrays(G)]
         if t < 1 and self.stage > 0:
@@ -163,10 +170,18 @@ class SRGAN(System):
             for array, before in own:
                 array[...] = before
 
-    def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
+    def generate(
+        self,
+        draw: Fixed,
+        n: int,
+        *,
+        progress: str | None = None,
+        **asked: Any,
+    ) -> np.ndarray:
         """n held-out images, enlarged; there are such only while a run trains."""
         if self.held is None:
-            raise ValueError("srgan enlarges images: minigan translate RUN small.png --out large.png")
+            command = "minigan translate RUN small.png --out large.png"
+            raise ValueError(f"srgan enlarges images: {command}")
         return self.enlarge(self._small(np.arange(n) % len(self.held)))
 
     def _small(self, rows: np.ndarray) -> Array:
@@ -193,13 +208,22 @@ class SRGAN(System):
     def rivals(self) -> tuple[Rivals, ...]:
         return (Rivals("D", "G", self.objective),)
 
-    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:
+    def probes(
+        self,
+        draw: Fixed,
+        real: Mapping[str, Array],
+        n: int,
+    ) -> dict[str, tuple[str, Array]]:
         high = real["held out"][:n]
         low, G = shrink(high, self.scale), self.players["G"].network
         fake, _ = G.forward(low, train=False)
         return {"G": ("small images", low), "D": ("samples", np.concatenate([fake, high]))}
 
-    def scores(self, held: Mapping[str, Dataset], judge: features.Extractor | None = None) -> list[Score]:
+    def scores(
+        self,
+        held: Mapping[str, Dataset],
+        judge: features.Extractor | None = None,
+    ) -> list[Score]:
         """What `minigan score` shows of the held-out images."""
         high = held["held out"]
         some = next(self.players["G"].network.named_params())[1]
@@ -236,8 +260,10 @@ def _datasets(config: Config) -> dict[str, Dataset]:
     scale = config.options["scale"]
     if scale not in SCALES:
         raise ValueError(f"--scale must be 2 or 4, got {scale}")
-    if config.data not in data.MIXTURES and config.options["content"] > 0 and features.for_data(config.data) is None:
-        raise ValueError(f"there is no feature network for {config.data}: leave --content at 0, got {_content(config)}")
+    weight, points = config.options["content"], config.data in data.MIXTURES
+    if weight > 0 and not points and features.for_data(config.data) is None:
+        problem = f"there is no feature network for {config.data}"
+        raise ValueError(f"{problem}: leave --content at 0, got {weight:g}")
     pair = with_held_out(config.data, size=config.size, multiple=scale, least=config.batch_size)
     return dict(zip(SRGAN.data, pair, strict=True))
 
@@ -249,10 +275,6 @@ def _held_out(config: Config, n: int) -> dict[str, Dataset]:
         held = _datasets(config)["held out"]
         images = rows(held, np.arange(min(n, len(held))))
     return {"held out": images}
-
-
-def _content(config: Config) -> str:
-    return f"{config.options['content']:g}"
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> SRGAN:
