@@ -24,7 +24,7 @@ def shown(run: Run, progress: str = "") -> Html:
         for name, value in last.items()
         if isinstance(value, int | float) and name not in ("step", "epoch")
     ]
-    table = rows((), numbers, f"Log point of step {last['step']:,}") if numbers else Html("")
+    table = rows((), numbers, "newest numbers") if numbers else Html("")
     return element(
         "div",
         element("p", element("strong", title), f" in {run.folder}"),

@@ -242,7 +242,8 @@ class Trainer:
 
     def steps(self) -> Iterator[int]:
         """The numbers of the steps still to do; around each, everything that is not mathematics."""
-        tick = 0.5 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
+        watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # by a person, in a terminal or in a notebook
+        tick = 0.5 if watched else 10.0  # seconds between two pictures of the bar
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
