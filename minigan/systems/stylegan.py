@@ -232,8 +232,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StyleGAN:
         **{name: options[name] for name in ("w_dim", "depth", "lr_mul", "style", "first", "mixing", "skip")},
     )
     if plain:
-        kind = config.model_choices()["critic_norm"]
-        D = plain_discriminator(rng, sample_shape=shape, width=width, kind=kind)
+        D = plain_discriminator(rng, sample_shape=shape, width=width, kind=_norm(config, objective))
     else:
         D = residual_discriminator(rng, sample_shape=shape, width=width, group=_group(config))
     for part in (G, D, objective):
@@ -250,6 +249,12 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StyleGAN:
         average=config.average,
         sample_shape=shape,
     )
+
+
+def _norm(config: Config, objective: Objective) -> str | None:
+    """The norm that suits a plain D: batch norm is forbidden under a penalty per sample."""
+    suited = objective.critic_norm
+    return "layer" if config.penalty is not None and suited == "batch" else suited
 
 
 def _group(config: Config) -> int:
@@ -272,6 +277,7 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     """What learns digits within minutes; D has batch norm, and no penalty."""
     return {
+        "model": "",
         "width": 1.0,
         "z_dim": 64,
         "batch_size": 64,
@@ -288,6 +294,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 def _papers(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The papers' numbers, for long runs on a GPU."""
     return {
+        "model": "",
         "objective": "r1",
         "hyper": {"gamma": 0.05, "every": 16},
         "width": 4.0,

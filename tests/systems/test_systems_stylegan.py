@@ -14,7 +14,7 @@ from minigan import Trainer, device
 from minigan.checks.styled_systems import small_papers, small_stylegan
 from minigan.checks.systems import exact, system_errors
 from minigan.gradcheck import TOLERANCE
-from minigan.layers import Noise
+from minigan.layers import BatchNorm, LayerNorm, Noise
 from minigan.models.stylegan import generator, levels, plain_discriminator, residual_discriminator
 from minigan.objectives import LSGAN, MMDGAN
 from minigan.optim import Adam
@@ -303,3 +303,13 @@ def test_networks_of_all_sizes_and_colours_fit_together(shape: tuple[int, int, i
     assert image.shape == (4, *shape) and 2 * (levels(shape)[1] + 1) == G.L
     for D in (plain_discriminator(rng, **small), residual_discriminator(rng, group=2, **small)):  # type: ignore[arg-type]
         assert D.forward(image)[0].shape == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("choices", "expected"),
+    [({}, BatchNorm), ({"objective": "rpgan"}, LayerNorm), ({"penalty": "r1"}, LayerNorm)],
+)
+def test_a_plain_discriminator_has_the_norm_that_suits_the_objective(choices: dict[str, Any], expected: type) -> None:
+    system = build.system(Config(system="stylegan", width=0.2, **choices), {"real": {"shape": [28, 28, 1]}})
+    norms = {type(layer) for layer in system.players["D"].network.walk() if isinstance(layer, BatchNorm | LayerNorm)}
+    assert norms == {expected}
