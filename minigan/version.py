@@ -1,3 +1,3 @@
 """The version, which scores and cards of networks are labelled with."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
