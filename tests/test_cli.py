@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,8 +146,9 @@ def few_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some of what gradcheck checks; the tests of layers, objectives and systems go through all of it."""
     activations = [case for case in checks.layer_cases() if str(case).startswith(("Tanh(", "Sigmoid("))]
     monkeypatch.setattr(checks, "layer_cases", lambda: activations)
-    for name in ("objective_cases", "step_cases", "system_cases"):
-        monkeypatch.setattr(checks, name, lambda cases=getattr(checks, name)()[:2]: cases)
+    few = {name: getattr(checks, name)()[:2] for name in ("objective_cases", "step_cases", "system_cases")}
+    for name in few:
+        monkeypatch.setattr(checks, name, partial(few.get, name))
 
 
 @pytest.mark.usefixtures("few_checks")
@@ -185,7 +187,13 @@ def test_train_shows_the_networks_the_data_and_what_it_has_left(capsys: pytest.C
         assert words in out
     assert "More samples: minigan sample new -n 64 --out more.png" in out
     names = {path.name for path in Path("new").iterdir()}
-    assert names == set("command.txt versions.json config.json log.jsonl samples checkpoints".split()) | {
+    assert names == {
+        "command.txt",
+        "versions.json",
+        "config.json",
+        "log.jsonl",
+        "samples",
+        "checkpoints",
         "samples.png",
         "losses.png",
         "training.gif",
