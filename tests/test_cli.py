@@ -100,7 +100,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["paint"], ["train", "--colour", "red"], ["sample"], ["train", "--lr", "fast"]]
+    "arguments", [[], ["draw"], ["train", "--colour", "red"], ["sample"], ["train", "--lr", "fast"]]
 )
 def test_what_argparse_cannot_read_exits_with_two_and_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -111,7 +111,7 @@ def test_what_argparse_cannot_read_exits_with_two_and_the_usage(
     assert "usage: minigan" in capsys.readouterr().err
 
 
-def test_objectives_lists_every_game_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+def test_objectives_lists_every_objective_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["objectives"]) == 0
     out = capsys.readouterr().out
     assert out == objective_cards.table() + "\n"
@@ -295,7 +295,7 @@ def test_sample_draws_points_as_a_density_and_as_numbers(points: Path) -> None:
         assert np.asarray(picture).std() > 0
 
 
-def test_sample_tells_what_is_wrong_in_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sample_reports_what_is_wrong_in_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = ["sample", str(run), "--out", "x.png"]
     assert "must end in .png, .npy or .npz" in refused(capsys, "sample", str(run), "--out", "x.jpg")
     assert "-n must be at least 1, got 0" in refused(capsys, *good, "-n", "0")
