@@ -3,9 +3,9 @@
     python examples/tables.py            write them
     python examples/tables.py --check    exit with 1 if one is not current
 
-A table stands between `<!-- NAME: ... -->` and `<!-- end -->`; the number of derivatives on the cover follows from theirs.
-Objectives come from their pages and from minigan/measured.json, speed and recipes from examples/measured/; gradients
-are computed here, in some seconds.
+A table stands between `<!-- NAME: ... -->` and `<!-- end -->`; the number of derivatives on the cover follows from its
+table. Objectives come from their pages and from minigan/measured.json, speed and recipes from examples/measured/;
+gradients are computed here, in some seconds.
 """
 
 from __future__ import annotations

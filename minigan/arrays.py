@@ -49,10 +49,10 @@ def write(path: Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any
     objects = [name for name, array in arrays.items() if array.dtype.hasobject]
     if objects:
         raise TypeError(f"{path}: arrays of objects cannot be written: {', '.join(objects)}")
-    header = json.loads(json.dumps({**header, "arrays": {name: _form(array) for name, array in arrays.items()}}))
-    header["sha256"] = digest(arrays, header)
+    content = json.loads(json.dumps({**header, "arrays": {name: _form(array) for name, array in arrays.items()}}))
+    content["sha256"] = digest(arrays, content)
     with replacing(path) as file, _new_archive(file) as archive:
-        for name, array in {HEADER: np.array(json.dumps(header)), **arrays}.items():
+        for name, array in {HEADER: np.array(json.dumps(content)), **arrays}.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 

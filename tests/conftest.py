@@ -14,7 +14,6 @@ from support import shim
 
 from minigan.kernels.cuda import launch
 
-
 # What a reader runs: `pytest -m core`. Layers, objectives, steps, systems and optimizers, but nothing slow.
 CORE = (
     "layers/",

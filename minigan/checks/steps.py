@@ -82,7 +82,7 @@ class StepCase:
         return errors
 
     def objective(self, streams: Streams) -> Objective:
-        """The game in a small size, without what follows an update: projections have no gradient to check."""
+        """The objective in a small size, without what follows an update: projections have no gradient to check."""
         random = {"rng": streams("penalty")} if "rng" in objectives.hyperparameters(self.name) else {}
         objective = make(self.name, **random, **self.options)
         setattr(objective, "after_d_update", lambda D: None)  # noqa: B010 - mypy knows no methods that are replaced

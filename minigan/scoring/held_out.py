@@ -48,7 +48,7 @@ class HeldOut:
 
 
 def held_out_scores(folder: Path, *, n: int, best: bool, on: str | None) -> HeldOut | None:
-    """The scores of a run by its held-out images, at most n; None where it is scored by its samples, or is not a run."""
+    """The scores of a run by its held-out images, at most n; None if its samples are scored, or if it is not a run."""
     if not (folder / "config.json").is_file():
         return None
     config = Run.open(folder).config

@@ -49,7 +49,7 @@ def named_layers(L: int) -> dict[str, list[int]]:
 
 
 def layers_of(text: str, L: int) -> list[int]:
-    """The layers that a command asks for: a name, or numbers such as 0-2 or 0,3; ValueError names those that there are."""
+    """The layers that a command asks for: a name, or numbers such as 0-2 or 0,3; ValueError names the known ones."""
     groups = named_layers(L)
     if text in groups:
         if not groups[text] and text != "none":

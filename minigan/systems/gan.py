@@ -18,7 +18,7 @@ from minigan.training.system import Player, Rivals, System, Turn, in_pieces
 
 
 class GAN(System):
-    """G makes samples from noise, D tells them from real ones: Algorithm 1 with any objective.
+    """G makes samples from noise, D scores them against real ones: Algorithm 1 with any objective.
 
     Players     D, G (G alone where the objective trains no D)
     A step      `n_critic` turns of D, each with a new batch and new noise, then one of G

@@ -69,8 +69,7 @@ class StackGAN(System):
         self.z_dim, self.scale, self.sample_shape = z_dim, scale, sample_shape
         self.pages, self.pool = networks, AvgPool2d(scale)  # the networks as they were built
         self.players = {
-            name: Player(network, Adam(network.named_params(), 1e-3))
-            for name, network in networks._asdict().items()
+            name: Player(network, Adam(network.named_params(), 1e-3)) for name, network in networks._asdict().items()
         }
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
@@ -87,9 +86,7 @@ class StackGAN(System):
     @property
     def stage(self) -> int:
         """The stage of the last update, from 0: what has been trained."""
-        return next(
-            (i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0
-        )
+        return next((i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0)
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
@@ -184,9 +181,7 @@ class StackGAN(System):
         """n pictures of the captions `texts` (n,); None: of some that are in the data."""
         return self.both(draw, texts or self._some(n), progress=progress)[1]
 
-    def both(
-        self, draw: Fixed, texts: Sequence[str], *, progress: str | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def both(self, draw: Fixed, texts: Sequence[str], *, progress: str | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Of each caption the small picture, enlarged to full size, and the large one; uint8.
 
         Before the last stage the two are the same.
@@ -232,18 +227,14 @@ class StackGAN(System):
         """Of --text: a caption."""
         unknown = words.keys() - {"text"}
         if unknown:
-            raise ValueError(
-                f"this run takes --text, a caption, and no --{', --'.join(sorted(unknown))}"
-            )
+            raise ValueError(f"this run takes --text, a caption, and no --{', --'.join(sorted(unknown))}")
         if "text" not in words:
             return self.generate(draw, n), None
         return self.generate(draw, n, texts=[words["text"]] * n), None
 
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
         """Those of the stage that the run is in."""
-        now = next(
-            names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes
-        )
+        now = next(names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes)
         return super().readings({name: outcomes[name] for name in now if name in outcomes})
 
     def rivals(self) -> tuple[Rivals, ...]:
@@ -304,12 +295,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
     if "captions" not in real:
         raise ValueError(f"data {config.data!r} has no captions")
     objective = objective_of(config, streams)
-    if (
-        objective.output != "score"
-        or objective.penalty is not None
-        or objective.compares
-        or objective.passes
-    ):
+    if objective.output != "score" or objective.penalty is not None or objective.compares or objective.passes:
         raise ValueError(
             "stackgan needs an objective with one score for each picture and without a penalty, "
             f"such as nonsaturating, hinge or lsgan; got {objective.name}"
@@ -317,9 +303,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
     vocabulary = Vocabulary(tuple(real["captions"]["words"]), real["captions"]["length"])
     shape, z_dim = tuple(real["shape"]), 32 if config.z_dim is None else config.z_dim
     sizes = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
-    networks = stackgan(
-        streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes
-    )
+    networks = stackgan(streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes)
     for part in (*networks, objective):
         part.convert(on.asarray)
     return StackGAN(
@@ -339,14 +323,10 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
 def _stages(config: Config) -> Stages:
     text, first = config.options["text"], config.options["first"]
     if min(text, first) <= 0 or text + first >= 1:
-        raise ValueError(
-            f"text and first are shares of a run, together less than 1, got {text} and {first}"
-        )
+        raise ValueError(f"text and first are shares of a run, together less than 1, got {text} and {first}")
     pairs = [{f"D{number}": config.d_lr, f"G{number}": config.g_lr} for number in (1, 2)]
     shares = first, 1 - text - first
-    pairs_of = [
-        Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)
-    ]
+    pairs_of = [Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)]
     encoder = Stage(text, {"text": TEXT_RATE, "view": TEXT_RATE}, (0.9, 0.999))
     return Stages(encoder, *pairs_of, decay=config.decay)
 

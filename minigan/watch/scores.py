@@ -12,7 +12,7 @@ from minigan.metrics import score_images
 from minigan.metrics.features import MADE_FOR
 from minigan.training.draw import Draw
 from minigan.training.system import System
-from minigan.watch.judge import FeatureJudge, Judge
+from minigan.watch.judge import Judge
 
 SAMPLES = 2000
 
