@@ -161,6 +161,8 @@ def changes(flags: argparse.Namespace) -> dict[str, Any]:
     if getattr(flags, "paper", False):
         raise ValueError(f"--resume continues with the numbers of {flags.resume}; leave out --paper")
     choices = chosen(flags)
+    if choices.get("system") == DEFAULTS["system"]:
+        del choices["system"]  # the flag's default: the run has its own system
     if "device" in choices or os.environ.get("MINIGAN_DEVICE"):
         choices["device"] = str(device.choose(choices.get("device")))
     return choices

@@ -69,6 +69,12 @@ def test_a_finished_run_reports_it_and_how_to_go_further(
     assert Run.open(run).log()[-1]["step"] == 12
 
 
+def test_a_run_of_another_system_is_resumed_without_naming_the_system(tmp_path: Path) -> None:
+    Trainer.start(Config(system="vae", epochs=0.02), tmp_path / "run", quiet=True).train()
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "0.03"]) == 0
+    assert (Run.open(tmp_path / "run").config.system, Run.open(tmp_path / "run").config.epochs) == ("vae", 0.03)
+
+
 def test_the_environment_chooses_the_device_of_a_resumed_run_too(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
