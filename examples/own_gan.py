@@ -1,9 +1,9 @@
-"""Your own networks, objective and optimizers: objects, which train, are watched, go on and are scored like ours.
+"""Your own networks, objective and optimizers: objects, which train, are watched, continue and are scored like ours.
 
     python examples/own_gan.py                         all ten digits, in about a minute
     python examples/own_gan.py --resume runs/own       continue a run that was stopped
 
-Change a layer, a loss or an optimizer, and train again. No name can build these objects: a run that goes on is given
+Change a layer, a loss or an optimizer, and train again. No name can build these objects: a run that continues is given
 the same ones, made anew, and its checkpoint has what training has changed.
 """
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=float, default=8)
     parser.add_argument("--out", type=Path, default=Path("runs/own"), help="folder of a new run")
-    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with the run in this folder")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="continue the run in this folder")
     flags = parser.parse_args()
     digits = data.load("mnist-10k")
     if flags.resume is None:

@@ -85,7 +85,7 @@ class StepCase:
         """The objective in a small size, without what follows an update: projections have no gradient to check."""
         random = {"rng": streams("penalty")} if "rng" in objectives.hyperparameters(self.name) else {}
         objective = make(self.name, **random, **self.options)
-        setattr(objective, "after_d_update", lambda D: None)  # noqa: B010 - mypy knows no methods that are replaced
+        setattr(objective, "after_d_update", lambda D: None)  # noqa: B010 - mypy has no methods that are replaced
         return objective
 
     def pair(self, streams: Streams, objective: Objective) -> tuple[Network, Layer]:

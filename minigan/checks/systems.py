@@ -107,10 +107,10 @@ def _conditional(place: str, batchnorm: bool = False) -> tuple[System, dict[str,
     shape, K, objective = (8, 8, 1), 3, R1()
     sizes: dict[str, Any] = {"sample_shape": shape, "z_dim": 4, "width": 0.05, "hidden": 7, "critic_norm": "layer"}
     model = conditional("infogan", Streams(0), classes=K, place=place, batchnorm=batchnorm, **sizes)
-    game: Objective = AuxiliaryClasses(objective, K, 0.7) if place == "auxiliary" else objective
+    trained: Objective = AuxiliaryClasses(objective, K, 0.7) if place == "auxiliary" else objective
     dataset = pictures(20, shape, K)
     counts = dataset.about()["counts"]
-    system = ConditionalGAN(model.G, model.D, game, names="abc", counts=counts, z_dim=4, sample_shape=shape)
+    system = ConditionalGAN(model.G, model.D, trained, names="abc", counts=counts, z_dim=4, sample_shape=shape)
     return exact(system), {"real": dataset}
 
 

@@ -67,14 +67,14 @@ def read_table(folder: Path, name: str) -> np.ndarray:
         columns = table.fieldnames or []
         if "file" not in columns or name not in columns:
             raise ValueError(f"{path}: expected columns file and {name}, got {', '.join(columns) or 'none'}")
-        told = {row["file"]: _number(row[name], f"{path}, {row['file']}") for row in table}
+        ages = {row["file"]: _number(row[name], f"{path}, {row['file']}") for row in table}
     names = [picture.relative_to(folder).as_posix() for picture in pictures]
-    missing, unknown = [one for one in names if one not in told], sorted(told.keys() - set(names))
+    missing, unknown = [one for one in names if one not in ages], sorted(ages.keys() - set(names))
     if missing:
         raise ValueError(f"{path}: {len(missing)} of {len(names)} pictures have no row; the first is {missing[0]}")
     if unknown:
         raise ValueError(f"{path}: {len(unknown)} rows name no picture of the folder; the first is {unknown[0]}")
-    return np.array([told[one] for one in names], np.float32)
+    return np.array([ages[one] for one in names], np.float32)
 
 
 def _number(text: str | None, where: str) -> float:

@@ -20,9 +20,9 @@ class AuxiliaryClasses(Objective):
     D's output is [score, logits], a on real samples and b on fakes, both (N, 1 + K); c (N,) are the
     labels, of both. CE(t) = mean over the batch of log Σ exp(t) - t[c].
 
-    D           L = game's L_D of column 0 + weight · CE(a[:, 1:])      (+ weight · CE(b[:, 1:]) with `fakes`)
-    G           L = game's L_G of column 0 + weight · CE(b[:, 1:])
-    Gradients   da = [game's da, weight / N · (softmax(a[:, 1:]) - one_hot(c))], db likewise
+    D           L = L_D of column 0 + weight · CE(a[:, 1:])      (+ weight · CE(b[:, 1:]) with `fakes`)
+    G           L = L_G of column 0 + weight · CE(b[:, 1:])
+    Gradients   da = [da of column 0, weight / N · (softmax(a[:, 1:]) - one_hot(c))], db likewise
 
     By default D learns classes from real samples alone. With `fakes`, as in the paper, it learns early on to call
     noise a seven. A penalty on D's gradient sees the score alone.
@@ -32,18 +32,20 @@ class AuxiliaryClasses(Objective):
 
     name = "auxiliary"
 
-    def __init__(self, game: Objective, classes: int, weight: float = 1.0, fakes: bool = False) -> None:
-        if game.output != "score" or game.fakes > 1:
-            raise ValueError(f"an auxiliary classifier needs an objective with one score per sample, not {game.name}")
+    def __init__(self, adversarial: Objective, classes: int, weight: float = 1.0, fakes: bool = False) -> None:
+        if adversarial.output != "score" or adversarial.fakes > 1:
+            raise ValueError(
+                f"an auxiliary classifier needs an objective with one score per sample, not {adversarial.name}"
+            )
         if not weight >= 0:
             raise ValueError(f"the weight of the auxiliary classes must be at least 0, got {weight}")
-        self.game, self.classes, self.weight, self.classify_fakes = game, classes, weight, fakes
-        self.critic_norm, self.compares, self.passes = game.critic_norm, game.compares, game.passes  # type: ignore[misc]
-        self.buffers, self.readings, self.borrowed = game.buffers, game.readings, game.borrowed  # type: ignore[misc]
-        self.logit = game.logit  # type: ignore[misc]
+        self.adversarial, self.classes, self.weight, self.classify_fakes = adversarial, classes, weight, fakes
+        self.critic_norm, self.compares, self.passes = adversarial.critic_norm, adversarial.compares, adversarial.passes  # type: ignore[misc]
+        self.buffers, self.readings, self.borrowed = adversarial.buffers, adversarial.readings, adversarial.borrowed  # type: ignore[misc]
+        self.logit = adversarial.logit  # type: ignore[misc]
         self.labels: Array | None = None
-        if game.penalty is not None:
-            self.penalty = lambda D, *batch: game.penalty(FirstColumn(D), *batch)  # type: ignore[misc]
+        if adversarial.penalty is not None:
+            self.penalty = lambda D, *batch: adversarial.penalty(FirstColumn(D), *batch)  # type: ignore[misc]
 
     def given(self, labels: Array) -> AuxiliaryClasses:
         """The objective for samples of these classes."""
@@ -52,7 +54,7 @@ class AuxiliaryClasses(Objective):
         return bound
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        loss, da, db = self.game.d_loss(a[:, :1], b[:, :1])
+        loss, da, db = self.adversarial.d_loss(a[:, :1], b[:, :1])
         ce, dlogits = self._classify(a)
         loss, da = loss + ce, np.concatenate([da, dlogits], axis=1)
         if not self.classify_fakes:
@@ -61,10 +63,10 @@ class AuxiliaryClasses(Objective):
         return loss + ce, da, np.concatenate([db, dlogits], axis=1)
 
     def g_loss(self, b: Array) -> tuple[Array, Array]:
-        return self._with_classes(*self.game.g_loss(b[:, :1]), b)
+        return self._with_classes(*self.adversarial.g_loss(b[:, :1]), b)
 
     def joint_g_loss(self, a: Array, b: Array) -> tuple[Array, Array]:
-        return self._with_classes(*self.game.joint_g_loss(a[:, :1], b[:, :1]), b)
+        return self._with_classes(*self.adversarial.joint_g_loss(a[:, :1], b[:, :1]), b)
 
     def _with_classes(self, loss: Array, db: Array, b: Array) -> tuple[Array, Array]:
         ce, dlogits = self._classify(b)
@@ -82,34 +84,34 @@ class AuxiliaryClasses(Objective):
         return -self.weight * (one_hot * logs).sum() / len(y), self.weight / len(y) * (np.exp(logs) - one_hot)
 
     def after_d_update(self, D: Any) -> None:
-        self.game.after_d_update(D)
+        self.adversarial.after_d_update(D)
 
     def after_epoch(self) -> None:
-        self.game.after_epoch()
+        self.adversarial.after_epoch()
 
     def critic_steps(self, step: int, n_critic: int) -> int:
-        return self.game.critic_steps(step, n_critic)
+        return self.adversarial.critic_steps(step, n_critic)
 
     def phase(self) -> int:
-        return self.game.phase()
+        return self.adversarial.phase()
 
     def check(self, D: Any, x: Array) -> None:
-        self.game.check(FirstColumn(D), x)
+        self.adversarial.check(FirstColumn(D), x)
 
     def shown(self, y: Array) -> Array:
-        return self.game.shown(y[:, :1])
+        return self.adversarial.shown(y[:, :1])
 
     def named_buffers(self) -> Any:
-        return self.game.named_buffers()
+        return self.adversarial.named_buffers()
 
     def convert(self, change: Any) -> None:
-        self.game.convert(change)
+        self.adversarial.convert(change)
 
     def __getattr__(self, name: str) -> Any:
         """The buffers of the other objective, which a log reads."""
-        if "game" not in vars(self):  # while it is being copied
+        if "adversarial" not in vars(self):  # while it is being copied
             raise AttributeError(name)
-        return getattr(self.game, name)
+        return getattr(self.adversarial, name)
 
 
 class FirstColumn(Around):

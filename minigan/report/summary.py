@@ -96,7 +96,7 @@ def health(evidence: Evidence) -> Html:
         [number(step), element("strong", entry["state"]), joined([entry["says"], " ", element("em", entry["remedy"])])]
         for step, entry in entries
     ]
-    return joined([paragraphs(f"At the last log point: {_state(evidence)}."), rows(["step", "", "what"], body, "Said")])
+    return joined([paragraphs(f"At the last log point: {_state(evidence)}."), rows(["step", "", "what"], body, "Log")])
 
 
 def events(evidence: Evidence) -> list[tuple[int, dict[str, str]]]:

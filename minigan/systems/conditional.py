@@ -32,8 +32,8 @@ class ConditionalGAN(GAN):
     """G makes samples of the class that it is given; D is given that class too.
 
     Players     D, G
-    A step      `n_critic` turns of D, whose fakes have the classes of the real batch: D cannot tell
-                them apart by how frequent a class is. Then one turn of G, with classes as frequent
+    A step      `n_critic` turns of D, whose fakes have the classes of the real batch: D cannot
+                use how frequent a class is. Then one turn of G, with classes as frequent
                 as in the data.
     Data        real, with labels
 
@@ -94,7 +94,7 @@ class ConditionalGAN(GAN):
 
     def rivals(self) -> tuple[Rivals, ...]:
         objective = self.objective
-        return (Rivals("D", "G", getattr(objective, "game", objective)),)
+        return (Rivals("D", "G", getattr(objective, "adversarial", objective)),)
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)

@@ -38,7 +38,7 @@ def search(
     z           where the search begins, (N, d): an encoder's guess
     features    takes images in [-1, 1]; None: the pixels alone
 
-    Source      Antipov, Baccouche & Dugelay 2017, section 2.2, with Adam in the place of L-BFGS.
+    Source      Antipov, Baccouche & Dugelay 2017, section 2.2, with Adam instead of L-BFGS.
     """
     optimizer, n, d = Adam([("z", z)], lr, betas=(0.9, 0.999)), x[0].size, z.shape[1]
     target: Any = None if features is None else features.forward(x, train=False)[0]

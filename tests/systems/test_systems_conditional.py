@@ -35,14 +35,14 @@ SIZES: dict[str, Any] = {"sample_shape": SHAPE, "z_dim": 4, "width": 0.05, "hidd
 
 
 def made(place: str = "projection", objective: Objective | None = None, batchnorm: bool = False) -> ConditionalGAN:
-    game = objectives.get("nonsaturating") if objective is None else objective
-    norm: Any = {"critic_norm": "layer"} if game.critic_norm != "batch" else {}
-    critic = Critic(**game.critic())
+    objective = objectives.get("nonsaturating") if objective is None else objective
+    norm: Any = {"critic_norm": "layer"} if objective.critic_norm != "batch" else {}
+    critic = Critic(**objective.critic())
     model = conditional("infogan", Streams(0), place=place, batchnorm=batchnorm, critic=critic, **SIZES, **norm)
-    game = AuxiliaryClasses(game, K) if place == "auxiliary" else game
+    objective = AuxiliaryClasses(objective, K) if place == "auxiliary" else objective
     about = DATA.about()
     names, counts = ("zero", "one", "two"), about["counts"]
-    return ConditionalGAN(model.G, model.D, game, names=names, counts=counts, z_dim=4, sample_shape=SHAPE)
+    return ConditionalGAN(model.G, model.D, objective, names=names, counts=counts, z_dim=4, sample_shape=SHAPE)
 
 
 def trained(folder: Path, place: str = "projection", **options: Any) -> Trainer:
