@@ -104,7 +104,7 @@ FAMILIES = {
     "β = 1/4": Family(2, 0.25),
     "β = 1": Family(2, 1.0),
     "β = 1, frequency 1 only": Family(2, 1.0, only=1),
-    "β = 1, frequency 5 only": Family(2, 1.0, only=5),
+    "β = 1, frequency 5 only": Family(2, 1.0, only=5),  # p_5 = 0: to this critic every θ is the same
     "β = 1, wrong class of G": Family(1, 1.0),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 
 import densities as theory
@@ -20,6 +21,7 @@ def tori() -> dict[int, known.Torus]:
     return {d: theory.torus(d) for d in (1, 2)}
 
 
+@cache
 def distance(torus: known.Torus, m: int, beta: float) -> known.Distance:
     return known.Distance(known.Truth(torus, m), beta)
 
