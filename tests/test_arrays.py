@@ -136,7 +136,7 @@ def test_a_name_like_a_path_is_refused_by_reader_and_writer(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ["...", "..a", "a..b/c.", "0.weight", "d_optimizer/m/0.weight", "ä b"])
-def test_an_unusual_name_is_no_path(tmp_path: Path, name: str) -> None:
+def test_an_unusual_name_is_not_a_path(tmp_path: Path, name: str) -> None:
     arrays.write(tmp_path / "a.npz", {name: np.zeros(1)}, {})
     assert list(arrays.read(tmp_path / "a.npz")[0]) == [name]
 

@@ -132,7 +132,7 @@ def test_an_unknown_objective_is_refused_with_the_known_ones(capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("arguments", [[], ["hinge"]])
-def test_a_reader_who_has_seen_enough_of_the_objectives_is_no_error(arguments: list[str]) -> None:
+def test_a_reader_who_has_seen_enough_of_the_objectives_is_not_an_error(arguments: list[str]) -> None:
     process = spawn("objectives", *arguments, PYTHONUNBUFFERED="")
     assert process.stdout is not None and process.stderr is not None
     process.stdout.close()
@@ -207,7 +207,7 @@ def test_train_without_a_folder_makes_one_under_runs(monkeypatch: pytest.MonkeyP
     assert re.fullmatch(r"\d{8}-\d{6}-dcgan-nonsaturating", folder.name)
 
 
-def test_train_goes_on_with_a_run_for_more_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_train_continues_with_a_run_for_more_epochs(capsys: pytest.CaptureFixture[str]) -> None:
     train(Path("r"))
     assert main(["train", "--resume", "r", "--epochs", "0.03"]) == 0
     assert "19 steps (0.0304 epochs)" in capsys.readouterr().out
@@ -319,7 +319,7 @@ def test_minigan_traceback_shows_where_an_error_came_from() -> None:
     assert "Traceback (most recent call last)" in err and "FileNotFoundError: nowhere is not the folder of a run" in err
 
 
-def test_ctrl_c_ends_with_a_checkpoint_the_way_to_go_on_and_code_130() -> None:
+def test_ctrl_c_ends_with_a_checkpoint_the_way_to_continue_and_code_130() -> None:
     process = spawn("train", *THIN, "--epochs", "1000", "--out", "long")
     log = Path("long/log.jsonl")
     while not log.exists():

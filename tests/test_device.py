@@ -64,7 +64,7 @@ def test_the_flag_overrules_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert device.choose("cuda:0") == Device("cuda", 0)
 
 
-def test_an_empty_environment_is_no_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_environment_is_not_a_wish(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGAN_DEVICE", "")
     assert device.choose() == CPU
 

@@ -38,7 +38,7 @@ class Heir(Documented):
     pass
 
 
-def test_a_labelled_paragraph_goes_on_as_far_as_it_is_indented() -> None:
+def test_a_labelled_paragraph_continues_as_far_as_it_is_indented() -> None:
     found = docpages.labelled(PAGE)
     assert found["Forward"] == "y = x W\n    + b"
     assert found.keys() == {"Forward", "D", "G"}

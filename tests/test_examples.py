@@ -150,7 +150,7 @@ def test_the_recipe_of_the_digits_is_the_default_one(imported: Callable[[str], M
 
 
 @pytest.mark.filterwarnings("ignore:.*the covariance is singular")  # so few samples
-def test_objects_of_ones_own_train_go_on_where_they_stopped_and_are_scored(
+def test_objects_of_ones_own_train_continue_where_they_stopped_and_are_scored(
     imported: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     module, digits = imported("own_gan"), data.load("mnist-10k")
@@ -187,7 +187,7 @@ def test_objects_of_ones_own_train_go_on_where_they_stopped_and_are_scored(
 @pytest.mark.parametrize(
     ("objective", "steps"), [("nonsaturating", 7), pytest.param("wgan-gp", 2, marks=pytest.mark.slow)]
 )
-def test_the_digits_leave_their_pictures_and_go_on_where_they_stopped(
+def test_the_digits_leave_their_pictures_and_continue_where_they_stopped(
     tmp_path: Path, objective: str, steps: int
 ) -> None:
     thin = ["--width", "0.05", "--epochs", "0.02", "--objective", objective]

@@ -27,7 +27,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"in the place of", "instead of, in place of"),
     (r"(go|goes|went) on", "continues"),
     (r"speaks? (of|about)", "names, refers to"),
-    (r"(takes?|taking) (\w+ ){0,4}along", "together with"),
+    (r"(takes?|taking) (\w+ ){0,4}along(?!_axis)", "together with"),
     (r"where a subclass says otherwise", "except where a subclass overrides it"),
     (r"mercy", "property"),
     (r"lets? (\w+ )+down", "fails"),
@@ -64,7 +64,10 @@ FILES = sorted(
     for path in (*ROOT.glob("*.*"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*")))
     if path.suffix in ENDS and path.relative_to(ROOT).as_posix() != HERE
 )
-BANNED = [(re.compile(rf"(?<![a-z])(?:{phrase})(?![a-z])", re.IGNORECASE), instead) for phrase, instead in PHRASES]
+WORD = r"(?<![a-z])(?:{})(?![a-z])"  # in names, too: a space stands for itself and for `_`
+BANNED = [
+    (re.compile(WORD.replace("{}", phrase.replace(" ", "[ _]")), re.IGNORECASE), instead) for phrase, instead in PHRASES
+]
 
 
 def faults(text: str, name: str = "") -> list[str]:

@@ -104,7 +104,7 @@ SMALL: dict[str, dict[str, Any]] = {  # of every model, quick to compute with
 }
 
 
-def test_models_and_objectives_speak_of_the_same_outputs_and_energies() -> None:
+def test_models_and_objectives_name_the_same_outputs_and_energies() -> None:
     assert objectives.OUTPUTS is critic.OUTPUTS
     assert set(OUTPUTS) == set(critic.OUTPUTS)
     assert set(autoencoder.ENERGIES) == set(ebgan.ENERGIES)
@@ -202,7 +202,7 @@ def parts(D: Any) -> list[Any]:
 
 @pytest.mark.parametrize("output", ["score", "features", "mean", "covariance", "autoencoder"])
 @pytest.mark.parametrize("name", SMALL)
-def test_spectral_norm_is_around_every_weight_and_in_the_place_of_any_other_norm(name: str, output: str) -> None:
+def test_spectral_norm_is_around_every_weight_and_instead_of_any_other_norm(name: str, output: str) -> None:
     model, plain = small(name, output, spectral_norm=True), small(name, output)
     for wrapped, bare in zip(parts(model.D), parts(plain.D), strict=True):
         layers = [layer for layer in bare.layers if not isinstance(layer, BatchNorm | LayerNorm)]
@@ -274,7 +274,7 @@ def test_convolutional_weights_start_with_a_deviation_of_0_02(name: str) -> None
                 assert abs(layer.weight.mean()) < 5 * 0.02 / np.sqrt(n)
 
 
-def in_front_of_norms(network: Any) -> list[Layer]:
+def before_norms(network: Any) -> list[Layer]:
     """For each normalisation the layer whose output it takes, over reshapes."""
     weighty = [layer for layer in network.layers if layer.params]
     return [weighty[i - 1] for i, layer in enumerate(weighty) if isinstance(layer, BatchNorm | LayerNorm)]
@@ -282,10 +282,10 @@ def in_front_of_norms(network: Any) -> list[Layer]:
 
 @pytest.mark.parametrize("critic_norm", ["batch", "layer", None])
 @pytest.mark.parametrize("name", ["dcgan", "infogan", "dcgan64"])
-def test_no_bias_stands_in_front_of_a_norm_and_one_everywhere_else(name: str, critic_norm: str | None) -> None:
+def test_no_bias_stands_before_a_norm_and_one_everywhere_else(name: str, critic_norm: str | None) -> None:
     model = get(name, **SMALL[name], critic_norm=critic_norm)
     for network in networks(model):
-        normalised = in_front_of_norms(network)
+        normalised = before_norms(network)
         for layer in network.layers:
             if isinstance(layer, Conv2d | ConvTranspose2d | Linear):
                 assert ("bias" in layer.params) == (layer not in normalised)

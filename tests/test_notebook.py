@@ -114,8 +114,7 @@ def test_interrupting_a_cell_saves_the_run_and_it_can_be_resumed(pictures: Path,
     manager, client = start_new_kernel(env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=str(tmp_path))
     try:
         request = client.execute(
-            "from minigan import Config, Trainer\n"
-            f"Trainer.start(Config.load({config}, 'config.json'), 'run').train()"
+            f"from minigan import Config, Trainer\nTrainer.start(Config.load({config}, 'config.json'), 'run').train()"
         )
         log = tmp_path / "run" / "log.jsonl"
         until = time.monotonic() + 120
@@ -138,5 +137,3 @@ def test_the_notebook_is_stored_without_outputs() -> None:
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert len(code) >= 8
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-
-

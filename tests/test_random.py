@@ -41,7 +41,7 @@ def test_the_numbers_are_the_same_in_every_version_and_on_every_machine() -> Non
     assert draws(Streams(7).at("noise", 3, 1)) == draws(expected)
 
 
-def test_a_stream_is_given_out_once_and_goes_on() -> None:
+def test_a_stream_is_given_out_once_and_continues() -> None:
     streams = Streams(0)
     noise = streams("noise")
     first = draws(noise)
@@ -98,12 +98,12 @@ def test_streams_of_different_names_are_uncorrelated() -> None:
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, float("nan")])
-def test_what_is_no_seed_is_refused(seed: float) -> None:
+def test_what_is_not_a_seed_is_refused(seed: float) -> None:
     with pytest.raises(ValueError, match=r"seed must be an integer from 0 to 2\^64 - 1, got"):
         Streams(seed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("step", "part"), [(-1, 0), (0, -1), (2**64, 0)])
-def test_what_is_no_position_is_refused(step: int, part: int) -> None:
+def test_what_is_not_a_position_is_refused(step: int, part: int) -> None:
     with pytest.raises((ValueError, OverflowError)):
         Streams(0).at("noise", step, part)

@@ -151,7 +151,7 @@ def test_two_outputs_are_refused(x: StrictArray) -> None:
         np.modf(x, out=(x, x))  # type: ignore[arg-type]
 
 
-def test_a_device_array_is_no_index_and_no_key(x: StrictArray) -> None:
+def test_a_device_array_is_neither_an_index_nor_a_key(x: StrictArray) -> None:
     with pytest.raises(TypeError):
         range(x.astype(np.int64)[0, 0])
     with pytest.raises(TypeError, match="unhashable"):

@@ -145,15 +145,15 @@ def test_what_never_ends_is_cut_off_and_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_processes_that_download_one_file_both_have_it_whole(tmp_path: Path, server: Server) -> None:
+def test_processes_that_download_one_file_all_have_it_whole(tmp_path: Path, server: Server) -> None:
     program = "import sys; from pathlib import Path; from minigan.data.download import fetch\n"
     program += "def check(path):\n    assert path.read_bytes() == b'good'\n"
     program += "fetch([sys.argv[1]], Path(sys.argv[2]), check)"
     home = str(Path(minigan.__file__).parents[1])
     words = [sys.executable, "-c", program, f"{server[0]}/slow", str(tmp_path / "file")]
     environment = os.environ | {"PYTHONPATH": home, "OPENBLAS_NUM_THREADS": "1"}
-    both = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(4)]
-    assert [process.wait() for process in both] == [0] * 4
+    both = [subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait() for process in both] == [0] * 2
     assert (tmp_path / "file").read_bytes() == b"good"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

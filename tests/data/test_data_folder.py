@@ -118,7 +118,7 @@ def test_a_hidden_folder_may_be_asked_for_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
-def test_a_file_that_is_no_picture_is_refused_with_its_path(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_picture_is_refused_with_its_path(tmp_path: Path, content: bytes) -> None:
     save(tmp_path / "a.png")
     broken = tmp_path / "b.png"
     broken.write_bytes(content)

@@ -110,7 +110,7 @@ def test_a_fused_layer_answers_each_question_alone() -> None:
     assert_same_arrays(layer.param_grads(dy, cache), grads)
 
 
-def test_an_activation_after_a_batch_norm_is_no_pass_of_its_own_and_others_are(
+def test_an_activation_after_a_batch_norm_has_no_pass_of_its_own_and_others_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls, inner = [], kernels.leaky_relu

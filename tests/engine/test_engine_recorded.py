@@ -322,7 +322,7 @@ def test_on_a_gpu_every_epoch_has_each_sample_once_with_its_own_label(machine: c
     assert draw.seen == {"real": 5}
 
 
-def test_draws_on_a_gpu_go_on_where_they_stopped(machine: capture.Gpu) -> None:
+def test_draws_on_a_gpu_continue_where_they_stopped(machine: capture.Gpu) -> None:
     whole = drawn(DeviceDraw({"real": labelled(10)}, 4, 0, CUDA), range(9))
     assert len(set(whole)) == 9
     later = DeviceDraw({"real": labelled(10)}, 4, 0, CUDA)
@@ -386,7 +386,7 @@ def test_a_run_of_replays_is_the_run_of_single_launches(
     assert launches and min(launches) >= 1 and len(machine.graphs) == len(launches)
 
 
-def test_a_run_that_goes_on_draws_what_it_would_have_drawn(
+def test_a_run_that_continues_draws_what_it_would_have_drawn(
     machine: capture.Gpu, pictures: Path, tmp_path: Path
 ) -> None:
     whole = run(pictures, tmp_path / "whole", epochs=2)

@@ -49,7 +49,7 @@ def test_values_are_exchanged_in_the_order_of_the_ranks(team: Team) -> None:
 
 
 @pytest.mark.parametrize("broken", [0, 1])
-def test_an_exception_in_one_thread_reaches_the_caller_and_the_team_goes_on(broken: int, pair: Team) -> None:
+def test_an_exception_in_one_thread_reaches_the_caller_and_the_team_continues(broken: int, pair: Team) -> None:
     def job(rank: int) -> list[int]:
         if rank == broken:
             raise ArithmeticError(f"thread {rank}")

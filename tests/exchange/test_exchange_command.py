@@ -106,7 +106,9 @@ def test_export_refuses_what_it_cannot_write(run: Path, capsys: pytest.CaptureFi
     assert not Path("G.safetensors").exists()
 
 
-def test_an_imported_pair_begins_a_run_that_samples_and_goes_on(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_imported_pair_begins_a_run_that_samples_and_continues(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("G", "D"):
         assert main(["export", str(run), "--to", f"{name}.safetensors", "--network", name, "--rename", "=main"]) == 0
     given = ["--G", "G.safetensors", "--D", "D.safetensors", "--rename-G", "=main", "--rename-D", "=main"]

@@ -265,7 +265,7 @@ def test_a_file_far_larger_than_the_network_is_not_read(tmp_path: Path) -> None:
         read_safetensors(path, small(), SHAPE)
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_safetensors(tmp_path / "nothing", small(), SHAPE)
     os.mkfifo(tmp_path / "pipe")

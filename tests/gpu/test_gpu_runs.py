@@ -29,7 +29,7 @@ def test_recorded_steps_leave_the_bits_of_plain_ones(kind: str, pictures: Path, 
     assert_same_arrays(last_arrays(tmp_path / "True"), last_arrays(tmp_path / "False"))
 
 
-def test_a_run_that_stops_and_goes_on_ends_with_the_same_bits(pictures: Path, tmp_path: Path, gpu: Device) -> None:
+def test_a_run_that_stops_and_continues_ends_with_the_same_bits(pictures: Path, tmp_path: Path, gpu: Device) -> None:
     choices = ON_A_GPU["average and falling rates"] | {"device": str(gpu), "decay": 0.0}
     trained(tiny(pictures, **choices, epochs=2), tmp_path / "whole")
     trained(tiny(pictures, **choices, epochs=1), tmp_path / "parts")
@@ -38,7 +38,7 @@ def test_a_run_that_stops_and_goes_on_ends_with_the_same_bits(pictures: Path, tm
 
 
 @pytest.mark.parametrize("first", ["cpu", "cuda:0"])
-def test_a_checkpoint_goes_on_elsewhere(first: str, pictures: Path, tmp_path: Path, gpu: Device) -> None:
+def test_a_checkpoint_continues_elsewhere(first: str, pictures: Path, tmp_path: Path, gpu: Device) -> None:
     second = str(gpu) if first == "cpu" else "cpu"
     trained(tiny(pictures, device=first, epochs=1), tmp_path / "run")
     moved = Trainer.resume(tmp_path / "run", {"device": second, "epochs": 2}, quiet=True)

@@ -222,7 +222,7 @@ def test_a_pair_is_one_number_for_both_or_two(value: int | Pair, least: int, exp
 
 
 @pytest.mark.parametrize("value", [0, -1, (1, 0), 2.5, (1.0, 2), (1, 2, 3), (1,), "33", "3", None])
-def test_what_is_no_pair_is_refused_by_name(value: object) -> None:
+def test_what_is_not_a_pair_is_refused_by_name(value: object) -> None:
     with pytest.raises(ValueError, match="kernel_size of Conv2d must be an integer of at least 1, or two"):
         kernels.pair(value, "kernel_size of Conv2d", 1)  # type: ignore[arg-type]
 

@@ -98,7 +98,7 @@ def test_without_beta_the_result_is_never_read(machine: str) -> None:
     assert_close(out, a.astype(float) @ b)
 
 
-def test_a_sum_of_no_products_is_zero_and_no_rows_are_no_work(machine: str) -> None:
+def test_a_sum_of_no_products_is_zero_and_no_rows_make_no_work(machine: str) -> None:
     a, b, c = numbers(3, 4, 0)
     out = rows(np.full_like(c, np.nan))
     gemm.gemm(rows(a), rows(b), out)

@@ -203,7 +203,7 @@ def test_gradients_of_parameters_are_arrays_that_nobody_else_holds(case: LayerCa
                 held.append(grad)
 
 
-def test_the_trace_serves_the_third_sweep_as_dy_does(case: LayerCase) -> None:
+def test_the_trace_serves_the_second_order_pass_as_dy_does(case: LayerCase) -> None:
     asked = question(case)
     _, cache = case.layer.forward(asked.x, case.train)
     dx, trace = case.layer.traced_backward(asked.dy, cache)

@@ -128,7 +128,7 @@ def test_images_are_joined_along_their_channels() -> None:
     assert block.input_grad(y, cache).shape == x.shape
 
 
-def test_no_branch_and_what_is_no_layer_are_refused() -> None:
+def test_no_branch_and_what_is_not_a_layer_are_refused() -> None:
     with pytest.raises(ValueError, match="Branches needs at least one layer"):
         Branches()
     with pytest.raises(ValueError, match="Branches is made of layers, got <class"):

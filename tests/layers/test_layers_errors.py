@@ -119,7 +119,7 @@ def test_whole_numbers_are_refused(layer: Layer, shape: tuple[int, ...]) -> None
 
 
 @pytest.mark.parametrize(("layer", "shape"), TAKES, ids=str)
-def test_a_list_or_nothing_in_the_place_of_an_array_is_refused(layer: Layer, shape: tuple[int, ...]) -> None:
+def test_a_list_or_nothing_instead_of_an_array_is_refused(layer: Layer, shape: tuple[int, ...]) -> None:
     for value, name in ((zeros(shape).tolist(), "list"), (None, "NoneType")):
         with pytest.raises(ValueError, match=rf"{named(layer)}: x is {name}, expected float"):
             layer.forward(value)

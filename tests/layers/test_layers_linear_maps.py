@@ -101,7 +101,9 @@ def test_channels_are_the_last_axis_of_images_and_weights() -> None:
     ],
     ids=repr,
 )
-def test_the_third_sweep_of_a_linear_map_is_its_forward_pass_without_bias(layer: Layer, shape: tuple[int, ...]) -> None:
+def test_the_second_order_pass_of_a_linear_map_is_its_forward_pass_without_bias(
+    layer: Layer, shape: tuple[int, ...]
+) -> None:
     layer.convert(lambda array: array.astype(np.float64))
     randomise(layer, rng(1))
     x, ddx = rng(2).normal(size=(2, *shape))

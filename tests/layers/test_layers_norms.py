@@ -145,7 +145,7 @@ def test_a_subclass_may_take_moments_and_means_over_more_than_its_own_batch() ->
     np.testing.assert_allclose(half.backward(dy, cache), dx, rtol=1e-11)
 
 
-def test_a_constant_channel_is_no_division_by_zero() -> None:
+def test_a_constant_channel_does_not_divide_by_zero() -> None:
     for layer, x in ((BatchNorm(2), np.full((4, 2), 5, np.float32)), (LayerNorm(2), np.full((4, 2), 5, np.float32))):
         found = gradients(layer, x, np.ones_like(x))
         np.testing.assert_array_equal(found["y"], np.zeros((4, 2)))

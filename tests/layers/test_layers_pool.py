@@ -55,7 +55,7 @@ def test_average_pooling_worked_by_hand() -> None:
     np.testing.assert_array_equal(dx, image([1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]))
 
 
-def test_the_third_sweep_of_average_pooling_is_its_forward_pass() -> None:
+def test_the_second_order_pass_of_average_pooling_is_its_forward_pass() -> None:
     layer = AvgPool2d(3, 2, 1, count_include_pad=False)
     x, ddx = rng().normal(size=(2, 2, 5, 6, 3))
     y, cache = layer.forward(x)

@@ -78,7 +78,7 @@ def test_images_are_seen_alike_in_any_batch_and_as_bytes_or_as_numbers() -> None
         (np.zeros((2, 28, 28, 3), np.uint8), ValueError, "with 3 channel"),
     ],
 )
-def test_what_are_no_images_for_it_is_refused(wrong: np.ndarray, error: type[Exception], message: str) -> None:
+def test_what_are_not_images_for_it_is_refused(wrong: np.ndarray, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         untrained()(wrong)
 

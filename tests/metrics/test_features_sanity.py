@@ -53,7 +53,7 @@ def test_the_embedded_digits_pass_the_battery_in_small(digits: data.Dataset, mon
     assert rows["classes dropped"].recognised == pytest.approx((1, 1, 1), abs=0.03)
 
 
-def test_distances_that_do_not_grow_are_no_good(digits: data.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_distances_that_do_not_grow_are_not_good(digits: data.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sanity, "NOISE", (0.2, 0.0))
     monkeypatch.setattr(sanity, "DROPPED", (0, 3))
     x, labels = digits.images[:400], digits.labels[:400]

@@ -221,7 +221,7 @@ def test_a_state_set_on_a_tensor_is_refused_and_one_on_a_dict_ignored(tmp_path: 
         ({"a": Tensor(Storage("0", numbers(3, "<f8")), 0, (3,), (1,))}, r"it names torch\.DoubleStorage"),
     ],
 )
-def test_what_is_no_dict_of_tensors_is_refused(tmp_path: Path, container: Container, obj: Any, reason: str) -> None:
+def test_what_is_not_a_dict_of_tensors_is_refused(tmp_path: Path, container: Container, obj: Any, reason: str) -> None:
     refused(tmp_path, container(obj), reason)
 
 

@@ -59,7 +59,7 @@ def test_f_beta_of_one_point_is_its_formula() -> None:
 @pytest.mark.parametrize(
     "bad", [np.array([0.5, 0.6]), np.array([-0.5, 1.5]), np.full((2, 2), 0.25), np.array([1.01, 0])]
 )
-def test_what_is_no_histogram_is_refused(bad: np.ndarray) -> None:
+def test_what_is_not_a_histogram_is_refused(bad: np.ndarray) -> None:
     with pytest.raises(ValueError, match="generated histogram: expected shares"):
         curve(np.array([0.5, 0.5]), bad)
 
@@ -100,7 +100,7 @@ def test_more_restarts_never_leave_more_spread() -> None:
 
 
 @pytest.mark.parametrize("x", [np.ones((6, 2)), np.repeat(np.array([[0.0], [1.0]]), 3, axis=0)])
-def test_fewer_different_points_than_clusters_are_no_trouble(x: np.ndarray) -> None:
+def test_fewer_different_points_than_clusters_make_no_trouble(x: np.ndarray) -> None:
     centres = kmeans(x, 4, np.random.default_rng(0), restarts=2)
     assert centres.shape == (4, x.shape[1])
     assert nearest(x, centres)[1].max() == 0

@@ -386,7 +386,7 @@ def test_a_regular_covariance_has_the_plain_cholesky_factor() -> None:
     assert L.diagonal().min() > 0
 
 
-def test_a_pivot_that_is_rounding_is_no_rank() -> None:
+def test_a_pivot_that_is_rounding_is_not_a_rank() -> None:
     S = np.array([[1, 1], [1, 1 + 2.0**-52]])
     assert np.linalg.cholesky(S)[1, 1] > 0  # plain Cholesky takes it for a variance
     assert factor(S, "S").shape == (2, 1)
@@ -465,7 +465,7 @@ def test_halleys_iteration_states_that_it_needs_the_cpu() -> None:
         polar(A, "halley")
 
 
-def test_a_gpu_array_is_refused_where_it_is_no_covariance_or_alone() -> None:
+def test_a_gpu_array_is_refused_where_it_is_not_a_covariance_or_alone() -> None:
     A = strict.to_device(covariance(20, 12))
     with pytest.raises(ValueError, match="S1 is not positive semi-definite: it has the eigenvalue -1"):
         sqrtm_product(strict.to_device(np.array([[1.0, 2.0], [2.0, 1.0]])), strict.to_device(np.eye(2)))
@@ -497,12 +497,12 @@ I = np.eye(3)
     ],
 )
 @pytest.mark.parametrize("place", ["S1", "S2"])
-def test_what_is_no_covariance_is_refused_by_name(S: Any, error: type[Exception], words: str, place: str) -> None:
+def test_what_is_not_a_covariance_is_refused_by_name(S: Any, error: type[Exception], words: str, place: str) -> None:
     with pytest.raises(error, match=f"{place} .*{words}" if not words.startswith("is") else f"{place} {words}"):
         sqrtm_product(*((S, I) if place == "S1" else (I, S)))
 
 
-def test_rounding_is_no_reason_to_refuse() -> None:
+def test_rounding_is_not_a_reason_to_refuse() -> None:
     A = covariance(50, 20).astype(np.float32).astype(float)  # eigenvalues of about -1e-8 in place of zeros
     assert np.linalg.eigvalsh(A).min() < -1e-9
     assert sqrtm_product(A, covariance(50, 100)).trace == pytest.approx(

@@ -116,7 +116,7 @@ def test_features_too_large_for_float64_are_refused() -> None:
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 2.0]], None, np.array([["a"]]), np.array([[True]]), np.array([[1j]])])
-def test_what_is_no_array_of_real_numbers_is_refused(rows: Any) -> None:
+def test_what_is_not_an_array_of_real_numbers_is_refused(rows: Any) -> None:
     with pytest.raises(TypeError, match="things: expected an array of real numbers, got"):
         checked(rows, "things")
 

@@ -146,7 +146,7 @@ def test_moving_both_batches_alike_changes_nothing(kernel: Kernel, linear: float
 
 @EVERY_KERNEL
 @pytest.mark.parametrize("linear", [0.0, 1.5])
-def test_a_batch_and_itself_are_no_distance_apart(kernel: Kernel, linear: float) -> None:
+def test_a_batch_and_itself_have_distance_zero(kernel: Kernel, linear: float) -> None:
     X, _ = batches()
     value, dX, dY = mmd2(X, X.copy(), kernel, linear=linear)
     assert value == pytest.approx(0, abs=1e-13)

@@ -105,7 +105,7 @@ def test_a_lazy_penalty_comes_at_every_kth_step_k_times_as_heavy() -> None:
             np.testing.assert_allclose(grads["0.weight"], 3 * full_grads["0.weight"], rtol=1e-13)
 
 
-def test_a_resumed_lazy_penalty_goes_on_at_its_step() -> None:
+def test_a_resumed_lazy_penalty_continues_at_its_step() -> None:
     D, x = curved(), rng(1).normal(size=(5, 3))
     first, resumed = R1(every=4), R1(every=4)
     for _ in range(3):

@@ -113,7 +113,7 @@ def test_the_command_and_the_versions_are_those_that_the_run_kept(evidence: Evid
     assert f">numpy</th><td>{np.__version__}</td>" in repeat.environment(evidence)
 
 
-def test_a_run_that_went_on_with_other_choices_names_them(evidence: Evidence) -> None:
+def test_a_run_that_continued_with_other_choices_names_them(evidence: Evidence) -> None:
     entry = {"step": 7, "time": "2026-01-02 12:00:00", "changed": {"epochs": [5, 10]}}
     (evidence.folder / "changes.jsonl").write_text(json.dumps(entry) + "\n")
     assert "From step 7 on it had other choices: epochs." in repeat.repeat(evidence)

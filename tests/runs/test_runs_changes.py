@@ -137,7 +137,7 @@ def test_every_objective_that_remembers_something_is_among_the_runs_that_are_int
     assert remember <= {kind.get("objective", DEFAULTS["objective"]) for kind in KINDS.values()}
 
 
-def test_a_run_with_scores_goes_on_with_the_same_best(tmp_path: Path, pictures: Path) -> None:
+def test_a_run_with_scores_continues_with_the_same_best(tmp_path: Path, pictures: Path) -> None:
     def stop(trainer: Trainer) -> None:
         if trainer.step == 7:
             trainer.save()

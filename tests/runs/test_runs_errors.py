@@ -56,7 +56,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", place], check=True)
 
 
-def goes_on_as_if_nothing_had_happened(pictures: Path, folder: Path, whole: Path, **choices: Any) -> None:
+def continues_as_if_nothing_had_happened(pictures: Path, folder: Path, whole: Path, **choices: Any) -> None:
     resumed(folder)
     trained(tiny(pictures, **choices), whole)
     assert_same_run(whole, folder)
@@ -81,7 +81,7 @@ def test_a_full_disk_is_reported_with_the_way_back_and_no_file_is_half_written(
     caught.match(rf"^step \d+: .*; {rest}\. When that is repaired, continue with --resume {disk}/run$")
     assert list((disk / "run").rglob("*.part")) == []
     (disk / "rest").unlink()
-    goes_on_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
+    continues_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
 
 
 @needs_linux
@@ -95,7 +95,7 @@ def test_a_log_that_finds_the_disk_full_is_reported_with_the_way_back(pictures: 
     with pytest.raises(OSError, match=r"step 10: .*No space left on device.*step-000006\.npz.*--resume"):
         trained(tiny(pictures), tmp_path / "run", hooks=[at(7, fill)])
     kept.replace(log)
-    goes_on_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole")
+    continues_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole")
 
 
 LIMITED = """
@@ -150,7 +150,7 @@ def test_a_folder_that_becomes_read_only_is_reported_and_the_run_continues_when_
         assert f"Read-only file system: '{disk}/" in capsys.readouterr().err.splitlines()[-1]
     assert main(["sample", str(disk / "run"), "-n", "4", "--out", str(tmp_path / "grid.png")]) == 0
     subprocess.run(["umount", disk], check=True)
-    goes_on_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
+    continues_as_if_nothing_had_happened(pictures, disk / "run", tmp_path / "whole")
 
 
 def test_data_that_vanish_hurt_no_run_until_it_is_resumed_and_then_are_named(
@@ -197,12 +197,12 @@ def interruptions(pictures: Path, tmp_path: Path, trials: int) -> list[str]:
     return [interrupt_twice(pictures, tmp_path / str(n), tmp_path / "whole", n) for n in range(trials)]
 
 
-def test_ctrl_c_twice_at_any_moment_leaves_a_run_that_goes_on(pictures: Path, tmp_path: Path) -> None:
+def test_ctrl_c_twice_at_any_moment_leaves_a_run_that_continues(pictures: Path, tmp_path: Path) -> None:
     assert len(interruptions(pictures, tmp_path, 4)) == 4
 
 
 @pytest.mark.slow
-def test_ctrl_c_twice_at_many_moments_leaves_runs_that_go_on(pictures: Path, tmp_path: Path) -> None:
+def test_ctrl_c_twice_at_many_moments_leaves_runs_that_continue(pictures: Path, tmp_path: Path) -> None:
     message = interruptions(pictures, tmp_path, 100)
     kinds = {words: sum(words in one for one in message) for words in ("at once", "after step", "finished")}
     print(f"\ntwo signals: {len(message)} runs, {kinds}")
@@ -293,7 +293,7 @@ def test_a_thread_of_the_team_that_dies_is_heard_of_and_the_run_continues(
 
     with pytest.raises(type(error), match=str(error)):
         trained(tiny(pictures, **TEAM), tmp_path / "run", hooks=[at(8, break_worker)])
-    goes_on_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole", **TEAM)
+    continues_as_if_nothing_had_happened(pictures, tmp_path / "run", tmp_path / "whole", **TEAM)
 
 
 @pytest.fixture

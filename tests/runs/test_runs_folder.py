@@ -69,7 +69,7 @@ def test_a_folder_with_anything_in_it_is_refused_and_left_as_it_is(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     with pytest.raises(ValueError, match="exists already"):
         Run.create(tmp_path / "run", Config())
@@ -86,7 +86,7 @@ def test_without_a_folder_a_run_is_named_after_time_model_and_objective(
     assert folders == [Path("runs") / name, Path("runs") / f"{name}-2", Path("runs") / f"{name}-3"]
 
 
-def test_a_folder_that_is_no_run_is_reported(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"{tmp_path.name} is not the folder of a run: it has no config.json"):
         Run.open(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere is not the folder of a run"):
@@ -169,7 +169,7 @@ def test_pictures_and_checkpoints_are_in_the_order_of_their_steps(run: Run) -> N
     assert [path.name for path in run.checkpoints()] == ["step-999999.npz", "step-1000000.npz"]
 
 
-def test_a_file_of_the_users_beside_the_checkpoints_is_no_checkpoint(run: Run) -> None:
+def test_a_file_of_the_users_beside_the_checkpoints_is_not_a_checkpoint(run: Run) -> None:
     save(run, 6)
     (run.folder / "checkpoints" / "step-best.npz").write_bytes(b"mine")
     (run.folder / "samples" / "step-000006 copy.png").write_bytes(b"mine")

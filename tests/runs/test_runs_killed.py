@@ -81,7 +81,7 @@ def resume_elsewhere(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["dcgan, wgan-gp", "magan, prepared", "gmmn of codes"])
-def test_a_killed_run_goes_on_in_another_process_as_if_it_had_never_stopped(
+def test_a_killed_run_continues_in_another_process_as_if_it_had_never_stopped(
     pictures: Path, tmp_path: Path, kind: str
 ) -> None:
     config = tiny(pictures, **KINDS[kind] | {"epochs": 10 if "wgan-gp" in kind else 5})
@@ -105,7 +105,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(pictures: Path, t
     assert_same_run(tmp_path / "whole", tmp_path / "killed")
 
 
-def test_a_run_killed_while_it_saves_goes_on_from_the_checkpoint_before_and_clears_up(
+def test_a_run_killed_while_it_saves_continues_from_the_checkpoint_before_and_clears_up(
     pictures: Path, tmp_path: Path
 ) -> None:
     config, folder = tiny(pictures), tmp_path / "killed" / "checkpoints"

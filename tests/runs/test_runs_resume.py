@@ -44,7 +44,7 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_interrupted_run_goes_on_as_if_it_had_never_stopped(pictures: Path, tmp_path: Path, kind: str) -> None:
+def test_an_interrupted_run_continues_as_if_it_had_never_stopped(pictures: Path, tmp_path: Path, kind: str) -> None:
     config = tiny(pictures, **KINDS[kind])
     trained(config, tmp_path / "whole")
     with pytest.raises(Interrupted):
@@ -67,7 +67,7 @@ def test_a_run_interrupted_at_every_step_is_still_the_same_run(pictures: Path, t
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_after_the_step_with_a_checkpoint_and_the_way_to_go_on(
+def test_a_signal_stops_after_the_step_with_a_checkpoint_and_the_way_to_continue(
     pictures: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_another_network_is_refused(pictures: Path, tmp_path: Pa
         Trainer.resume(tmp_path / "run")
 
 
-def test_the_seconds_of_training_go_on_where_they_stopped(pictures: Path, tmp_path: Path) -> None:
+def test_the_seconds_of_training_continue_where_they_stopped(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         trained(tiny(pictures), tmp_path / "run", hooks=[at(5, lambda: send(signal.SIGINT))])
     before = checkpoint.load(Run.open(tmp_path / "run").checkpoints()[-1])[1]["seconds"]

@@ -49,7 +49,7 @@ def test_parameters_that_are_several_numbers_survive_json(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"scores": [{"value": 1}]}', '{"scores": [7]}', "\xff"])
-def test_what_is_no_file_of_scores_is_refused_with_its_path(text: str, tmp_path: Path) -> None:
+def test_what_is_not_a_file_of_scores_is_refused_with_its_path(text: str, tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"scores\.json: not a file of scores"):

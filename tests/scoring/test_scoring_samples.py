@@ -73,7 +73,7 @@ def test_pictures_of_two_sizes_are_refused_with_both(tmp_path: Path) -> None:
         (pixels().astype(np.int32), TypeError, "expected uint8"),
     ],
 )
-def test_arrays_that_are_no_images_are_refused_with_the_path(
+def test_arrays_that_are_not_images_are_refused_with_the_path(
     samples: np.ndarray, error: type[Exception], message: str, tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "a.npz", samples=samples)

@@ -46,17 +46,17 @@ def test_a_round_of_minigan_is_the_matrix_and_the_smooth_curve_passes_through_it
     np.testing.assert_allclose(curve[[0, -1]], way[[0, -1]], atol=1e-12)
 
 
-def test_minimax_circles_for_ever() -> None:
+def test_minimax_circles_without_end() -> None:
     assert radius(theory.play(theory.dirac("minimax"), 1500))[-500:].min() > 1.3
 
 
-def test_a_box_does_not_bring_wgan_home() -> None:
+def test_a_box_does_not_let_wgan_converge() -> None:
     psi, theta = theory.play(theory.dirac("wgan"), 1500)[-500:].T
     assert np.hypot(psi, theta).min() > 0.9
     assert np.abs(psi).max() == pytest.approx(1, abs=0.01)  # the ellipse that touches the box
 
 
-def test_a_slope_of_one_does_not_bring_wgan_gp_home() -> None:
+def test_a_slope_of_one_does_not_let_wgan_gp_converge() -> None:
     assert radius(theory.play(theory.dirac("wgan-gp"), 1500))[-500:].max() > 0.5
 
 

@@ -111,7 +111,7 @@ trainer.train()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot stop a process")
-def test_a_run_that_was_suspended_goes_on_and_nobody_takes_its_place(
+def test_a_run_that_was_suspended_continues_and_nobody_takes_its_place(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, run = tiny(pictures, epochs=3), tmp_path / "run"

@@ -62,7 +62,7 @@ def test_a_stored_checkpoint_holds_what_was_saved(name: str) -> None:
 
 
 @pytest.mark.parametrize("copy", READ, indirect=True)
-def test_a_stored_run_goes_on_and_is_saved_in_the_present_version(copy: Path) -> None:
+def test_a_stored_run_continues_and_is_saved_in_the_present_version(copy: Path) -> None:
     stored = checkpoint.load(Run.open(copy).checkpoints()[-1])[0]
     trainer = Trainer.resume(copy, {"epochs": 0.9}, quiet=True)
     assert trainer.step == 8

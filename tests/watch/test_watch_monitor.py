@@ -43,7 +43,7 @@ def test_what_comes_and_goes_is_not_reported() -> None:
     assert history(Facts(), *[FROZEN, FROZEN, MOVING] * 5) == []
 
 
-def test_points_without_the_measurement_are_no_news() -> None:
+def test_points_without_the_measurement_change_nothing() -> None:
     parts = [FROZEN, {}, FROZEN, {}, FROZEN]
     assert history(Facts(), *parts) == [(50, "frozen generator", "begins")]
 
@@ -135,7 +135,7 @@ WELL: list[tuple[Facts, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("facts", "part"), WELL)
-def test_ordinary_numbers_are_no_condition(facts: Facts, part: dict[str, Any]) -> None:
+def test_ordinary_numbers_are_not_a_condition(facts: Facts, part: dict[str, Any]) -> None:
     assert history(facts, *[part] * 30) == []
 
 

@@ -131,7 +131,7 @@ def test_scores_come_at_least_every_step(every: int) -> None:
         Config(score_every=every)
 
 
-def test_scores_may_be_asked_for_when_a_run_goes_on(pictures: Path, tmp_path: Path) -> None:
+def test_scores_may_be_asked_for_when_a_run_continues(pictures: Path, tmp_path: Path) -> None:
     trained(tiny(pictures, epochs=2), tmp_path / "run", judge=brightness)
     trainer = Trainer.resume(tmp_path / "run", {"epochs": 3, "score_every": 6}, quiet=True, judge=brightness)
     trainer.train()
