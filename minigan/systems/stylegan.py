@@ -286,7 +286,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
         "betas": (0.5, 0.999),
         "decay": 0.5,
         "average": 0.998,
-        "epochs": 13.0,
+        "epochs": 20.0,
         "real_label": 0.9 if choices.get("objective", "nonsaturating") == "nonsaturating" else None,
     }
 
