@@ -244,7 +244,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     if has_truth(choices.get("data", "mnist-10k:blueprint")):
         own = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
         return numbers | own | {"epochs": 32 / 15}
-    return numbers | {"epochs": 20.0, "options": {"downs": 2}}
+    return numbers | {"epochs": 100.0, "options": {"downs": 2}}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:

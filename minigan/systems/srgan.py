@@ -253,7 +253,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
         return numbers | {"epochs": 16 / 3}
     if choices["data"] in data.NAMES:
         return numbers | {"epochs": 0.8}
-    return numbers | {"epochs": 20.0, "batch_size": 8, "options": {"content": 0.0}}
+    return numbers | {"epochs": 100.0, "batch_size": 8, "options": {"content": 0.0}}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
