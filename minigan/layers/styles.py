@@ -123,7 +123,7 @@ class Styles(Layer):
         u = self._uniform(own)
         l = np.ones_like(own, shape=(self.layers,)).cumsum() - 1
         mixed, cut = u[:, :1] < self.mixing, u[:, 1:] * (self.layers - 1)
-        return np.where(mixed, (l <= cut), True).astype(own.dtype)[..., np.newaxis]
+        return (~mixed | (l <= cut)).astype(own.dtype)[..., np.newaxis]
 
     def _uniform(self, own: Array) -> Array:
         """Two numbers in [0, 1) for each of the rows."""

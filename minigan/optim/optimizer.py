@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from minigan import kernels
 from minigan.device import Array
 from minigan.optim.average import Average
 from minigan.optim.clock import Clock
+from minigan.optim.finite import not_finite
 
 
 def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
@@ -29,7 +29,7 @@ class NotFinite(FloatingPointError):
     """The update was not made, for not all gradients are finite; `grads` holds all of them by name."""
 
     def __init__(self, grads: Mapping[str, Array]) -> None:
-        names = _not_finite(grads) or list(grads)
+        names = not_finite(grads) or list(grads)
         super().__init__(f"the gradients of {_listed(names)} are not finite; no parameter has moved")
         self.grads = dict(grads)
 
@@ -150,15 +150,8 @@ class Optimizer:
             if grads[name].shape != p.shape:
                 shape = grads[name].shape
                 raise ValueError(f"{name}: the gradient has shape {shape}, the parameter {p.shape}")
-        if _not_finite({name: g for name, g in grads.items() if isinstance(g, np.ndarray)}):
+        if not_finite({name: g for name, g in grads.items() if isinstance(g, np.ndarray)}):
             raise NotFinite(grads)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _not_finite(grads: Mapping[str, Array]) -> list[str]:
-    """The names of arrays whose sum of squares is not finite: one number each, not an array of booleans."""
-    flat = {name: g.reshape(-1) for name, g in grads.items()}
-    return [name for name, g in flat.items() if not math.isfinite(g @ g)]
 
 
 def _listed(names: list[str], most: int = 6) -> str:
