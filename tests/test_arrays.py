@@ -297,13 +297,13 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a list of arrays that is none": (header_of('{"sha256": "0", "arrays": 7}'), "keys"),
     "numbers for a header": (lambda p: archive(p, ("minigan.npy", npy(like(), b"12345678"))), "not a JSON object"),
     "text that is none": (lambda p: archive(p, ("a.npy", npy(like("'<U1'"), b"\xff" * 8))), "a is not a text"),
-    "a long header of an array": (lambda p: archive(p, ("a.npy", npy(" " * 60_000))), "no .npy array"),
+    "a long header of an array": (lambda p: archive(p, ("a.npy", npy(" " * 60_000))), "not an .npy array"),
     "more bytes than numbers": (lambda p: archive(p, ("a.npy", npy(like(), b"123456789"))), "has 9 bytes"),
     "a pipe": (a_pipe, "it is not a file"),
     "a folder": (lambda p: p.mkdir() or p, "it is not a file"),  # type: ignore[func-returns-value]
-    "nothing": (lambda p: plain(p, b""), "no .npz archive"),
-    "a pickle": (lambda p: plain(p, b"\x80\x04cos\nsystem\n."), "no .npz archive"),
-    "an empty archive's end, cut": (lambda p: plain(p, b"PK\x05\x06"), "no .npz archive"),
+    "nothing": (lambda p: plain(p, b""), "not an .npz archive"),
+    "a pickle": (lambda p: plain(p, b"\x80\x04cos\nsystem\n."), "not an .npz archive"),
+    "an empty archive's end, cut": (lambda p: plain(p, b"PK\x05\x06"), "not an .npz archive"),
 }
 HOSTILE |= {f"shape {s[:40]}": (lambda p, s=s: archive(p, ("a.npy", npy(like(shape=s)))), "a") for s in SHAPES}
 HOSTILE |= {f"kind {k}": (lambda p, k=k: archive(p, ("a.npy", npy(like(k), b"12345678"))), "a") for k in KINDS}

@@ -52,8 +52,8 @@ def trained(name: str, seed: int) -> Model:
     random_points = {"rng": streams("penalty")} if name in ("wgan-gp", "dragan") else {}
     objective = objectives.get(name, **OPTIONS.get(name, {}), **random_points)
     model = untrained(seed, **objective.critic())
-    d_optimizer = Adam(model.D.named_params(), 4e-3, betas=(0.0, 0.9))
     g_optimizer = Adam(model.G.named_params(), 2e-3, betas=(0.0, 0.9))
+    d_optimizer = Adam(model.D.named_params(), 4e-3, betas=(0.0, 0.9)) if objective.trains_d else g_optimizer
     for step in range(STEPS):
         if step == SLOWER:
             d_optimizer.lr, g_optimizer.lr = 1e-3, 5e-4

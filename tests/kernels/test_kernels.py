@@ -15,7 +15,7 @@ from minigan.kernels import general
 
 Call = Callable[[Any], Any]  # of the module that computes
 HELPERS = {"Array", "Moves", "Pair", "Workers", "conv_size", "conv_transpose_size", "fusible", "pair"}
-DRAWN = {"draw_normal", "draw_rows", "draw_uniform", "take", "tick", "uniform"}  # test_kernels_random.py
+DRAWN = {"draw_normal", "draw_rows", "draw_uniform", "normal", "take", "tick", "uniform"}  # test_kernels_random.py
 UPDATES = {"adam", "adamax", "follow", "rmsprop", "sgd"}  # test_kernels_update.py
 TOLERANCE: dict[Any, float] = {np.float32: 2e-5, np.float64: 1e-12}
 
