@@ -202,7 +202,8 @@ def in_pieces(
 ) -> np.ndarray:
     """forward(rows) for all rows of x in pieces of `size`, by all cores where x is on the CPU; samples as people see
     them: uint8 pixels (N, H, W, C), or float32 points (N, 2). `progress`: the name of a bar, None for no bar."""
-    starts, threads = range(0, len(x), size), parallel.cores() if isinstance(x, np.ndarray) else 1
+    several = isinstance(x, np.ndarray) and len(x) > size
+    starts, threads = range(0, len(x), size), parallel.cores() if several else 1
 
     def piece(start: int) -> np.ndarray:
         y = to_host(forward(x[start : start + size]))
