@@ -22,7 +22,7 @@ class LeakyReLU(Layer):
     Forward     y = max(x, a · x)        a = negative_slope, 0 <= a <= 1
     Backward    f' = 1 where x > 0, a elsewhere        x > 0 where y > 0, for every a
     Twice       f'' = 0
-    Cache       y.
+    Cache       y, whose sign is that of x, and which the next layer keeps anyway.
     Source      Maas, Hannun & Ng 2013; slope 0.2: Radford et al. 2015, section 3.
     """
 
@@ -80,7 +80,7 @@ class Tanh(_Smooth):
     Forward     y = tanh x
     Backward    f' = 1 - y²
     Twice       f'' = -2 y (1 - y²)
-    Cache       y.
+    Cache       y, because f' and f'' are written in it.
     Source      calculus.
     """
 
@@ -108,7 +108,7 @@ class Sigmoid(_Smooth):
     Forward     y = 1 / (1 + e⁻ˣ)
     Backward    f' = y (1 - y)
     Twice       f'' = y (1 - y) (1 - 2y)
-    Cache       y.
+    Cache       y, because f' and f'' are written in it.
     Source      calculus.
     """
 
@@ -131,7 +131,7 @@ class Softplus(_Smooth):
     Forward     y = log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|)
     Backward    f' = σ = 1 / (1 + e⁻ˣ)
     Twice       f'' = σ (1 - σ)
-    Cache       σ.
+    Cache       σ, because f' and f'' are written in it.
     Source      Dugas et al. 2001.
     """
 
@@ -153,7 +153,7 @@ class ELU(_Smooth):
     Forward     y = max(x, 0) + e^min(x, 0) - 1
     Backward    f' = e^min(x, 0)
     Twice       f'' = eˣ where x < 0, 0 elsewhere
-    Cache       x.
+    Cache       x, because f' and f'' are written in it.
     Source      Clevert, Unterthiner & Hochreiter 2015, with α = 1.
     """
 

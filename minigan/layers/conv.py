@@ -87,7 +87,7 @@ class Conv2d(_Convolution):
     Twice       Linear in x: the forward pass without bias, and the weight gradient with ddx instead of x.
                 ddy = correlate(ddx, weight)        dweight = match(ddx, dy)
 
-    Cache       x.
+    Cache       x, because dweight is made of its windows; dx needs the weight alone.
     Source      LeCun et al. 1989; the three functions and "Twice" derived here.
     """
 
@@ -142,7 +142,7 @@ class ConvTranspose2d(_Convolution):
 
     output_padding (below stride) chooses among the sizes that a convolution of this stride maps to (H, W).
 
-    Cache       x.
+    Cache       x, because dweight is made of its windows; dx needs the weight alone.
     Source      Zeiler et al. 2010; the three functions and "Twice" derived here.
     """
 

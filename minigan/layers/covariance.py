@@ -36,7 +36,7 @@ class Covariance(Layer):
 
     The columns of u and of v are orthonormal at first; to keep them so is the objective's part, after each update.
 
-    Cache       x, p and q.
+    Cache       x, p and q, because every derivative multiplies by one of them.
     Source      Mroueh, Sercu & Goel 2017 (McGAN), section 4; "Twice" derived here.
     """
 

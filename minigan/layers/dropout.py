@@ -16,7 +16,8 @@ class Dropout(Layer):
     Backward    dx = mask · dy
     Twice       ddy = mask · ddx
     Eval mode   y = x.
-    Cache       mask; None in eval mode, and for p = 0.
+    Cache       mask, because it was drawn and cannot be computed again; None in eval mode, and
+                for p = 0.
     Source      Srivastava et al. 2014, scaled at training time as everybody does now.
 
     The mask comes from `rng`. Whoever owns that generator decides what a pass draws: a trainer rewinds it to the

@@ -32,7 +32,7 @@ class Equalized(Layer):
     At first W ~ N(0, 1) / l and b = bias_init / l. `gain` is √2 before a LeakyReLU, 1 elsewhere.
 
     Names       the layer's own: "weight", "bias".
-    Cache       the layer with W̄ and b̄, and its cache.
+    Cache       the layer with W̄ and b̄, because its backward pass needs them, and its cache.
     Source      Karras et al. 2018 (progressive growing), section 4.1; lr_mul: Karras et al. 2019.
     """
 

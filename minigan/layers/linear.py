@@ -25,7 +25,7 @@ class Linear(Layer):
                 its weight gradient is the ordinary one with ddx instead of x.
                 ddy = ddx · weight       dweight = ddxᵀ · dy
 
-    Cache       x.
+    Cache       x, because dweight needs it; dx needs the weight alone.
     Source      Rumelhart, Hinton & Williams 1986; "Twice" derived here.
     """
 

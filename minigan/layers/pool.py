@@ -56,8 +56,8 @@ class MaxPool2d(_Pool):
     Twice       Linear in dy, with the winners for constants: they change only where two numbers are equal.
                 ddy = ddx at the winner
 
-    Cache       the winner's place in its window, k · KW + l, in one byte while KH · KW <= 256, (N, OH, OW, C);
-                height and width of x.
+    Cache       the winner's place in its window, k · KW + l, (N, OH, OW, C), in one byte while
+                KH · KW <= 256, because dy goes there; height and width of x, to which it goes back.
     Source      Riesenhuber & Poggio 1999; "Twice" derived here.
     """
 
@@ -90,7 +90,7 @@ class AvgPool2d(_Pool):
     Twice       Linear: the forward pass.
                 ddy = Σ ddx of the window / n
 
-    Cache       n; height and width of x.
+    Cache       n, by which dy is divided; height and width of x, to which it goes back.
     Source      LeCun et al. 1998, section II (subsampling, without its coefficients); "Twice" derived here.
     """
 

@@ -15,7 +15,7 @@ class Reshape(Layer):
     Forward     y = x in the shape of y
     Backward    dx = dy in the shape of x
     Twice       ddy = ddx in the shape of y
-    Cache       the shape of x.
+    Cache       the shape of x, to which dy goes back.
     Source      linear, and its own inverse's transpose.
     """
 
@@ -47,7 +47,7 @@ class Flatten(Layer):
     Forward     y = x as rows
     Backward    dx = dy in the shape of x
     Twice       ddy = ddx as rows
-    Cache       the shape of x.
+    Cache       the shape of x, to which dy goes back.
     Source      as Reshape.
     """
 

@@ -22,7 +22,7 @@ class Sum(Numbered):
 
     Names       as a Network's, a layer's place and the name inside: "1.0.weight"; `grads` nests in
                 the same way.
-    Cache       the layers' caches, in order.
+    Cache       the layers' caches, in order, because every part's backward pass needs its own.
     Source      He et al. 2016, with a layer on both ways; scale: Karras et al. 2020 (StyleGAN2).
     """
 

@@ -34,7 +34,7 @@ class Styled(Named):
                 ordinary backward pass carries these contributions down both ways
 
     Names       "affine.weight", "pair.weight", "after.1.strength".
-    Cache       the caches of the four parts.
+    Cache       the caches of the four parts, because each part's backward pass needs its own.
     Source      the chain rule.
     """
 
