@@ -51,7 +51,7 @@ class Health:
         self._step, self._looking = 0, False
         self._before: dict[str, np.ndarray] = {}
         self._updates: dict[str, vitals.Update] = {}
-        self._grads: dict[str, Mapping[str, Array]] = {}  # of the last update of each player
+        self._grads: dict[str, Mapping[str, Any]] = {}  # of the last update of each player, nested as a step left them
 
     def look(self, step: int, on: bool) -> None:
         """Before a step: is it one to look at closely?"""
@@ -66,12 +66,12 @@ class Health:
     def after(self, turn: Turn, outcome: Outcome) -> None:
         """After a turn: what did it do?"""
         for name, grads in _by_player(turn, outcome.grads).items():
-            self._grads[name] = flatten(grads)
+            self._grads[name] = grads
             if self._looking and grads:
                 optimizer = self.system.players[name].optimizer
                 self._updates[name] = vitals.update(optimizer, self._before[name], grads)
                 if not isfinite(self._updates[name].rms):  # on a GPU: no look at every update before it is made
-                    self.stop(turn, NotFinite(self._grads[name]))
+                    self.stop(turn, NotFinite(flatten(grads)))
 
     def stop(self, turn: Turn, error: NotFinite) -> None:
         """Stop the run for gradients that are not finite."""
@@ -132,7 +132,8 @@ class Health:
             tqdm.write(sentence, file=sys.stderr)
 
     def _culprit(self) -> str:
-        return culprit(self.system, self.networks, self.draw, self._real, self._step, self._grads)
+        grads = {name: flatten(nested) for name, nested in self._grads.items()}
+        return culprit(self.system, self.networks, self.draw, self._real, self._step, grads)
 
     def _is_of(self, name: str, error: NotFinite) -> bool:
         return error.grads.keys() == self.system.players[name].optimizer.params.keys()
