@@ -168,7 +168,9 @@ class Trainer:
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
         self._turn: Turn | None = None  # the one under way
         self.losses: dict[str, float] = {}  # as far as they are on the host
-        self._recorded = None if on_cpu or not config.graph else self._recording()
+        self._recorded = None
+        if not on_cpu and config.graph:
+            self._recorded = Recorded(system, self.draw, self.device.cuda(), self.health.say)
 
     def _choose_forms(self, on_cpu: bool) -> None:
         """Replace the networks by their fast forms, with the same arrays."""
@@ -182,9 +184,6 @@ class Trainer:
             if chosen.team is not None:
                 player.optimizer.workers = chosen.team
         self.notes = chosen.notes
-
-    def _recording(self) -> Recorded:
-        return Recorded(self.system, self.draw, self.device.cuda(), self.health.say)
 
     def _go_back(self, before: Config, allow_changes: bool) -> None:
         """To the newest checkpoint; `before`: the run's choices until now."""
@@ -205,7 +204,7 @@ class Trainer:
         self.system.restore(path, arrays, numbers["counts"])
         self.step, self.seconds = numbers["step"], numbers["seconds"]
         self.draw.seen.update(seen)
-        self.turns_made = numbers.get("turns", sum(self.system.counts().values()))
+        self.turns_made = numbers.get("turns", sum(player.optimizer.t for player in self.system.players.values()))
         self.run.settle(self.step, before, allowed=allow_changes)
         self.run.forget_after(self.step)
         self.log.restore(self.step, path)
