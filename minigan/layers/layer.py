@@ -148,6 +148,11 @@ class Layer:
         """The buffers themselves, not copies, by name."""
         return ((name, getattr(self, name)) for name in self.buffers)
 
+    def named_arrays(self) -> Iterator[tuple[str, Array]]:
+        """The trained arrays, then the buffers, by name: all that a checkpoint holds of the layer."""
+        yield from self.named_params()
+        yield from self.named_buffers()
+
     def convert(self, change: Callable[[Array], Array]) -> None:
         """Replace every parameter and buffer by change(array), before training: to another device
         or data type."""

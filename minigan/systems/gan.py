@@ -56,7 +56,7 @@ class GAN(System):
         self.drawing = G  # the network that samples are drawn from
         if average > 0:
             self.drawing = copy.deepcopy(G)
-            self.players["G"].optimizer.average = Average(_arrays(G), _arrays(self.drawing), average)
+            self.players["G"].optimizer.average = Average(G.named_arrays(), self.drawing.named_arrays(), average)
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         d_turns = [Turn("D", ("D",), self.d_turn, self.objective.phase)] * self.objective.critic_steps(
@@ -133,8 +133,3 @@ class GAN(System):
 
 def _adam(network: Layer) -> Adam:
     return Adam(network.named_params(), 2e-4, betas=(0.5, 0.999))
-
-
-def _arrays(network: Layer) -> Iterator[tuple[str, Array]]:
-    yield from network.named_params()
-    yield from network.named_buffers()

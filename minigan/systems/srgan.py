@@ -79,7 +79,7 @@ class SRGAN(System):
         self.frozen = {} if content is None else {"content": content.phi}
         self.reuses = ("G",)  # the turns of D and of G enlarge the same images
         self.stage = np.zeros((), np.int64)  # on the host
-        self.first = {name: array.copy() for name, array in _arrays(G)}  # of the first stage
+        self.first = {name: array.copy() for name, array in G.named_arrays()}  # of the first stage
         self.pair: tuple[Array, Array] | None = None  # small and large images of D's turn
         self.held: Dataset | None = None
 
@@ -92,7 +92,7 @@ class SRGAN(System):
         """Rates and moments of the stage; where the second begins, keep the first's weights."""
         self.stage[...] = self.stages.at(step, total)
         if self.stages.begin(self.players, step, total) and self.stage == 1:
-            for name, array in _arrays(self.players["G"].network):
+            for name, array in self.players["G"].network.named_arrays():
                 self.first[name][...] = array
 
     def first_turn(self, draw: Draw) -> Outcome:
@@ -160,9 +160,9 @@ class SRGAN(System):
             ends = "0 (the first stage) and 1 (the last weights)"
             raise ValueError(f"--mix must lie between {ends}, got {t}")
         G = self.players["G"].network
-        own = [(array, array.copy()) for _, array in _arrays(G)]
+        own = [(array, array.copy()) for _, array in G.named_arrays()]
         if t < 1 and self.stage > 0:
-            for name, array in _arrays(G):
+            for name, array in G.named_arrays():
                 array[...] = (1 - t) * self.first[name] + t * array
         try:
             yield G
@@ -232,11 +232,6 @@ class SRGAN(System):
         answers = {name: enlarged(small, self.scale, name) for name in ("nearest", "bicubic")}
         answers |= {"first stage": self.enlarge(low, mix=0), "srgan": self.enlarge(low)}
         return enlargement_scores(answers, high, small, self.scale, judge)
-
-
-def _arrays(network: Layer) -> Iterator[tuple[str, Array]]:
-    yield from network.named_params()
-    yield from network.named_buffers()
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,7 +157,7 @@ class System:
         parts: dict[str, Mapping[str, Array]] = {}
         for name, player in self.players.items():
             network, optimizer = player.network, player.optimizer
-            parts[name] = {**dict(network.named_params()), **dict(network.named_buffers())}
+            parts[name] = dict(network.named_arrays())
             parts[f"{name}_optimizer"] = optimizer.state
             if optimizer.average is not None:
                 parts[f"{name}_average"] = optimizer.average.target
