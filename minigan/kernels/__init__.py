@@ -50,6 +50,7 @@ __all__ = [
     "moments",
     "normal",
     "pair",
+    "resample",
     "rmsprop",
     "scatter",
     "sgd",
@@ -210,6 +211,15 @@ def sum_pool(x: Array, kernel: Pair, stride: Pair, padding: Pair) -> Array:
 def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Array:
     """The x of shape (N, *size, C) with <sum_pool(x'), dy> = <x', x> for every x'."""
     return _for(dy).sum_pool_grad(dy, size, kernel, stride, padding)
+
+
+def resample(x: Array, taps: Sequence[float], up: int, down: int, before: int, size: Pair) -> Array:
+    """y[j] = Σ_t taps[t] · x[(down · j + t - before) / up] along rows and columns, over the t that give a pixel of x.
+
+    y is (N, *size, C). With the taps in reverse, `up` and `down` exchanged, and len(taps) - 1 - before, it is the
+    transposed map.
+    """
+    return _for(x).resample(x, taps, up, down, before, size)
 
 
 def draw_uniform(out: Array, key: Sequence[int], step: Array, part: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from minigan.device import Array, like
-from minigan.kernels.geometry import Pair, conv_size
+from minigan.kernels.geometry import Pair, conv_size, resample_terms
 from minigan.kernels.moves import Moves
 
 
@@ -179,6 +179,16 @@ def sum_pool_grad(dy: Array, size: Pair, kernel: Pair, stride: Pair, padding: Pa
     for _, tap in _taps(framed, (OH, OW), kernel, stride):
         tap += dy
     return framed[:, PH : PH + H, PW : PW + W]
+
+
+def resample(x: Array, taps: Sequence[float], up: int, down: int, before: int, size: Pair) -> Array:
+    (N, H, W, C), (OH, OW) = x.shape, size
+    rows, y = np.zeros_like(x, shape=(N, OH, W, C)), np.zeros_like(x, shape=(N, OH, OW, C))
+    for target, source, f in resample_terms(H, OH, taps, up, down, before):
+        rows[:, target] += f * x[:, source]
+    for target, source, f in resample_terms(W, OW, taps, up, down, before):
+        y[:, :, target] += f * rows[:, :, source]
+    return y
 
 
 def sgd(moves: Moves, lr: float, momentum: float) -> None:

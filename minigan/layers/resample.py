@@ -5,15 +5,15 @@ Along each axis, with a filter f of K numbers whose sum is 1, zeros outside, and
     y[j] = gain · Σ_t f[t] · x[(down · j + t - p) / up]        over the t that give a whole number
 
 Two axes after one another; no parameters. All three are linear: the backward pass is the transposed
-map, and `double_backward` the forward pass.
+map (the same sum with f in reverse, `up` and `down` exchanged, and K - 1 - p), and
+`double_backward` the forward pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-
+from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, whole
 
@@ -21,7 +21,7 @@ TAPS = (1, 3, 3, 1)
 
 
 class _Resample(Layer):
-    """What the three pages share: the sum above, as slices of x and y, one for each t and phase."""
+    """What the three pages share: the sum above."""
 
     up = down = 1
     pad = (0, 0)  # zeros before and after, along each axis
@@ -36,52 +36,30 @@ class _Resample(Layer):
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, lambda shape: len(shape) == 4, "(N, H, W, C)")
-        if min(map(self._size, x.shape[1:3])) < 1:
+        if min(self._size(x)) < 1:
             raise ValueError(f"{self}: x of shape {tuple(x.shape)} is too small")
-        return self._columns(self._rows(x)), x.shape[1:3]
-
-    def _rows(self, x: Array) -> Array:
-        N, H, W, C = x.shape
-        y = np.zeros_like(x, shape=(N, self._size(H), W, C))
-        for target, source, f in self._terms(H):
-            y[:, target] += f * x[:, source]
-        return y
-
-    def _columns(self, x: Array) -> Array:
-        N, H, W, C = x.shape
-        y = np.zeros_like(x, shape=(N, H, self._size(W), C))
-        for target, source, f in self._terms(W):
-            y[:, :, target] += f * x[:, :, source]
-        return y
+        return self._filtered(x), x.shape[1:3]
 
     def input_grad(self, dy: Array, size: Cache) -> Array:
-        (H, W), (N, OH, _, C) = size, dy.shape
-        rows, dx = np.zeros_like(dy, shape=(N, OH, W, C)), np.zeros_like(dy, shape=(N, H, W, C))
-        for target, source, f in self._terms(W):
-            rows[:, :, source] += f * dy[:, :, target]
-        for target, source, f in self._terms(H):
-            dx[:, source] += f * rows[:, target]
-        return dx
+        before = len(self.taps) - 1 - self.pad[0]
+        return kernels.resample(dy, self._axis_taps()[::-1], self.down, self.up, before, size)
 
     def double_backward(self, ddx: Array, dy: Array, size: Cache) -> tuple[Array, None, Grads]:
-        return self._columns(self._rows(ddx)), None, {}
+        return self._filtered(ddx), None, {}
 
-    def _size(self, n: int) -> int:
-        """How long an axis of y is, for n pixels of x."""
-        return (n * self.up + sum(self.pad) - len(self.taps)) // self.down + 1
+    def _filtered(self, x: Array) -> Array:
+        taps, size = self._axis_taps(), self._size(x)
+        return kernels.resample(x, taps, self.up, self.down, self.pad[0], size)
 
-    def _terms(self, n: int) -> Iterator[tuple[slice, slice, float]]:
-        """For n pixels of x: slices of y and of x of equal length, and the factor between them."""
-        up, down, size, axis_gain = self.up, self.down, self._size(n), self.gain**0.5
-        for t, f in enumerate(self.taps):
-            phase = (self.pad[0] - t) % up  # of the y that see a pixel at t, and not a zero
-            k = (phase + t - self.pad[0]) // up  # y[up m + phase] sees x[down m + k]
-            first = max(0, -(k // down))
-            last = min((size - 1 - phase) // up, (n - 1 - k) // down)
-            if last >= first:
-                target = slice(up * first + phase, up * last + phase + 1, up)
-                source = slice(down * first + k, down * last + k + 1, down)
-                yield target, source, f * axis_gain
+    def _axis_taps(self) -> list[float]:
+        """f, and along each axis the root of the gain."""
+        return [f * self.gain**0.5 for f in self.taps]
+
+    def _size(self, x: Array) -> tuple[int, int]:
+        """Height and width of y."""
+        K, pads = len(self.taps), sum(self.pad)
+        H, W = ((n * self.up + pads - K) // self.down + 1 for n in x.shape[1:3])
+        return H, W
 
 
 class Upsample2d(_Resample):

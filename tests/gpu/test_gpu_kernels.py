@@ -75,6 +75,7 @@ CASES: dict[str, Case] = {
     "max_pool_pick": lambda k, put: k.max_pool_pick(put(MAPS), put(WINNER), (3, 2), (2, 2), (1, 0)),
     "sum_pool": lambda k, put: k.sum_pool(put(MAPS), (3, 2), (2, 2), (1, 0)),
     "sum_pool_grad": lambda k, put: k.sum_pool_grad(put(POOLED), (9, 8), (3, 2), (2, 2), (1, 0)),
+    "resample": lambda k, put: k.resample(put(MAPS), (0.5, 2, 3, 1), 2, 1, 2, (18, 16)),
 } | convolutions()
 
 

@@ -53,6 +53,11 @@ def calls(dtype: type, seed: int = 0, move: Callable[[np.ndarray], Any] = np.asa
         "max_pool_pick": lambda m: m.max_pool_pick(dy, m.max_pool(image, *windows)[1], *windows),
         "sum_pool": lambda m: m.sum_pool(image, *windows),
         "sum_pool_grad": lambda m: m.sum_pool_grad(pooled, size, *windows),
+        "resample": lambda m: (
+            m.resample(image, (0.5, 2, 3, 1), 1, 1, 1, size),
+            m.resample(image, (0.5, 2, 3, 1), 2, 1, 2, (2 * size[0], 2 * size[1] - 1)),
+            m.resample(image, (0.5, 2, 3, 1), 1, 2, 1, (size[0] // 2, size[1] // 2)),
+        ),
         "dropout_mask": lambda m: m.dropout_mask(image, 0.3, np.random.default_rng(seed)),
     }
 

@@ -5,6 +5,7 @@ from minigan.kernels.cpu.batchnorm import batchnorm, batchnorm_grad, batchnorm_s
 from minigan.kernels.cpu.conv import correlate, match
 from minigan.kernels.cpu.pool import max_pool, max_pool_grad, max_pool_pick, sum_pool, sum_pool_grad
 from minigan.kernels.cpu.products import matmul, matrix_vector, vector_matrix
+from minigan.kernels.cpu.resample import resample
 from minigan.kernels.cpu.spread import spread
 from minigan.kernels.cpu.update import adam, adamax, follow, rmsprop, sgd
 from minigan.kernels.general import dropout_mask, scatter
