@@ -12,6 +12,7 @@ from benchmarks.line import Case, serve
 
 from minigan import Layer, discriminator_step, generator_step, kernels, models
 from minigan.engine.choose import choose
+from minigan.engine.memory import keep_freed_memory
 from minigan.engine.pair import OneGeneration
 from minigan.objectives import WGANGP, NonSaturating, Objective
 from minigan.optim import Adam
@@ -25,6 +26,7 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
 
     same_noise: generate once for both updates, as the PyTorch sides do.
     """
+    keep_freed_memory()
     streams, betas = Streams(0), (0.5, 0.999)
     objective: Objective = NonSaturating()
     if name == "wgan-gp-dcgan":

@@ -1,6 +1,6 @@
 """`correlate` and `match` for NumPy: im2col as one strided copy, then one product, in blocks that stay in cache.
 
-Where Winograd's tiles fit (`winograd`), they need 9 products for 16.
+Where they fit, Winograd's tiles (`winograd`) need 9 products for 16, and tiles along the rows (`toom`) 9 for 14.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigan.kernels.cpu import winograd
+from minigan.kernels.cpu import toom, winograd
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair, conv_size
 
@@ -67,6 +67,8 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
     x = np.ascontiguousarray(x)
     if winograd.fits(x.shape, w.shape, stride, padding):
         return winograd.correlate(x, w)
+    if toom.fits(x.shape, w.shape, stride, padding):
+        return toom.correlate(x, w)
     w = w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
     for part in blocks(N, OH * OW, len(w)):
@@ -80,8 +82,11 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
     N, H, W, C = x.shape
     _, OH, OW, O = y.shape
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-    if winograd.fits(x.shape, (*kernel, C, O), stride, padding):
+    weights = (*kernel, C, O)
+    if winograd.fits(x.shape, weights, stride, padding):
         return winograd.match(x, y)
+    if toom.fits(x.shape, weights, stride, padding):
+        return toom.match(x, y)
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)
     for part in blocks(N, OH * OW, K):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigan.kernels.cpu import winograd
+from minigan.kernels.cpu import toom, winograd
 from minigan.kernels.cpu.conv import blocks, columns_of, frame, windows_of
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair
@@ -27,8 +27,11 @@ FEW_CHANNELS = 8  # up to here the products of the phases would be so thin that 
 
 def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
     y = np.ascontiguousarray(y)
-    if winograd.fits((len(y), *size, w.shape[2]), w.shape, stride, padding):
+    x = (len(y), *size, w.shape[2])
+    if winograd.fits(x, w.shape, stride, padding):
         return winograd.spread(y, w)
+    if toom.fits(x, w.shape, stride, padding):
+        return toom.spread(y, w)
     few = w.shape[2] <= FEW_CHANNELS
     return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
 
