@@ -1,6 +1,6 @@
 """The networks of a StyleGAN: from noise to styles to an image, and two discriminators.
 
-Images have the size base · 2^k with base 4, 5, 6 or 7: 28 = 7 · 4, 32 = 4 · 8, 48 = 6 · 8, 64 = 4 · 16.
+Images have the size base · 2^k with base 4, 5, 6 or 7: 28 = 7 · 4, 32 = 4 · 8, 64 = 4 · 16.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def levels(sample_shape: tuple[int, ...]) -> tuple[int, int]:
     if H != W or not 4 <= base <= 7 or k == 0:
         raise ValueError(
             f"stylegan generates H x H images with H = 4, 5, 6 or 7 times a power of two "
-            f"(28, 32, 40, 48, 56, 64, ...), got {H} x {W}; for a folder of pictures, --size 64 resizes them"
+            f"(28, 32, 40, 48, 56, 64, ...), got {H} x {W}; "
+            "for a folder of pictures, --size 64 resizes them"
         )
     return base, k
 
@@ -136,13 +137,13 @@ def generator(
 ) -> StyleGenerator:
     """A mapping of `depth` layers, and a synthesis network of two styled convolutions per level.
 
-    first   "w": the first map is a linear layer of the style; "constant": it is learned, the same for all
+    first   "w": the first map is a linear layer of the style; "constant": one for all is learned
     mixing  how often a training sample takes the last layers' styles from another one
     skip    the image is the sum of an image of every level
     """
     base, k = levels(sample_shape)
     if depth < 1:
-        raise ValueError(f"depth, the number of layers of the mapping, must be at least 1, got {depth}")
+        raise ValueError(f"depth, the layers of the mapping, must be at least 1, got {depth}")
     if first not in ("w", "constant"):
         raise ValueError(f"first must be w or constant, got {first!r}")
     channels, colours = scaled(CHANNELS, k, width), sample_shape[-1]
@@ -152,9 +153,10 @@ def generator(
         mapping += [Equalized(linear, gain=GAIN, lr_mul=lr_mul, rng=rng), LeakyReLU(0.2)]
     start: Layer = Constant(base, base, channels[0], rng=rng)
     if first == "w":
-        linear = Linear(w_dim, base * base * channels[0], rng=rng)
-        start = Network(Equalized(linear, gain=GAIN, rng=rng), Reshape(base, base, channels[0]), LeakyReLU(0.2))
-    convs: list[Layer] = [StyledConv(channels[0], channels[0], w_dim, (base, base), style=style, rng=rng)]
+        first_map = Equalized(Linear(w_dim, base * base * channels[0], rng=rng), gain=GAIN, rng=rng)
+        start = Network(first_map, Reshape(base, base, channels[0]), LeakyReLU(0.2))
+    same, first_size = (channels[0], channels[0]), (base, base)
+    convs: list[Layer] = [StyledConv(*same, w_dim, first_size, style=style, rng=rng)]
     for level, (wide, narrow) in enumerate(pairwise(channels), 1):
         size = base * 2**level, base * 2**level
         convs.append(StyledConv(wide, narrow, w_dim, size, up=True, style=style, rng=rng))
@@ -173,7 +175,9 @@ def plain_discriminator(
     width: float = 1.0,
     kind: str | None = "batch",
 ) -> Network:
-    """Convolutions of stride 2 down to 4 to 7 pixels, and a hidden layer; `kind` of norm, as in InfoGAN.
+    """Convolutions of stride 2 down to 4 to 7 pixels, and a hidden layer, as in InfoGAN.
+
+    kind    of norm: "batch", "layer" or None
 
     Source      Chen et al. 2016 (InfoGAN), appendix C.1, a quarter as wide.
     """
@@ -187,7 +191,8 @@ def plain_discriminator(
         layers.append(Conv2d(narrow, wide, 4, 2, 1, bias=normed is None, rng=rng, init=N02))
         layers += [*norm(normed, (size, size, wide)), LeakyReLU()]
     hidden = max(1, round(256 * width))
-    layers += [Flatten(), Linear(size * size * channels[-1], hidden, bias=kind is None, rng=rng, init=N02)]
+    inputs = size * size * channels[-1]
+    layers += [Flatten(), Linear(inputs, hidden, bias=kind is None, rng=rng, init=N02)]
     layers += [*norm(kind, (hidden,)), LeakyReLU(), Linear(hidden, 1, rng=rng, init=N02)]
     return Network(*layers)
 
@@ -199,7 +204,9 @@ def residual_discriminator(
     width: float = 1.0,
     group: int = 4,
 ) -> Network:
-    """Residual blocks of halving size with equalised rates, and the deviation of groups of samples (0: without).
+    """Residual blocks of halving size with equalised rates, and the deviation of groups of samples.
+
+    group   samples that are compared; 0: none are
 
     Source      Karras et al. 2020 (StyleGAN2), figure 7.
     """
@@ -211,15 +218,15 @@ def residual_discriminator(
 
     layers: list[Layer] = [conv(sample_shape[-1], channels[0], 1), LeakyReLU(0.2)]
     for narrow, wide in pairwise(channels):
-        down = Network(
-            conv(narrow, narrow, 3, 1, 1), LeakyReLU(0.2), Blur2d((2, 2)), conv(narrow, wide, 3, 2), LeakyReLU(0.2)
-        )
-        around = Network(Downsample2d(), Equalized(Conv2d(narrow, wide, 1, bias=False, rng=rng), rng=rng))
-        layers.append(Sum(down, around, scale=0.5**0.5))
+        first, second = conv(narrow, narrow, 3, 1, 1), conv(narrow, wide, 3, 2)
+        down = Network(first, LeakyReLU(0.2), Blur2d((2, 2)), second, LeakyReLU(0.2))
+        shortcut = Equalized(Conv2d(narrow, wide, 1, bias=False, rng=rng), rng=rng)
+        layers.append(Sum(down, Network(Downsample2d(), shortcut), scale=0.5**0.5))
     last = channels[-1]
     layers += [MinibatchStd(group)] if group > 0 else []
     layers += [conv(last + (group > 0), last, 3, 1, 1), LeakyReLU(0.2), Flatten()]
-    layers += [Equalized(Linear(base * base * last, last, rng=rng), gain=GAIN, rng=rng), LeakyReLU(0.2)]
+    hidden = Equalized(Linear(base * base * last, last, rng=rng), gain=GAIN, rng=rng)
+    layers += [hidden, LeakyReLU(0.2)]
     return Network(*layers, Equalized(Linear(last, 1, rng=rng), rng=rng))
 
 

@@ -21,7 +21,8 @@ from minigan.styles.projection import project
 from minigan.styles.quiz import quiz, quiz_page
 from minigan.styles.separability import separability
 from minigan.styles.walk import PSIS, SPACES, psi_grid, tour
-from minigan.systems.stylegan import StyleGAN, psi_of
+from minigan.systems.stylegan import StyleGAN
+from minigan.systems.truncation import psi_of
 from minigan.training import build
 
 CELLS = 1000  # images in a picture, at most
@@ -170,12 +171,12 @@ def _walk(flags: argparse.Namespace) -> int:
 
 
 def _project(flags: argparse.Namespace) -> int:
-    from minigan.data import folder  # here: Pillow is slow to import
+    from minigan.data import pictures  # here: Pillow is slow to import
 
     _suffix(flags.out, ".png")
     saved, system = saved_stylegan(flags.run, flags.best)
     H, W, C = shape = system.sample_shape or (0, 0, 0)
-    picture = folder.read(flags.picture, H if flags.resize else None, C)
+    picture = pictures.read(flags.picture, H if flags.resize else None, channels=C)
     if picture.shape != shape:
         came = " x ".join(map(str, picture.shape))
         raise ValueError(

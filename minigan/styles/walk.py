@@ -9,7 +9,7 @@ import numpy as np
 from minigan.device import Array
 from minigan.models.stylegan import StyleGenerator
 from minigan.styles.mixing import images_of
-from minigan.systems.stylegan import truncated
+from minigan.systems.truncation import truncated
 
 PSIS = (-1.0, -0.7, -0.5, -0.25, 0.0, 0.25, 0.5, 0.7, 1.0)
 SPACES = ("w", "z")

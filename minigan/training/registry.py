@@ -24,7 +24,7 @@ PAGES = {
 }
 PAGES |= {"srgan": "minigan.systems.srgan", "cyclegan": "minigan.systems.cyclegan"}
 PAGES |= {"stackgan": "minigan.systems.stackgan"}
-PAGES |= {"stylegan": "minigan.systems.stylegan"}
+PAGES |= {"stylegan": "minigan.systems.stylegan_build"}
 SYSTEMS = tuple(PAGES)
 
 # Choices of a Config that only some systems have; each names those in its entry's `fields`.

@@ -19,7 +19,8 @@ from minigan.models.stylegan import generator, levels, plain_discriminator, resi
 from minigan.objectives import LSGAN, MMDGAN
 from minigan.optim import Adam
 from minigan.runs import checkpoint
-from minigan.systems.stylegan import EVERY, Consulted, StyleGAN, cutoff_of, psi_of, truncated
+from minigan.systems.stylegan import EVERY, StyleGAN
+from minigan.systems.truncation import Consulted, cutoff_of, psi_of, truncated
 from minigan.training import build
 from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
