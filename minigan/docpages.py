@@ -24,8 +24,8 @@ def text(kind: type) -> str:
 
 
 def idea(kind: type) -> str:
-    """Its first line."""
-    return text(kind).partition("\n")[0]
+    """Its first paragraph, as one line."""
+    return " ".join(text(kind).partition("\n\n")[0].split())
 
 
 def paragraphs(kind: type) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""Finite differences: is every derivative that a page states the derivative of what the page computes?
+"""Finite differences: is every derivative of a page the derivative of what it computes?
 
-A gradient g of a scalar f is compared along random directions v: <g, v> against (f(x + h v) - f(x - h v)) / 2h, all in
-float64. Two evaluations test all numbers of an array at once: a wrong entry shows unless v is orthogonal to the error.
-The same check serves the second derivatives, with f = <ddx, input_grad(dy, ...)> as a function of dy, x and the
-parameters. The idea: Baydin et al. 2018, section 2.1; the directional form: Griewank & Walther 2008.
+A gradient g of a scalar f is compared along random directions v: <g, v> against
+(f(x + h v) - f(x - h v)) / 2h, all in float64. Two evaluations test all numbers of an array at
+once: a wrong entry shows unless v is orthogonal to the error. The same check serves the second
+derivatives, with f = <ddx, input_grad(dy, ...)> as a function of dy, x and the parameters. The
+idea: Baydin et al. 2018, section 2.1; the directional form: Griewank & Walther 2008.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ TOLERANCE = 1e-6  # a wrong term is off by 1e-2 or more, a right one by about 1e
 
 
 def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, rng: np.random.Generator) -> float:
-    """Relative error of df/dx = gradient, along two random directions; f reads x, which is moved in place and restored.
+    """Relative error of df/dx = gradient; f reads x, which is moved in place and restored.
 
-    The error is measured against the size that <gradient, v> has for a typical direction, ‖gradient‖.
+    The error is measured against the size that <gradient, v> has for a typical direction,
+    ‖gradient‖.
     """
     if x.dtype != np.float64:
         raise ValueError(f"gradient checks need float64, got {x.dtype}: differences of float32 lose all digits")
@@ -45,7 +47,8 @@ def derivative_error(f: Callable[[], Any], x: np.ndarray, gradient: np.ndarray, 
             return float("inf")
         stated = float((gradient * v).sum())
         size = max(abs(numeric), abs(stated), float(np.linalg.norm(gradient)))
-        # Both zero up to rounding (a bias before batch norm): no scale to compare with but that of f itself.
+        # Both zero up to rounding (a bias before batch norm): no scale to compare with but that of
+        # f itself.
         rounding = 1e-13 * max(1.0, abs(above)) / STEP
         worst = max(worst, abs(numeric - stated) / size if size > rounding else 0.0)
     return worst
@@ -62,10 +65,11 @@ def layer_errors(
 ) -> dict[str, float]:
     """Relative errors of a layer's or network's first and second derivatives, by name.
 
-    First derivatives: "dx" and "d" + parameter; second ones: "ddy", "dx twice" and "d" + parameter + " twice".
-    `rewind` is called before each forward pass, to let a layer that draws random numbers draw the same ones again.
-    A layer that takes a condition is checked at this one: N labels, or float vectors, by which "dcondition" is checked
-    too. With `towards`, in the shape of the vectors, the second derivatives are those of a scalar of dx and dcondition.
+    First derivatives: "dx" and "d" + parameter; second ones: "ddy", "dx twice" and
+    "d" + parameter + " twice". `rewind` is called before each forward pass, to let a layer that
+    draws random numbers draw the same ones again. A layer that takes a condition is checked at this
+    one: N labels, or float vectors, by which "dcondition" is checked too. With `towards`, in the
+    shape of the vectors, the second derivatives are those of a scalar of dx and dcondition.
     """
     params = dict(layer.named_params())
     wanted = condition is not None and condition.dtype.kind == "f"
@@ -87,14 +91,17 @@ def layer_errors(
     def twice() -> float:
         cache = forward()[1]
         scalar = (ddx * layer.input_grad(dy, cache)).sum()
-        return scalar if towards is None else scalar + (towards * taken(layer.param_grads(dy, cache))).sum()
+        if towards is None:
+            return scalar
+        return scalar + (towards * taken(layer.param_grads(dy, cache))).sum()
 
     ddy, dx_twice, grads_twice = layer.double_backward(ddx, dy, cache)
     first, second = _flat(layer.param_grads(dy, cache)), _flat(grads_twice)
     errors = {"dx": derivative_error(once, x, layer.input_grad(dy, cache), rng)}
     errors |= param_errors(once, params, first, rng, "")
     errors["ddy"] = derivative_error(twice, dy, ddy, rng)
-    errors["dx twice"] = derivative_error(twice, x, np.zeros_like(x) if dx_twice is None else dx_twice, rng)
+    dx_twice = np.zeros_like(x) if dx_twice is None else dx_twice
+    errors["dx twice"] = derivative_error(twice, x, dx_twice, rng)
     return errors | param_errors(twice, params, second, rng, " twice")
 
 
@@ -111,11 +118,12 @@ def param_errors(
     rng: np.random.Generator,
     suffix: str = "",
 ) -> dict[str, float]:
-    """Relative errors of gradients by name with respect to `params`, which f reads; one that is missing is a zero."""
+    """Relative errors of gradients by name of `params`, which f reads; a missing one is zero."""
     unknown = set(grads) - set(params)
     if unknown:
         raise ValueError(f"gradients for unknown parameters {sorted(unknown)}; there are {sorted(params)}")
-    # A gradient left out claims that the scalar does not depend on the parameter: that is checked as a zero.
+    # A gradient left out claims that the scalar does not depend on the parameter: that is checked
+    # as a zero.
     stated = {name: grads.get(name, np.zeros_like(param)) for name, param in params.items()}
     return {f"d{name}{suffix}": derivative_error(f, params[name], stated[name], rng) for name in params}
 
@@ -133,7 +141,7 @@ def objective_errors(objective: Any, a: np.ndarray, b: np.ndarray, rng: np.rando
 
 
 class Recorder:
-    """Takes an optimizer's place in a training step and keeps the gradients instead of using them."""
+    """In an optimizer's place in a step: keeps the gradients instead of using them."""
 
     def __init__(self) -> None:
         self.grads: dict[str, np.ndarray] = {}
@@ -147,8 +155,8 @@ def step_errors(
 ) -> dict[str, float]:
     """Relative error of a whole training step's gradient for each of `params`.
 
-    `step(optimizer)` runs the step and returns its loss, or an outcome with a `loss`; it must compute the same at
-    every call.
+    `step(optimizer)` runs the step and returns its loss, or an outcome with a `loss`; it must
+    compute the same at every call.
     """
 
     def loss(optimizer: Recorder) -> Any:
@@ -161,9 +169,10 @@ def step_errors(
 
 
 def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[str, bool]]:
-    """Lines for people: (kind, name, errors) in, (line, is it good?) out, with a heading per kind and a last line.
+    """From (kind, name, errors) to (line, is it good?), with a heading per kind and a last line.
 
-    A row shows its worst relative error per derivative: "exact" for 0, "-" where there is nothing to derive by.
+    A row shows its worst relative error per derivative: "exact" for 0, "-" where there is nothing
+    to derive by.
     """
     kind, columns, checked, wrong = "", [""], 0, 0
     for row_kind, name, errors in rows:
@@ -182,7 +191,7 @@ def table(rows: Iterable[tuple[str, str, dict[str, float]]]) -> Iterator[tuple[s
 
 
 def markdown(rows: Iterable[tuple[str, str, dict[str, float]]]) -> str:
-    """A table of all checks: kind, name, number of derivatives, the power of ten above the worst error."""
+    """A table of all checks: kind, name, number of derivatives, power of ten above the worst."""
     lines = ["| kind | checked | derivatives | worst error |", "| --- | --- | --- | --- |"]
     for kind, name, errors in rows:
         worst = max(errors.values())

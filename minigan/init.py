@@ -1,4 +1,4 @@
-"""Weight initialisers: functions of a generator, a shape and the number of inputs that each output adds up."""
+"""Weight initialisers: functions of a generator, a shape and the inputs of each output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int
 
 
 def he_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
-    """U(-√(6 / fan_in), √(6 / fan_in)): the variance of `he_normal`, without tails (He et al. 2015)."""
+    """U(-√(6 / fan_in), √(6 / fan_in)): the variance of `he_normal` (He et al. 2015)."""
     bound = math.sqrt(6 / fan_in)
     return rng.uniform(-bound, bound, shape)
 
@@ -38,7 +38,7 @@ def normal(std: float = 0.02) -> Initializer:
 
 
 def truncated_normal(std: float = 0.02) -> Initializer:
-    """N(0, std²) without its tails: what lies beyond two deviations is drawn again (TensorFlow's truncated_normal)."""
+    """N(0, std²), drawn again beyond two deviations (TensorFlow's truncated_normal)."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         w = rng.normal(0, std, shape)
@@ -50,8 +50,8 @@ def truncated_normal(std: float = 0.02) -> Initializer:
 
 
 def icnr(init: Initializer, upscale_factor: int) -> Initializer:
-    """Equal weights for the r² outputs that PixelShuffle(r) makes one channel of: together they begin as nearest
-    neighbours, without the checkerboard of independent weights (Aitken et al. 2017)."""
+    """Equal weights for the r² outputs that PixelShuffle(r) makes one channel of: they begin as
+    nearest neighbours, without the checkerboard of independent weights (Aitken et al. 2017)."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
         outputs, copies = shape[-1], upscale_factor**2

@@ -12,26 +12,30 @@ from minigan.device import Array
 from minigan.layers import Layer, accumulate
 from minigan.random import Random
 
+Seed = Callable[[Array], Array]  # the critic's outputs h -> their slope u
+
 EPS = 1e-12  # under a root: keeps its slope finite where a gradient is zero
 
 
 class Slope:
-    """The slope g of the critic at points x, and the way back from a penalty on g to the parameters.
+    """The slope g of the critic at points x, and the gradient of a penalty on g.
 
-    Shapes      x, g, ddx (N, ...); h, u, ddu (N, d): the critic's outputs, the slope of a scalar function of them
+    Shapes      x, g, ddx (N, ...); h, u, ddu (N, d): the critic's outputs, the slope of a scalar
+                function of them
 
-    Forward     h = critic(x)        u = seed(h)        g = Jᵀ · u, the gradient at x of that scalar function
+    Forward     h = critic(x)        u = seed(h)        g = Jᵀ · u, that function's gradient at x
 
-    Backward    ddx = dR/dg goes up through the backward pass that made g, and what curved layers add to their inputs
-                comes down again (Network, "Twice"). What arrives on top is ddu = dR/du = J · ddx.
-                Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to state; `critic.backward(dh, caches,
-                grads)` does the rest.
+    Backward    ddx = dR/dg goes up through the backward pass that made g, and what curved layers
+                add to their inputs comes down again (Network, "Twice"). What arrives on top is
+                ddu = dR/du = J · ddx. Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to
+                state; `critic.backward(dh, caches, grads)` does the rest.
 
-    The forward pass is one of training (batch norm normalises by its batch) but leaves running statistics alone.
+    The forward pass is one of training (batch norm normalises by its batch) but leaves running
+    statistics alone.
     Source      Drucker & Le Cun 1992; the sweeps derived in layers/network.py.
     """
 
-    def __init__(self, critic: Layer, x: Array, seed: Callable[[Array], Array] = np.ones_like) -> None:
+    def __init__(self, critic: Layer, x: Array, seed: Seed = np.ones_like) -> None:
         self.critic = critic
         with critic.keeping_buffers():
             self.h, self.caches = critic.forward(x)
@@ -45,14 +49,14 @@ class Slope:
 
 
 def between(name: str, rng: Random | None, real: Array, fake: Array) -> Array:
-    """x̂_i = ε_i x_i + (1 - ε_i) y_i between real x and fake y (N, ...), ε_i ~ U[0, 1) one number per sample.
+    """x̂_i = ε_i x_i + (1 - ε_i) y_i between real x and fake y (N, ...), ε_i ~ U[0, 1) per sample.
 
     ValueError names the objective: it was given no generator, or batches that do not pair.
     """
     if rng is None:
-        raise ValueError(f"{name} draws points between real and fake: objectives.get({name!r}, rng=generator)")
+        raise ValueError(f"{name} draws random points: objectives.get({name!r}, rng=generator)")
     if real.shape != fake.shape:
-        raise ValueError(f"{name} pairs real with fake samples, got shapes {real.shape} and {fake.shape}")
+        raise ValueError(f"{name} pairs real with fake samples, got {real.shape} and {fake.shape}")
     eps = kernels.uniform(real, (len(real),) + (1,) * (real.ndim - 1), rng)
     return eps * real + (1 - eps) * fake
 
@@ -60,9 +64,10 @@ def between(name: str, rng: Random | None, real: Array, fake: Array) -> Array:
 def towards(
     g: Array, *, weight: float, target: float = 1.0, one_sided: bool = False, eps: float = EPS
 ) -> tuple[Array, Array]:
-    """R = weight · mean (r_i - target)² and dR/dg, with r_i = √(Σ g_i² + eps) over all entries of sample i.
+    """R = weight · mean (r_i - target)² and dR/dg, with r_i = √(Σ g_i² + eps) of sample i.
 
-    dR/dg_i = 2 weight / N · (r_i - target) · g_i / r_i. One-sided: (r_i - target) becomes max(r_i - target, 0).
+    dR/dg_i = 2 weight / N · (r_i - target) · g_i / r_i. One-sided: (r_i - target) becomes
+    max(r_i - target, 0).
     """
     r = np.sqrt((g * g).sum(axis=tuple(range(1, g.ndim)), keepdims=True) + eps)
     excess = np.maximum(r - target, 0) if one_sided else r - target
@@ -79,7 +84,7 @@ def gradient_penalty(
     one_sided: bool = False,
     eps: float = EPS,
 ) -> Array:
-    """Pull the norm of the critic's gradient at x towards `target`; add the penalty's gradient to `grads`.
+    """Pull the norm of the critic's gradient at x towards `target`; add to `grads`.
 
     Shapes      x (N, ...) any points; the critic's output (N, 1)
 
@@ -98,7 +103,7 @@ def zero_centred_penalty(critic: Layer, x: Array, grads: dict[str, Any], *, weig
 
     Shapes      x (N, ...) any points; the critic's output (N, 1)
 
-    Penalty     g = ∂ Σ critic(x) / ∂x        R = weight / 2 · mean ‖g_i‖²        dR/dg_i = weight / N · g_i
+    Penalty     g = ∂ Σ critic(x) / ∂x    R = weight / 2 · mean ‖g_i‖²    dR/dg_i = weight / N · g_i
 
     Source      Mescheder et al. 2018, equation 9.
     """

@@ -1,8 +1,9 @@
 """Every random number of a run as a function of (seed, step, stream).
 
-A counter-based generator (Philox, Salmon et al. 2011) has no hidden history: its numbers depend on a key and a counter
-alone. The key is (seed, name of the stream), the counter starts at (step, part of the step). So nothing about
-randomness needs saving: a run that continues at step s draws what it would have drawn had it never stopped.
+A counter-based generator (Philox, Salmon et al. 2011) has no hidden history: its numbers depend on
+a key and a counter alone. The key is (seed, name of the stream), the counter starts at
+(step, part of the step). So nothing about randomness needs saving: a run that continues at step s
+draws what it would have drawn had it never stopped.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 
 
 class Counter:
-    """A stream of random numbers drawn where the arrays live: what a page gets in a Generator's place on a GPU.
+    """A stream of random numbers drawn where the arrays are: a Generator for a GPU.
 
-    A draw depends on three things: `key`, that is (seed, stream); the number in `step`, a uint64 array (1,) that lives
-    on the device itself, so that a step recorded once draws new numbers at every replay; and how many draws came
-    before it since `begin`. The kernels `uniform`, `dropout_mask` and `draw_normal` turn them into numbers.
+    A draw depends on three things: `key`, that is (seed, stream); the number in `step`, a uint64
+    array (1,) that lives on the device itself, so that a step recorded once draws new numbers at
+    every replay; and how many draws came before it since `begin`. The kernels `uniform`,
+    `dropout_mask` and `draw_normal` turn them into numbers.
     """
 
     def __init__(self, key: tuple[int, int], step: Any) -> None:
@@ -39,7 +41,7 @@ Random: TypeAlias = np.random.Generator | Counter  # what a page draws with
 
 
 class Streams:
-    """The random generators of one run, by name: independent of each other, and all rewound together by `seek`."""
+    """The random generators of a run, by name: independent, and all rewound together by `seek`."""
 
     def __init__(self, seed: int) -> None:
         if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
@@ -65,12 +67,13 @@ class Streams:
         return Counter((seed, stream), step)
 
     def seek(self, step: int, part: int = 0) -> None:
-        """Set every generator given out so far to the start of its numbers for this part of this step."""
+        """Set every generator to the start of its numbers for this part of this step."""
         self._position = (step, part)
         for name, generator in self._given.items():
             generator.bit_generator.state = self.at(name, step, part).bit_generator.state
 
     def _key(self, name: str) -> np.ndarray:
         digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
-        # uint64 from the start: out of a list with one number of 2^63 or more, NumPy would make rounded floats.
+        # uint64 from the start: out of a list with one number of 2^63 or more, NumPy would make
+        # rounded floats.
         return np.array([self.seed, int.from_bytes(digest, "little")], np.uint64)

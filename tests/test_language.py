@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from unicodedata import combining
 
 import pytest
 
@@ -123,3 +124,16 @@ def test_plain_english_is_let_through(text: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_in_plain_english(name: str) -> None:
     assert faults((ROOT / name).read_text(encoding="utf-8"), name) == []
+
+
+def test_a_page_of_the_book_is_at_most_100_columns_wide() -> None:
+    rooms = ("layers", "objectives", "optim")  # `.ruff.toml` of each room has the formatter keep to it
+    pages = [path for room in rooms for path in (ROOT / "minigan" / room).glob("*.py")]
+    pages += [ROOT / "minigan" / name for name in ("losses.py", "penalties.py", "training/steps.py")]
+    wide = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in pages
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if sum(not combining(letter) for letter in line) > 100
+    ]
+    assert wide == []

@@ -296,7 +296,7 @@ def test_a_step_returns_its_loss_the_scores_and_the_gradients() -> None:
 def test_an_objective_that_compares_asks_for_real_samples_in_the_step_of_g() -> None:
     small = Small("ragan")
     optimizer = gradcheck.Recorder()
-    with pytest.raises(ValueError, match="ragan compares generated with real samples: pass a batch as `real`"):
+    with pytest.raises(ValueError, match="ragan compares two batches: pass the real one as `real`"):
         generator_step(small.D, small.G, small.objective, optimizer, small.z)
     assert generator_step(small.D, small.G, small.objective, optimizer, small.z, small.real).scores.keys() == {
         "real",

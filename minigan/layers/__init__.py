@@ -1,4 +1,4 @@
-"""The layers: each a page with its forward pass, its backward pass, and its backward pass's backward pass."""
+"""The layers: each a page with its forward, its backward and its second-order pass."""
 
 from minigan.layers.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from minigan.layers.augment import Augment

@@ -3,7 +3,7 @@
 For y = f(x) all of them answer alike; a page states f, its slope f' and its curvature f'':
 
     Backward    dx = f'(x) · dy
-    Twice       ddy = f'(x) · ddx        dx = f''(x) · dy · ddx      (None where f is piecewise linear)
+    Twice       ddy = f'(x) · ddx        dx = f''(x) · dy · ddx   (None where f is piecewise linear)
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class LeakyReLU(Layer):
 
     def __init__(self, negative_slope: float = 0.2) -> None:
         if not 0 <= negative_slope <= 1:
-            raise ValueError(f"negative_slope of LeakyReLU must lie in [0, 1], got {negative_slope}")
+            raise ValueError(
+                f"negative_slope of LeakyReLU must lie in [0, 1], got {negative_slope}"
+            )
         self.negative_slope = float(negative_slope)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
@@ -97,7 +99,8 @@ class Tanh(_Smooth):
 
 
 def _sigmoid(x: Array) -> Array:
-    # e^min(x, 0) / (1 + e^-|x|): neither branch overflows, and no small number is the difference of large ones.
+    # e^min(x, 0) / (1 + e^-|x|): neither branch overflows, and no small number is the difference of
+    # large ones.
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
 

@@ -12,15 +12,15 @@ from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 def orthonormal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
-    """Columns of length 1 at right angles: the Q of a matrix (rows >= columns) of normal numbers."""
+    """Orthonormal columns: the Q of a matrix (rows >= columns) of normal numbers."""
     return np.linalg.qr(rng.normal(size=shape))[0]
 
 
 class Covariance(Layer):
     """Look at the features from two sets of directions, and add up the products of what is seen.
 
-    Averaged over a batch that is <u, C v> with C = mean of x xᵀ: the difference of two batches compares their second
-    moments, where a linear witness <v, x> compares their means.
+    Averaged over a batch that is <u, C v> with C = mean of x xᵀ: the difference of two batches
+    compares their second moments, where a linear witness <v, x> compares their means.
 
     Shapes      x, dx, ddx (N, in); y, dy, ddy (N, 1); u, v (in, rank); p, q, a, b (N, rank)
 
@@ -34,7 +34,8 @@ class Covariance(Layer):
                 dx = (dy b) · uᵀ + (dy a) · vᵀ
                 du = ddxᵀ · (dy q) + xᵀ · (dy b)     dv = ddxᵀ · (dy p) + xᵀ · (dy a)
 
-    The columns of u and of v are orthonormal at first; to keep them so is the objective's part, after each update.
+    The columns of u and of v are orthonormal at first; the objective makes them so again
+    after each update.
 
     Cache       x, p and q, because every derivative multiplies by one of them.
     Source      Mroueh, Sercu & Goel 2017 (McGAN), section 4; "Twice" derived here.
@@ -54,7 +55,8 @@ class Covariance(Layer):
     ) -> None:
         if not whole(in_features, rank) or rank > in_features:
             raise ValueError(
-                f"Covariance needs 1 <= rank <= in_features, so that its columns can be orthonormal, got in_features "
+                f"Covariance needs 1 <= rank <= in_features, so that its columns can be "
+                f"orthonormal, got in_features "
                 f"{in_features} and rank {rank}"
             )
         self.in_features, self.rank = in_features, rank
@@ -62,7 +64,11 @@ class Covariance(Layer):
         self.v = init(rng, (in_features, rank), in_features).astype(dtype)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        self.check(x, lambda shape: len(shape) == 2 and shape[1] == self.in_features, f"(N, {self.in_features})")
+        self.check(
+            x,
+            lambda shape: len(shape) == 2 and shape[1] == self.in_features,
+            f"(N, {self.in_features})",
+        )
         p, q = matmul(x, self.u), matmul(x, self.v)
         return (p * q).sum(axis=1, keepdims=True), (x, p, q)
 

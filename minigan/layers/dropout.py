@@ -9,7 +9,7 @@ from minigan.random import Random
 
 
 class Dropout(Layer):
-    """Silence a random part of the numbers in training, and scale up the rest so that the mean stays.
+    """Set a random share of the numbers to 0 in training; scale up the rest: the mean stays.
 
     Shapes      x, y and mask the same, any
     Forward     y = mask · x        mask = 0 with probability p, else 1 / (1 - p)
@@ -20,8 +20,9 @@ class Dropout(Layer):
                 for p = 0.
     Source      Srivastava et al. 2014, scaled at training time as everybody does now.
 
-    The mask comes from `rng`. Whoever owns that generator decides what a pass draws: a trainer rewinds it to the
-    start of each step, so that a resumed run drops what the uninterrupted one would have dropped.
+    The mask comes from `rng`. Whoever owns that generator decides what a pass draws: a trainer
+    rewinds it to the start of each step, so that a resumed run drops what the uninterrupted one
+    would have dropped.
     """
 
     draws = True

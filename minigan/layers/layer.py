@@ -149,7 +149,7 @@ class Layer:
         return ((name, getattr(self, name)) for name in self.buffers)
 
     def named_arrays(self) -> Iterator[tuple[str, Array]]:
-        """The trained arrays, then the buffers, by name: all that a checkpoint holds of the layer."""
+        """The trained arrays, then the buffers, by name: all of the layer that is saved."""
         yield from self.named_params()
         yield from self.named_buffers()
 

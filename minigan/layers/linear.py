@@ -40,7 +40,10 @@ class Linear(Layer):
         dtype: DTypeLike = np.float32,
     ) -> None:
         if not whole(in_features, out_features):
-            raise ValueError(f"Linear needs at least one input and one output, got {in_features} and {out_features}")
+            raise ValueError(
+                f"Linear needs at least one input and one output, got {in_features} and "
+                f"{out_features}"
+            )
         self.in_features, self.out_features = in_features, out_features
         self.weight = init(rng, (in_features, out_features), in_features).astype(dtype)
         self.params = ("weight", "bias") if bias else ("weight",)
@@ -50,7 +53,11 @@ class Linear(Layer):
     shown = ("in_features", "out_features")
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        self.check(x, lambda shape: len(shape) == 2 and shape[1] == self.in_features, f"(N, {self.in_features})")
+        self.check(
+            x,
+            lambda shape: len(shape) == 2 and shape[1] == self.in_features,
+            f"(N, {self.in_features})",
+        )
         y = kernels.matmul(x, self.weight)
         if "bias" in self.params:
             y += self.bias

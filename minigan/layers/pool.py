@@ -1,4 +1,4 @@
-"""Pooling: every output pixel stands for one window of its channel, by its largest number or by its mean."""
+"""Pooling: every output pixel is the largest number, or the mean, of one window of its channel."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from minigan.layers.layer import Cache, Grads, Layer
 
 
 class _Pool(Layer):
-    """What both layers share: their windows, which tile the image where no stride is given."""
+    """The windows of both layers; they tile the image where no stride is given."""
 
-    def __init__(self, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0) -> None:
+    def __init__(
+        self, kernel_size: int | Pair, stride: int | Pair | None = None, padding: int | Pair = 0
+    ) -> None:
         name = type(self).__name__
         self.kernel_size = kernels.pair(kernel_size, f"kernel_size of {name}", least=1)
-        self.stride = self.kernel_size if stride is None else kernels.pair(stride, f"stride of {name}", least=1)
+        stride = self.kernel_size if stride is None else stride
+        self.stride = kernels.pair(stride, f"stride of {name}", least=1)
         self.padding = kernels.pair(padding, f"padding of {name}", least=0)
         if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
             raise ValueError(
-                f"padding of {name} must be at most half of kernel_size, got padding {padding} for a window of "
+                f"padding of {name} must be at most half of kernel_size, got padding {padding} "
+                f"for a window of "
                 f"{kernel_size}"
             )
         self.windows = (self.kernel_size, self.stride, self.padding)
@@ -32,12 +36,18 @@ class _Pool(Layer):
     def _check_image(self, x: Array) -> None:
         self.check(x, lambda shape: len(shape) == 4, "(N, H, W, C)")
         if min(*x.shape[1:3], *self.output_size(x.shape[1:3])) < 1:
-            raise ValueError(f"{self}: x of shape {tuple(x.shape)} is too small, the output would be empty")
+            raise ValueError(
+                f"{self}: x of shape {tuple(x.shape)} is too small, the output would be empty"
+            )
 
     def __repr__(self) -> str:
         pairs = {"kernel_size": self.kernel_size, "stride": self.stride, "padding": self.padding}
         usual = {"stride": self.kernel_size, "padding": (0, 0)}
-        shown = (f"{name}={h if h == w else (h, w)}" for name, (h, w) in pairs.items() if usual.get(name) != (h, w))
+        shown = (
+            f"{name}={h if h == w else (h, w)}"
+            for name, (h, w) in pairs.items()
+            if usual.get(name) != (h, w)
+        )
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -48,12 +58,13 @@ class MaxPool2d(_Pool):
                 OH = ⌊(H + 2 padding - KH) / stride⌋ + 1, OW likewise
 
     Forward     y = x at the winner, the largest of its window
-                Of equal ones the first wins, row by row, and it alone. Padding counts as -∞ and never wins.
-                A NaN in the window makes y NaN.
+                Of equal ones the first wins, row by row, and it alone. Padding counts as -∞ and
+                never wins. A NaN in the window makes y NaN.
 
     Backward    dx = Σ dy of the windows that x won
 
-    Twice       Linear in dy, with the winners for constants: they change only where two numbers are equal.
+    Twice       Linear in dy, with the winners for constants: they change only where two numbers are
+                equal.
                 ddy = ddx at the winner
 
     Cache       the winner's place in its window, k · KW + l, (N, OH, OW, C), in one byte while
@@ -82,8 +93,8 @@ class AvgPool2d(_Pool):
                 OH = ⌊(H + 2 padding - KH) / stride⌋ + 1, OW likewise
 
     Forward     y = Σ x of the window / n
-                n = KH · KW, which counts padding as pixels of value 0; with count_include_pad=False the number of
-                real pixels in the window
+                n = KH · KW, which counts padding as pixels of value 0; with count_include_pad=False
+                the number of real pixels in the window
 
     Backward    dx = Σ dy / n of the windows that x lies in
 
@@ -91,7 +102,8 @@ class AvgPool2d(_Pool):
                 ddy = Σ ddx of the window / n
 
     Cache       n, by which dy is divided; height and width of x, to which it goes back.
-    Source      LeCun et al. 1998, section II (subsampling, without its coefficients); "Twice" derived here.
+    Source      LeCun et al. 1998, section II (subsampling, without its coefficients); "Twice"
+                derived here.
     """
 
     def __init__(

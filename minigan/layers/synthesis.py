@@ -154,7 +154,9 @@ class ToImage(Styled):
     Source      Karras et al. 2020 (StyleGAN2), figure 7.
     """
 
-    def __init__(self, in_channels: int, colours: int, w_dim: int, *, rng: np.random.Generator) -> None:
+    def __init__(
+        self, in_channels: int, colours: int, w_dim: int, *, rng: np.random.Generator
+    ) -> None:
         affine = Equalized(Linear(w_dim, in_channels, rng=rng), bias_init=1, rng=rng)
         conv = ModulatedConv2d(in_channels, colours, 1, demodulate=False, rng=rng)
         super().__init__(before=Same(), affine=affine, pair=conv, after=Network(Bias(colours)))

@@ -1,4 +1,4 @@
-"""The objectives: each a page with a paper's losses, their gradients, and what a healthy run looks like."""
+"""The objectives: each a page with a paper's losses, their gradients, and its healthy run."""
 
 from __future__ import annotations
 
@@ -99,14 +99,16 @@ def find(name: str) -> type[Objective]:
 
 
 def get(name: str, **hyper: Any) -> Objective:
-    """The objective called `name` with its paper's defaults, or with `hyper` in their place (see its page).
+    """The objective called `name`, with its paper's defaults or with `hyper` in their place.
 
     Objectives with random points in their penalty draw them from `rng`.
     """
     page = find(name)
     unknown = hyper.keys() - inspect.signature(page).parameters.keys()
     if unknown:
-        raise ValueError(f"objective {name!r} has no {sorted(unknown)}; it has {hyperparameters(name)}")
+        raise ValueError(
+            f"objective {name!r} has no {sorted(unknown)}; it has {hyperparameters(name)}"
+        )
     try:
         return page(**hyper)
     except TypeError as error:  # a text where a number belongs

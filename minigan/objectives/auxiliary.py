@@ -13,6 +13,9 @@ from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
 from minigan.objectives.objective import Objective
 
+# What the objective takes over from the adversarial one.
+SHARED = ("critic_norm", "compares", "passes", "buffers", "readings", "borrowed", "logit")
+
 
 class AuxiliaryClasses(Objective):
     """Another objective, and a classifier in D that G has to please.
@@ -20,32 +23,38 @@ class AuxiliaryClasses(Objective):
     D's output is [score, logits], a on real samples and b on fakes, both (N, 1 + K); c (N,) are the
     labels, of both. CE(t) = mean over the batch of log Σ exp(t) - t[c].
 
-    D           L = L_D of column 0 + weight · CE(a[:, 1:])      (+ weight · CE(b[:, 1:]) with `fakes`)
+    D           L = L_D of column 0 + weight · CE(a[:, 1:])   (+ weight · CE(b[:, 1:]) with `fakes`)
     G           L = L_G of column 0 + weight · CE(b[:, 1:])
     Gradients   da = [da of column 0, weight / N · (softmax(a[:, 1:]) - one_hot(c))], db likewise
 
-    By default D learns classes from real samples alone. With `fakes`, as in the paper, it learns early on to call
-    noise a seven. A penalty on D's gradient sees the score alone.
+    By default D learns classes from real samples alone. With `fakes`, as in the paper, it learns
+    early on to call noise a seven. A penalty on D's gradient sees the score alone.
 
     Source      Odena, Olah & Shlens 2017 (AC-GAN), section 3.
     """
 
     name = "auxiliary"
 
-    def __init__(self, adversarial: Objective, classes: int, weight: float = 1.0, fakes: bool = False) -> None:
+    def __init__(
+        self, adversarial: Objective, classes: int, weight: float = 1.0, fakes: bool = False
+    ) -> None:
         if adversarial.output != "score" or adversarial.fakes > 1:
             raise ValueError(
-                f"an auxiliary classifier needs an objective with one score per sample, not {adversarial.name}"
+                "an auxiliary classifier needs an objective with one score per sample, not "
+                f"{adversarial.name}"
             )
         if not weight >= 0:
-            raise ValueError(f"the weight of the auxiliary classes must be at least 0, got {weight}")
-        self.adversarial, self.classes, self.weight, self.classify_fakes = adversarial, classes, weight, fakes
-        self.critic_norm, self.compares, self.passes = adversarial.critic_norm, adversarial.compares, adversarial.passes  # type: ignore[misc]
-        self.buffers, self.readings, self.borrowed = adversarial.buffers, adversarial.readings, adversarial.borrowed  # type: ignore[misc]
-        self.logit = adversarial.logit  # type: ignore[misc]
+            raise ValueError(
+                f"the weight of the auxiliary classes must be at least 0, got {weight}"
+            )
+        self.adversarial, self.classes = adversarial, classes
+        self.weight, self.classify_fakes = weight, fakes
+        for name in SHARED:
+            setattr(self, name, getattr(adversarial, name))
         self.labels: Array | None = None
         if adversarial.penalty is not None:
-            self.penalty = lambda D, *batch: adversarial.penalty(FirstColumn(D), *batch)  # type: ignore[misc]
+            penalty = adversarial.penalty
+            self.penalty = lambda D, *batch: penalty(FirstColumn(D), *batch)
 
     def given(self, labels: Array) -> AuxiliaryClasses:
         """The objective for samples of these classes."""
@@ -81,7 +90,8 @@ class AuxiliaryClasses(Objective):
         one_hot = (self.labels[:, np.newaxis] == numbers).astype(y.dtype)
         t = logits - logits.max(axis=1, keepdims=True)
         logs = t - np.log(np.exp(t).sum(axis=1, keepdims=True))
-        return -self.weight * (one_hot * logs).sum() / len(y), self.weight / len(y) * (np.exp(logs) - one_hot)
+        value = -self.weight * (one_hot * logs).sum() / len(y)
+        return value, self.weight / len(y) * (np.exp(logs) - one_hot)
 
     def after_d_update(self, D: Any) -> None:
         self.adversarial.after_d_update(D)
@@ -121,7 +131,9 @@ class FirstColumn(Around):
         y, cache = self.network.forward(x, train)
         return y[:, :1], (cache, y.shape[1] - 1)
 
-    def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
+    def backward(
+        self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True
+    ) -> Array | None:
         inner, others = cache
         return self.network.backward(_padded(dy, others), inner, grads, need_dx)
 
@@ -129,7 +141,9 @@ class FirstColumn(Around):
         inner, others = cache
         return self.network.traced_backward(_padded(dy, others), inner)
 
-    def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
+    def double_backward(
+        self, ddx: Array, dy: Any, cache: Cache
+    ) -> tuple[Array, Array | None, Grads]:
         inner, others = cache
         seen = _padded(dy, others) if hasattr(dy, "dtype") and dy.shape[1] == 1 else dy
         ddy, dx, grads = self.network.double_backward(ddx, seen, inner)

@@ -10,9 +10,10 @@ from minigan.objectives.objective import Defaults
 
 
 class BEGAN(EnergyObjective):
-    """Match the energies of real and fake samples; a controller holds the ratio of their means at gamma.
+    """Match the energies of real and fake samples; a controller holds their ratio at gamma.
 
-    With E the mean energy of the real samples and F that of the fakes, k a constant for both losses:
+    With E the mean energy of the real samples and F that of the fakes, k a constant for both
+    losses:
 
     D           L = E - k F
                 de = 1 / m         df = -k / n
@@ -27,15 +28,18 @@ class BEGAN(EnergyObjective):
                 Where the fakes are still too good for D (F < gamma E), k grows: D weighs them more.
 
     Energy      l1, the mean of |r - x| over the image.
-    Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers (`features`), Adam 1e-4,
-                betas (0.5, 0.999), batch 16.
-    Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and tracks the quality.
-    Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the samples are blurred
-                and alike: collapse, raise gamma. In the plane: an autoencoder redraws whole curves that pass through
-                data, its energy depends little on where on them a point should be, and modes are lost (see Measured).
-    Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros is nearly its own
-                reconstruction in a D without normalisation, and G never leaves that grey. The paper lowers the learning
-                rate when the convergence measure stalls; here that is the run's schedule.
+    Defaults    gamma 0.5 (diversity grows with it: 0.3 to 0.7), rate 1e-3, code of 64 numbers
+                (`features`), Adam 1e-4, betas (0.5, 0.999), batch 16.
+    Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and
+                tracks the quality.
+    Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the
+                samples are blurred and alike: collapse, raise gamma. In the plane: an autoencoder
+                redraws whole curves that pass through data, its energy depends little on where on
+                them a point should be, and modes are lost (see Measured).
+    Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros
+                is nearly its own reconstruction in a D without normalisation, and G never leaves
+                that grey. The paper lowers the learning rate when the convergence measure stalls;
+                here that is the run's schedule.
     Source      Berthelot, Schumm & Metz 2017, section 3.
     """
 
@@ -45,15 +49,20 @@ class BEGAN(EnergyObjective):
     buffers = readings = ("k", "convergence")
     energy = "l1"
 
-    def __init__(self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64, clip_k: bool = True) -> None:
+    def __init__(
+        self, *, gamma: float = 0.5, rate: float = 1e-3, features: int = 64, clip_k: bool = True
+    ) -> None:
         super().__init__(features)
         if not 0 <= gamma <= 1:
-            raise ValueError(f"gamma, the wanted ratio of fake to real energy, lies in [0, 1], got {gamma}")
+            raise ValueError(
+                f"gamma, the wanted ratio of fake to real energy, lies in [0, 1], got {gamma}"
+            )
         if not rate > 0:
             raise ValueError(f"rate, the step size of k, must be positive, got {rate}")
         self.gamma, self.rate, self.clip_k = gamma, rate, clip_k
         self.k, self.convergence = np.zeros(()), np.zeros(())
-        self._means: tuple[Array | float, Array | float] = (0.0, 0.0)  # real and fake energy of the last D loss
+        # real and fake energy of the last D loss
+        self._means: tuple[Array | float, Array | float] = (0.0, 0.0)
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         real, fake = a[:, :1].mean(), b[:, :1].mean()

@@ -13,34 +13,37 @@ from minigan.random import Random
 
 
 class Cramer(Objective):
-    """Energy distance between features: its gradient from a batch is right on average, which WGAN's is not.
+    """Energy distance between features: its gradient is unbiased, which WGAN's is not.
 
-    D gives features. Every real sample meets two fakes: h = a (m, d) on real samples, b (2m, d) on fakes, first half
-    h¹, second half h². ‖v‖ = √(Σ v² + 1e-12), e(v) = v / ‖v‖ its gradient:
+    D gives features. Every real sample meets two fakes: h = a (m, d) on real samples, b (2m, d) on
+    fakes, first half h¹, second half h². ‖v‖ = √(Σ v² + 1e-12), e(v) = v / ‖v‖ its gradient:
 
-    D           f(t) = ‖t - h²‖ - ‖t‖                             h² is the anchor, 0 stands in for a real sample
+    D           f(t) = ‖t - h²‖ - ‖t‖                h² is the anchor, 0 stands in for a real sample
                 L = mean f(h¹) - mean f(h) + R
                 dh  = -[e(h - h²) - e(h)] / m         dh¹ = [e(h¹ - h²) - e(h¹)] / m
                 dh² = [e(h - h²) - e(h¹ - h²)] / m
 
-    G           L = mean (‖h - h¹‖ + ‖h - h²‖ - ‖h¹ - h²‖)        energy distance, up to what G cannot change
+    G           L = mean (‖h - h¹‖ + ‖h - h²‖ - ‖h¹ - h²‖)
+                the energy distance, up to what G cannot change
                 dh¹ = -[e(h - h¹) + e(h¹ - h²)] / m   dh² = -[e(h - h²) - e(h¹ - h²)] / m
 
-    Penalty     x̂_i = ε_i x_i + (1 - ε_i) y_i,  y the first fakes, ε_i ~ U[0, 1) one number per sample,  t = D(x̂)
+    Penalty     x̂_i = ε_i x_i + (1 - ε_i) y_i,  y the first fakes,  t = D(x̂)
+                ε_i ~ U[0, 1) one number per sample
                 R = λ mean (‖∂f(t_i) / ∂x̂_i‖ - 1)²
 
-    Its way     u = ∂f/∂t = e(t - h²) - e(t)                      is the seed of the backward sweep, and depends on
-                t and h². With Q = dR/du from the second-order pass and N(v) Q = (Q - e(v) <e(v), Q>) / ‖v‖, the
-                derivative of e:
+    Its way     u = ∂f/∂t = e(t - h²) - e(t)       is the seed of the backward sweep, and depends on
+                t and h². With Q = dR/du from the second-order pass and, the derivative of e,
+                N(v) Q = (Q - e(v) <e(v), Q>) / ‖v‖:
                 dR/dt = N(t - h²) Q - N(t) Q          dR/dh² = -N(t - h²) Q
                 go back through D, in an ordinary backward pass each.
 
     Defaults    `weight` λ 10, 256 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
     Healthy     L of G falls, then stays; slopes of f near 1.
-    Fails       f uses one fake as anchor and 0 instead of the data: L of D can be near 0 while the distributions
-                differ. Watch L of G as well.
-    Source      Bellemare, Danihelka, Dabney, Mohamed, Lakshminarayanan, Hoyer & Munos 2017, algorithm 1. Codes differ
-                in which fakes make x̂ and in what of R is derived: here the first, and all of it.
+    Fails       f uses one fake as anchor and 0 instead of the data: L of D can be near 0 while the
+                distributions differ. Watch L of G as well.
+    Source      Bellemare, Danihelka, Dabney, Mohamed, Lakshminarayanan, Hoyer & Munos 2017,
+                algorithm 1. Codes differ in which fakes make x̂ and in what of R is derived: here
+                the first, and all of it.
     """
 
     name = "cramer"
@@ -51,7 +54,9 @@ class Cramer(Objective):
     fakes = 2
     compares = True
 
-    def __init__(self, *, weight: float = 10.0, features: int = 256, rng: Random | None = None) -> None:
+    def __init__(
+        self, *, weight: float = 10.0, features: int = 256, rng: Random | None = None
+    ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         if not features >= 1:
@@ -91,7 +96,10 @@ class Cramer(Objective):
 def _halves(a: Array, b: Array) -> tuple[Array, Array]:
     """The two fakes of every real sample; ValueError unless there are two."""
     if len(b) != 2 * len(a) or a.shape[1:] != b.shape[1:]:
-        raise ValueError(f"cramer plays two fakes for every real sample, got shapes {a.shape} real and {b.shape} fake")
+        raise ValueError(
+            f"cramer needs two fakes for every real sample, got shapes {a.shape} real and "
+            f"{b.shape} fake"
+        )
     return b[: len(a)], b[len(a) :]
 
 

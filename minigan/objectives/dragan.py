@@ -14,7 +14,7 @@ from minigan.random import Random
 
 
 class DRAGAN(NonSaturating):
-    """The non-saturating GAN with a penalty near real data: the norm of D's gradient is kept near 1 there.
+    """The non-saturating GAN; a penalty keeps the norm of D's gradient near 1 around real data.
 
     D           L = mean sp(-a) + mean sp(b) + R
 
@@ -22,14 +22,16 @@ class DRAGAN(NonSaturating):
 
     Penalty     s = standard deviation of all numbers of the real batch
                 x̂_i = x_i + α_i · ½ s U_i        U_i ~ U[0, 1) per number, α_i ~ U[0, 1) per sample
-                R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²,  D being the logit        its gradient: penalties.py
-                Lucic et al. 2018 penalise the probability σ(D), with 1e-4 under the root of the norm: `sigmoid=True`,
-                `eps=1e-4`
+                R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²,  D being the logit   its gradient: penalties.py
+                Lucic et al. 2018 penalise the probability σ(D), with 1e-4 under the root of the
+                norm: `sigmoid=True`, `eps=1e-4`
 
     Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9), one D step, batch 128.
-    Healthy     As the non-saturating GAN, with L of G below 3; gradient norms near the data 0.8 to 1.2.
+    Healthy     As the non-saturating GAN, with L of G below 3; gradient norms near the data 0.8 to
+                1.2.
     Fails       Perturbed points that land on other data: D goes flat.
-    Source      Kodali et al. 2017, section 3.2, with the noise of the authors' code (uniform, half a deviation).
+    Source      Kodali et al. 2017, section 3.2, with the noise of the authors' code
+                (uniform, half a deviation).
     """
 
     name = "dragan"
@@ -55,7 +57,9 @@ class DRAGAN(NonSaturating):
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         if self.rng is None:
-            raise ValueError("dragan draws points around the real ones: objectives.get('dragan', rng=generator)")
+            raise ValueError(
+                "dragan draws points around the real ones: objectives.get('dragan', rng=generator)"
+            )
         alpha = kernels.uniform(real, (len(real),) + (1,) * (real.ndim - 1), self.rng)
         noise = kernels.uniform(real, real.shape, self.rng)
         x = real + alpha * (0.5 * real.std()) * noise

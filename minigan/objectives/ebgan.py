@@ -16,14 +16,17 @@ ENERGIES = ("l2", "mse", "sse", "l1")
 
 
 class EnergyObjective(Objective):
-    """D is an autoencoder; its output y (N, 1 + d) is the energy e of each sample, then its code S."""
+    """D is an autoencoder; its output y (N, 1 + d) is each sample's energy e, then its code S."""
 
     output = "autoencoder"
     energy: str  # how the reconstruction error is measured, one of ENERGIES
 
     def __init__(self, features: int) -> None:
         if not (isinstance(features, int) and features >= 1):
-            raise ValueError(f"features is the size of the hidden code, a whole number of at least 1, got {features}")
+            raise ValueError(
+                f"features is the size of the hidden code, a whole number of at least 1, got "
+                f"{features}"
+            )
         self.features = features
 
     def critic(self) -> dict[str, Any]:
@@ -44,36 +47,47 @@ class EBGAN(EnergyObjective):
     G           L = mean f + pt · PT(S)
                 df = 1 / n         dS = pt · dPT/dS
 
-    Energy      of a sample x with reconstruction r:  l2 √Σ (r - x)²,  sse Σ (r - x)²,  mse mean (r - x)²,
-                l1 mean |r - x|. A sample enters its energy twice, as what is reconstructed and as what is to be met:
-                the second part of its gradient, -∂e/∂r, is added by the layer that measures the energy.
+    Energy      of a sample x with reconstruction r:
+                l2 √Σ (r - x)²,  sse Σ (r - x)²,  mse mean (r - x)²,  l1 mean |r - x|
+                A sample enters its energy twice, as input and as target: the second part of its
+                gradient, -∂e/∂r, is added by the layer that measures the energy.
 
-    PT          the pulling-away term: the mean squared cosine between two codes of the batch, 1 for parallel codes, 0
-                for orthogonal ones, 0 for a batch of one. With N_i = S_i / |S_i|, C = N · Nᵀ without its diagonal:
+    PT          the pulling-away term: the mean squared cosine between two codes of the batch, 1 for
+                parallel codes, 0 for orthogonal ones, 0 for a batch of one. With N_i = S_i / |S_i|,
+                C = N · Nᵀ without its diagonal:
                 PT = Σ C² / (n (n - 1))
                 C holds every pair twice and each of its sides once: dN = 4 / (n (n - 1)) · C · N
-                N_i has constant length, so what points along it is lost: dS_i = (dN_i - N_i <N_i, dN_i>) / |S_i|
+                N_i has constant length, so what points along it is lost:
+                dS_i = (dN_i - N_i <N_i, dN_i>) / |S_i|
                 |S_i| = √(Σ S_i² + 1e-12) keeps a code of zeros at PT = 0 and dS = 0.
 
-    Defaults    margin 10, pt 0.1, energy l2, code of 64 numbers (`features`), Adam 1e-3, batch 128. A margin belongs to
-                its energy: mse wants one of about 1.
-    Healthy     The real energy falls, the fake energy hovers below the margin, PT falls from about 1 to 0.1 to 0.3.
-    Fails       A margin far above what D can reach: D raises the fakes' energy without end, samples turn to noise. A
-                margin below the real energy: the hinge is off and nothing guides G. Without PT: few modes.
-    Deviates    The hinge is taken for each sample; the paper's small initial weights of D and G are the model's affair.
-    Source      Zhao, Mathieu & LeCun 2016, sections 2.1 (losses), 2.3 (autoencoder) and 2.4 (pulling away).
+    Defaults    margin 10, pt 0.1, energy l2, code of 64 numbers (`features`), Adam 1e-3, batch 128.
+                A margin belongs to its energy: mse wants one of about 1.
+    Healthy     The real energy falls, the fake energy hovers below the margin, PT falls from about
+                1 to 0.1 to 0.3.
+    Fails       A margin far above what D can reach: D raises the fakes' energy without end, samples
+                turn to noise. A margin below the real energy: the hinge is off and nothing guides
+                G. Without PT: few modes.
+    Deviates    The hinge is taken for each sample; the paper's small initial weights of D and G are
+                the model's affair.
+    Source      Zhao, Mathieu & LeCun 2016, sections 2.1 (losses), 2.3 (autoencoder) and 2.4
+                (pulling away).
     """
 
     name = "ebgan"
     defaults = Defaults(lr=1e-3, batch_size=128)
     constraint = "margin"
 
-    def __init__(self, *, margin: float = 10.0, pt: float = 0.1, energy: str = "l2", features: int = 64) -> None:
+    def __init__(
+        self, *, margin: float = 10.0, pt: float = 0.1, energy: str = "l2", features: int = 64
+    ) -> None:
         super().__init__(features)
         if not 0 < margin < math.inf:
             raise ValueError(f"margin is an energy, a positive number, got {margin}")
         if not 0 <= pt < math.inf:
-            raise ValueError(f"pt, the weight of the pulling-away term, must not be negative, got {pt}")
+            raise ValueError(
+                f"pt, the weight of the pulling-away term, must not be negative, got {pt}"
+            )
         if energy not in ENERGIES:
             raise ValueError(f"unknown energy {energy!r}; known are {', '.join(ENERGIES)}")
         self.margin, self.pt, self.energy = margin, pt, energy
@@ -89,21 +103,22 @@ class EBGAN(EnergyObjective):
 
 
 def energy_gradient(y: Array, de: Array | float) -> Array:
-    """dL/dy of an autoencoder's output y (N, 1 + d), from dL/de: one number, or (N, 1). Zero for the code."""
+    """dL/dy of an autoencoder's output y (N, 1 + d), from dL/de, () or (N, 1); 0 for the code."""
     dy = np.zeros_like(y)
     dy[:, :1] = de
     return dy
 
 
 def margin_loss(a: Array, b: Array, margin: Array | float) -> tuple[Array, Array, Array]:
-    """mean e + mean max(0, margin - f) of the energies e = a[:, :1] and f = b[:, :1]; value, da, db."""
+    """mean e + mean max(0, margin - f), e = a[:, :1] and f = b[:, :1]; value, da, db."""
     f = b[:, :1]
     loss = a[:, :1].mean() + np.maximum(margin - f, 0).mean()
-    return loss, energy_gradient(a, 1 / len(a)), energy_gradient(b, (f < margin).astype(b.dtype) / -len(b))
+    df = (f < margin).astype(b.dtype) / -len(b)
+    return loss, energy_gradient(a, 1 / len(a)), energy_gradient(b, df)
 
 
 def pulling_away(code: Array) -> tuple[Array, Array]:
-    """The mean squared cosine between two different rows of `code` (N, d), and its gradient (see EBGAN)."""
+    """The mean squared cosine of two different rows of `code` (N, d), and its gradient (EBGAN)."""
     n = len(code)
     pairs = max(n * (n - 1), 1)  # a batch of one has no pairs: its sum is 0
     length = np.sqrt((code * code).sum(axis=1, keepdims=True) + EPS)

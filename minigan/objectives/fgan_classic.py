@@ -14,7 +14,7 @@ LOG2 = math.log(2)
 class FGANJS(FGAN):
     """f-GAN for twice the Jensen-Shannon divergence: the original GAN, counted from 0.
 
-    Divergence  f(u) = u log u - (u + 1) log((u + 1) / 2)         f*(t) = -log(2 - eᵗ)        2 JSD(p, q)
+    Divergence  f(u) = u log u - (u + 1) log((u + 1) / 2)         f*(t) = -log(2 - eᵗ)   2 JSD(p, q)
 
     D, G        as in FGAN, with sp(t) = log(1 + eᵗ), σ = sp' and
                 g(v) = log 2 - sp(-v)     g'(v) = σ(-v)
@@ -39,15 +39,16 @@ class FGANJS(FGAN):
 
 
 class FGANGAN(FGAN):
-    """The original GAN as an f-GAN: the minimax objective bit for bit, and with `alternative` the non-saturating one.
+    """The original GAN as an f-GAN: minimax bit for bit; with `alternative` non-saturating.
 
-    Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)        2 JSD(p, q) - log 4
+    Divergence  f(u) = u log u - (u + 1) log(u + 1)       f*(t) = -log(1 - eᵗ)   2 JSD(p, q) - log 4
 
     D, G        as in FGAN, with sp(t) = log(1 + eᵗ), σ = sp' and
                 g(v) = -sp(-v) = log σ(v)     g'(v) = σ(-v)
                 h(v) = sp(v)                  h'(v) = σ(v)
 
-    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real. f(1) is -log 4, not 0.
+    Optimum     v = log(p / q), so that σ(v) = p / (p + q) is the probability of being real. f(1) is
+                -log 4, not 0.
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D between -log 4 = -1.386 (D cannot separate them) and 0, falling.
     Fails       A sure D leaves G without a gradient; then `alternative`.

@@ -9,7 +9,7 @@ from minigan.objectives.fgan import FGAN, capped_exp
 
 
 class FGANPearson(FGAN):
-    """f-GAN for Pearson's χ²: squares, as least squares GANs have them, but of the ratio of densities.
+    """f-GAN for Pearson's χ²: least squares, but of the ratio of densities.
 
     Divergence  f(u) = (u - 1)²       f*(t) = t² / 4 + t          Σ (p - q)² / q
 
@@ -20,8 +20,8 @@ class FGANPearson(FGAN):
     Optimum     v = 2 (p / q - 1); outputs above 0 mean "rather real".
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D positive, small, falling.
-    Fails       Explodes where the fakes leave data out (p / q large). At b = -2, where D sends sure fakes, G's
-                gradient is 0, and below it has the wrong sign: then `alternative`.
+    Fails       Explodes where the fakes leave data out (p / q large). At b = -2, where D sends sure
+                fakes, G's gradient is 0, and below it has the wrong sign: then `alternative`.
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """
 
@@ -40,15 +40,15 @@ class FGANNeyman(FGAN):
     Divergence  f(u) = (1 - u)² / u   f*(t) = 2 - 2 √(1 - t)      Σ (p - q)² / p
 
     D, G        as in FGAN, with
-                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
+                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         (exponents capped at 20, slopes at e²⁰)
                 h(v) = 2 - 2 e^(-v/2)     h'(v) = e^(-v/2)
 
     Optimum     v = 2 log(p / q); outputs above 0 mean "rather real".
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D positive, small, falling.
-    Fails       Explodes for samples far down: there fakes push G, and data pushes D, with exponential gradients. A
-                D that is spectrally normalised keeps the exponents small; on digits G then generates a few shapes again
-                and again (see Measured).
+    Fails       Explodes for samples far down: there fakes push G, and data pushes D, with
+                exponential gradients. A D that is spectrally normalised keeps the exponents small;
+                on digits G then generates a few shapes again and again (see Measured).
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """
 
@@ -69,14 +69,14 @@ class FGANHellinger(FGAN):
     Divergence  f(u) = (√u - 1)²      f*(t) = t / (1 - t)         Σ (√p - √q)²
 
     D, G        as in FGAN, with
-                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         exponents are capped at 20, and slopes stay at e²⁰ there
+                g(v) = 1 - e⁻ᵛ        g'(v) = e⁻ᵛ         (exponents capped at 20, slopes at e²⁰)
                 h(v) = eᵛ - 1         h'(v) = eᵛ
 
     Optimum     v = ½ log(p / q); outputs above 0 mean "rather real".
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D between 0 and 2, falling.
-    Fails       Misjudged samples have exponential gradients in D on both sides; for sure fakes (b → -∞) G's
-                vanish: then `alternative`.
+    Fails       Misjudged samples have exponential gradients in D on both sides; for sure fakes
+                (b → -∞) G's vanish: then `alternative`.
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """
 

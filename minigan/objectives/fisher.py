@@ -10,26 +10,31 @@ from minigan.penalties import EPS
 
 
 class Fisher(Objective):
-    """The distance of the means of D's outputs, measured in units of their size: the data decide how steep D may be.
+    """The distance of the means of D's outputs, in units of their root mean square.
 
-    With E = mean a - mean b and Ω = ½ mean a² + ½ mean b², the critic maximises E under the constraint Ω = 1:
+    With E = mean a - mean b and Ω = ½ mean a² + ½ mean b², the critic maximises E under the
+    constraint Ω = 1:
 
-    D           L = -(E + lam (1 - Ω) - rho / 2 (Ω - 1)²)         the augmented Lagrangian, its sign turned
+    D           L = -(E + lam (1 - Ω) - rho / 2 (Ω - 1)²)   the augmented Lagrangian, negated
                 dL/dΩ = lam + rho (Ω - 1) = c      dΩ/da = a / m      dΩ/db = b / n
                 da = (c a - 1) / m                 db = (c b + 1) / n
 
     G           L = -mean b
                 db = -1 / n
 
-    State       after every update of D, with the Ω of its batches:  lam ← lam + rho (Ω - 1)        from lam = 0
+    State       after every update of D, with the Ω of its batches:
+                lam ← lam + rho (Ω - 1)        from lam = 0
                 The multiplier of an equation has either sign: it is not clipped at 0.
-                distance = E / √Ω is what to plot: at most 2, for |E| <= √(mean a²) + √(mean b²) <= 2 √Ω.
+                distance = E / √Ω is what to plot: at most 2, for |E| <= √(mean a²) + √(mean b²)
+                <= 2 √Ω.
 
     Defaults    rho 1e-6, Adam 2e-4, betas (0.5, 0.999), n_critic 2, batch 64. Batch norm may stay.
-    Healthy     Ω settles at 1 and lam at a positive constant; the distance starts near 2 and falls slowly.
-    Fails       rho too large: Ω swings around 1. rho tiny: Ω grows far above 1 before the multiplier answers, for
-                several thousand steps; short runs want 1e-4 to 1e-3.
-    Deviates    Without the weight decay of the authors' code (1e-6, 1e-3 on the last layer): Ω alone holds D.
+    Healthy     Ω settles at 1 and lam at a positive constant; the distance starts near 2 and falls
+                slowly.
+    Fails       rho too large: Ω swings around 1. rho tiny: Ω grows far above 1 before the
+                multiplier answers, for several thousand steps; short runs want 1e-4 to 1e-3.
+    Deviates    Without the weight decay of the authors' code (1e-6, 1e-3 on the last layer): Ω
+                alone holds D.
     Source      Mroueh & Sercu 2017, algorithm 1; lam after the weights, as in the authors' code.
     """
 
@@ -40,10 +45,14 @@ class Fisher(Objective):
 
     def __init__(self, *, rho: float = 1e-6) -> None:
         if not rho > 0:
-            raise ValueError(f"rho, the weight of the constraint and step size of lam, must be positive, got {rho}")
+            raise ValueError(
+                "rho, the weight of the constraint and step size of lam, must be positive, got "
+                f"{rho}"
+            )
         self.rho = rho
         self.lam, self.omega, self.distance = np.zeros(()), np.ones(()), np.zeros(())
-        self._moments: tuple[Array | float, Array | float] = (0.0, 1.0)  # E and Ω of the last D loss
+        # E and Ω of the last D loss
+        self._moments: tuple[Array | float, Array | float] = (0.0, 1.0)
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         e = a.mean() - b.mean()

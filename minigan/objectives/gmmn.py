@@ -14,7 +14,7 @@ SIGMAS = {"samples": (8.0, 20.0, 40.0, 80.0, 160.0, 320.0), "codes": (1.0,)}
 
 
 class GMMN(Objective):
-    """No discriminator at all: G minimises a kernel's distance between a batch of data and a batch of samples.
+    """No discriminator: G minimises a kernel's distance between real and generated batches.
 
     a and b are rows: the samples themselves, or their codes (`space="samples"` or `"codes"`).
 
@@ -23,26 +23,31 @@ class GMMN(Objective):
     G           L = w √MMD²(a, b)                                 `root=False`: w MMD²
                 db = w dMMD²/db / (2 √MMD²)                       0 where MMD² = 0
 
-    Kernel      k(x, y) = Σ_σ exp(-‖x - y‖² / (2 σ))              σ is a squared length, not squared again
+    Kernel      k(x, y) = Σ_σ exp(-‖x - y‖² / (2 σ))        σ is a squared length, not squared again
                 MMD² = mean k(a, a) + mean k(b, b) - 2 mean k(a, b)
-                dMMD²/db = 2 / n² · pull(b, b) - 2 / (mn) · pull(b, a),  pull(b, a)_i = ∂/∂b_i Σ_j k(b_i, a_j): mmd.py
-                `sigmas`: 2, 5, 10, 20, 40, 80 for pixels in [0, 1]. Ours lie in [-1, 1], where squared distances are
-                4 times as large, and so are the default bandwidths: 8, 20, 40, 80, 160, 320. For codes, 32
-                numbers in (0, 1): 1.
+                dMMD²/db = 2 / n² · pull(b, b) - 2 / (mn) · pull(b, a)
+                pull(b, a)_i = ∂/∂b_i Σ_j k(b_i, a_j): mmd.py
+                `sigmas`: 2, 5, 10, 20, 40, 80 for pixels in [0, 1]. Ours lie in [-1, 1], where
+                squared distances are 4 times as large, and so are the default bandwidths: 8, 20,
+                40, 80, 160, 320. For codes, 32 numbers in (0, 1): 1.
 
-    Codes       An autoencoder learns from `passes` walks over the data before the first step, by L = mean (rec - x)²
-                over all numbers, drec = 2 (rec - x) / x.size. Then it is frozen: G makes codes of `features` numbers,
-                real samples are encoded, and the decoder shows what the codes mean.
+    Codes       An autoencoder learns from `passes` walks over the data before the first step, by
+                L = mean (rec - x)² over all numbers, drec = 2 (rec - x) / x.size. Then it is
+                frozen: G makes codes of `features` numbers, real samples are encoded, and the
+                decoder shows what the codes mean.
 
     Defaults    `weight` w 1000, SGD 2 with momentum 0.9, batch 1000. With Adam: w 1, rate 1e-3.
-    Healthy     √MMD² falls tenfold in the first 2,000 steps, then flattens; samples by way of codes are sharper.
-    Fails       A batch of 100 is too small: blur. One narrow bandwidth: every kernel entry is 0, and so is the
-                gradient. One wide bandwidth: only the means match.
-    Deviates    The autoencoder ends in tanh and learns all its layers at once by squared error; the paper's ends in
-                a sigmoid and is pre-trained layer by layer with cross-entropy and dropout. Real batches are encoded
-                when they are met, not once beforehand. After 10,000 steps the paper continues with rate 0.2 and
-                momentum 0.99; runs here decay the rate instead, and their SGD has no momentum.
-    Source      Li, Swersky & Zemel 2015, algorithm 1; bandwidths, σ unsquared, and w: the authors' code.
+    Healthy     √MMD² falls tenfold in the first 2,000 steps, then flattens; samples by way of codes
+                are sharper.
+    Fails       A batch of 100 is too small: blur. One narrow bandwidth: every kernel entry is 0,
+                and so is the gradient. One wide bandwidth: only the means match.
+    Deviates    The autoencoder ends in tanh and learns all its layers at once by squared error; the
+                paper's ends in a sigmoid and is pre-trained layer by layer with cross-entropy and
+                dropout. Real batches are encoded when they are met, not once beforehand. After
+                10,000 steps the paper continues with rate 0.2 and momentum 0.99; runs here decay
+                the rate instead, and their SGD has no momentum.
+    Source      Li, Swersky & Zemel 2015, algorithm 1; bandwidths, σ unsquared, and w: the authors'
+                code.
     """
 
     name = "gmmn"
@@ -65,7 +70,8 @@ class GMMN(Objective):
             raise ValueError(f"weight of the loss must be positive, got {weight}")
         if not features >= 1 or not passes >= 0:
             raise ValueError(
-                f"a code has at least one feature and the autoencoder learns from at least 0 passes over the data, "
+                f"a code has at least one feature and the autoencoder learns from at least 0 "
+                f"passes over the data, "
                 f"got {features} and {passes}"
             )
         self.output, self.features, self.passes = space, features, passes if space == "codes" else 0
@@ -86,4 +92,5 @@ class GMMN(Objective):
         return 0
 
     def critic(self) -> dict[str, Any]:
-        return {"output": self.output} | ({"features": self.features} if self.output == "codes" else {})
+        size = {"features": self.features} if self.output == "codes" else {}
+        return {"output": self.output} | size

@@ -17,7 +17,8 @@ class Hinge(Objective):
     G           L = -mean b
                 db = -1 / n
 
-    Defaults    Adam 2e-4, betas (0, 0.9), n_critic 5, batch 64; in the papers with spectral normalisation of D.
+    Defaults    Adam 2e-4, betas (0, 0.9), n_critic 5, batch 64; in the papers with spectral
+                normalisation of D.
     Healthy     L of D 0.5 to 1.8, both terms alike; 2 means that D cannot separate them.
     Fails       Without any Lipschitz control both terms reach 0: D stops learning while G drifts.
     Source      Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.

@@ -1,4 +1,4 @@
-"""Kernels of the MMD family: functions κ of the squared distance s, with the two slopes that training needs."""
+"""Kernels of the MMD family: functions κ of the squared distance s, with κ' and κ''."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ class Kernel(Protocol):
 
 @dataclass(frozen=True)
 class RBF:
-    """κ(s) = Σ_q w_q exp(-r_q s),  r_q = 1 / (2 σ_q^power)        κ' = -Σ w r exp(-r s)        κ'' = Σ w r² exp(-r s)
+    """A sum of Gaussians of the distance, κ(s) = Σ_q w_q exp(-r_q s), with r_q = 1 / (2 σ_q^power).
 
-    With power 2 a bandwidth σ is a length, as in the MMD GAN's paper; with power 1 it is a squared length, as in
-    the code of GMMN. No weights: all are 1.
+        κ' = -Σ w r exp(-r s)        κ'' = Σ w r² exp(-r s)
+
+    With power 2 a bandwidth σ is a length, as in the MMD GAN's paper; with power 1 it is a squared
+    length, as in the code of GMMN. No weights: all are 1.
     """
 
     sigmas: Sequence[float]
@@ -43,9 +45,14 @@ class RBF:
         if self.weights:
             _check_positive("weights", self.weights)
             if len(self.weights) != len(self.sigmas):
-                raise ValueError(f"rbf has {len(self.sigmas)} bandwidths and {len(self.weights)} weights")
+                raise ValueError(
+                    f"rbf has {len(self.sigmas)} bandwidths and {len(self.weights)} weights"
+                )
         if self.power not in (1, 2):
-            raise ValueError(f"power of the bandwidths must be 1 (squared lengths) or 2 (lengths), got {self.power}")
+            raise ValueError(
+                "power of the bandwidths must be 1 (squared lengths) or 2 (lengths), got "
+                f"{self.power}"
+            )
 
     def value(self, s: Array) -> Array:
         return sum(w * np.exp(-r * s) for w, r in self._terms())
@@ -63,7 +70,9 @@ class RBF:
 
 @dataclass(frozen=True)
 class RationalQuadratic:
-    """κ(s) = Σ_α t^-α,  t = 1 + s / (2 α)        κ' = -½ Σ t^-(α + 1)        κ'' = Σ (α + 1) / (4 α) t^-(α + 2)
+    """Kernels with heavy tails: κ(s) = Σ_α t^-α, with t = 1 + s / (2 α).
+
+        κ' = -½ Σ t^-(α + 1)        κ'' = Σ (α + 1) / (4 α) t^-(α + 2)
 
     Its tails are heavy: batches that lie far apart still feel each other.
     """
@@ -80,7 +89,10 @@ class RationalQuadratic:
         return sum(-0.5 * (1 + s / (2 * alpha)) ** (-alpha - 1) for alpha in self.alphas)
 
     def curvature(self, s: Array) -> Array:
-        return sum((alpha + 1) / (4 * alpha) * (1 + s / (2 * alpha)) ** (-alpha - 2) for alpha in self.alphas)
+        return sum(
+            (alpha + 1) / (4 * alpha) * (1 + s / (2 * alpha)) ** (-alpha - 2)
+            for alpha in self.alphas
+        )
 
 
 KERNELS = {"rbf": RBF, "rational-quadratic": RationalQuadratic}
@@ -94,11 +106,13 @@ def radial_kernel(name: str, bandwidths: Sequence[float]) -> Kernel:
 
 
 def squared_distances(x: Array, y: Array) -> Array:
-    """s_ij = ‖x_i - y_j‖², (m, n), for rows x (m, d) and y (n, d): max(‖x‖² + ‖y‖² - 2 <x, y>, 0), one product."""
+    """s_ij = ‖x_i - y_j‖² of rows x (m, d), y (n, d): max(‖x_i‖² + ‖y_j‖² - 2 <x_i, y_j>, 0)."""
     s = (x * x).sum(axis=1, keepdims=True) + (y * y).sum(axis=1) - 2 * kernels.matmul(x, y.T)
     return np.maximum(s, 0)  # rounding would make the distance of a point to itself negative
 
 
 def _check_positive(what: str, numbers: Sequence[float]) -> None:
     if not numbers or not all(number > 0 and math.isfinite(number) for number in numbers):
-        raise ValueError(f"{what} of a kernel must be positive, finite numbers, at least one, got {numbers}")
+        raise ValueError(
+            f"{what} of a kernel must be positive, finite numbers, at least one, got {numbers}"
+        )

@@ -15,13 +15,14 @@ from minigan.penalties import EPS
 
 
 class McGAN(WGAN):
-    """What both objectives share: a witness on top of D's features (primal), or its best value in closed form
-    (dual)."""
+    """A witness function on D's features (primal), or its best value in closed form (dual)."""
 
     defaults = Defaults(optimizer="rmsprop", lr=5e-5, n_critic=5)
     witness: tuple[str, ...]  # names of the witness's arrays in the last layer of a primal D
 
-    def __init__(self, form: str, primal_output: str, features: int, clip: float, warmup: bool) -> None:
+    def __init__(
+        self, form: str, primal_output: str, features: int, clip: float, warmup: bool
+    ) -> None:
         super().__init__(clip=clip, warmup=warmup)
         if form not in ("primal", "dual"):
             raise ValueError(f"form must be 'primal' or 'dual', got {form!r}")
@@ -69,7 +70,8 @@ class McGAN(WGAN):
         last = getattr(D, "layers", (None,))[-1]
         if not self.compares and getattr(last, "params", ()) != self.witness:
             raise ValueError(
-                f"{self.name} needs a D whose last layer has the parameters {self.witness} and no others, got {last}; "
+                f"{self.name} needs a D whose last layer has the parameters {self.witness} and no "
+                f"others, got {last}; "
                 "models.get(name, ..., critic=objective.critic()) builds one"
             )
 
@@ -77,35 +79,40 @@ class McGAN(WGAN):
 class McGANMean(McGAN):
     """Match the means of features: the witness is the direction v in which they differ most.
 
-    With the features X (m, d) of real and Y (n, d) of fake samples, δ = mean X - mean Y, and v in the unit l_p ball:
+    With the features X (m, d) of real and Y (n, d) of fake samples, δ = mean X - mean Y, and v in
+    the unit l_p ball:
 
-    D, G        primal: D ends with the scalar product by v, so that a = X · v, b = Y · v. Then WGAN's losses:
+    D, G        primal: D ends with the scalar product by v, so that a = X · v, b = Y · v. Then
+                WGAN's losses:
                 L_D = mean b - mean a = -<v, δ>        L_G = -mean b
-                Its da = -1 / m, db = 1 / n become  dX = -1 vᵀ / m, dY = 1 vᵀ / n, dv = -δ  in that last layer, a
-                Linear(d, 1) without bias.
+                Its da = -1 / m, db = 1 / n become, in that last layer, a Linear(d, 1) without bias,
+                dX = -1 vᵀ / m, dY = 1 vᵀ / n, dv = -δ.
 
-                dual: no v; D gives X and Y.  L_D = -J        L_G = J        dJ/dX = 1 sᵀ / m        dJ/dY = -1 sᵀ / n
+                dual: no v; D gives X and Y.
+                L_D = -J        L_G = J        dJ/dX = 1 sᵀ / m        dJ/dY = -1 sᵀ / n
                 p = 2       J = ½ |δ|²          s = δ               with `squared`, the default
                             J = √(|δ|² + ε)     s = δ / J           without it; ε 1e-12
                 p = inf     J = Σ |δ_k|         s = sign(δ)
-                p = 1       J = max |δ_k|       s = sign(δ_k) at the largest |δ_k|, shared out where several are largest
+                p = 1       J = max |δ_k|       s = sign(δ_k) at the largest |δ_k|, or shares of it
 
-    Derivation  max <v, δ> over |v|_p ≤ 1 is |δ|_q with 1/p + 1/q = 1: the dual is the primal at the best v (`squared`
-                has half its square, whose gradient fades as the means meet).
+    Derivation  max <v, δ> over |v|_p ≤ 1 is |δ|_q with 1/p + 1/q = 1: the dual is the primal at the
+                best v (`squared` has half its square, whose gradient fades as the means meet).
 
-    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter but v, and v ← proj_p(v):
+    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter but v, and
+                v ← proj_p(v):
                 proj_2   = v / max(1, |v|)             proj_inf = clip(v, -1, 1)
-                proj_1   = sign(v) max(|v| - t, 0),  t = max(0, max_k (s_1 + … + s_k - 1) / k),  s the |v_l| from the
-                           largest on: the quotient rises as long as s_k is above it, so its largest value is the t
-                           for which Σ max(|v| - t, 0) = 1.
+                proj_1   = sign(v) max(|v| - t, 0),  t = max(0, max_k (s_1 + … + s_k - 1) / k)
+                           s the |v_l| from the largest on: the quotient rises as long as s_k is
+                           above it, so its largest value is the t for which Σ max(|v| - t, 0) = 1.
 
     Schedule    `warmup` trains the critic long at first, as WGAN does.
 
-    Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5, n_critic 5, batch
-                64.
+    Defaults    `p` 2, `form` primal, `clip` c 0.01, 64 `features` (the paper: 1024), RMSProp 5e-5,
+                n_critic 5, batch 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
-    Fails       Without the projection v grows without bound, and the loss with it. Means are little to match: features
-                that stop learning cannot detect fakes whose means are right and whose distribution is wrong.
+    Fails       Without the projection v grows without bound, and the loss with it. Means are little
+                to match: features that stop learning cannot detect fakes whose means are right and
+                whose distribution is wrong.
     Source      Mroueh, Sercu & Goel 2017, sections 3 and 4.
     """
 
@@ -156,33 +163,40 @@ class McGANMean(McGAN):
 
 
 class McGANCovariance(McGAN):
-    """Match the second moments of features: the witness is the k pairs of directions in which they differ most.
+    """Match the second moments of features, along the k directions in which they differ most.
 
-    With the features X (m, d) and Y (n, d), M = Xᵀ X / m - Yᵀ Y / n (not centred), and u, v (d, k) with orthonormal
-    columns:
+    With the features X (m, d) and Y (n, d), M = Xᵀ X / m - Yᵀ Y / n (not centred), and u, v (d, k)
+    with orthonormal columns:
 
-    D, G        primal: D ends with f(x) = <x · u, x · v>, so that a = f(X), b = f(Y). Then WGAN's losses:
+    D, G        primal: D ends with f(x) = <x · u, x · v>, so that a = f(X), b = f(Y). Then WGAN's
+                losses:
                 L_D = mean b - mean a = -Σ diag(uᵀ M v)        L_G = -mean b
-                Its da = -1 / m, db = 1 / n become, in that last layer,  dX = -[(X u) vᵀ + (X v) uᵀ] / m,
+                Its da = -1 / m, db = 1 / n become, in that last layer,
+                dX = -[(X u) vᵀ + (X v) uᵀ] / m,
                 dY = [(Y u) vᵀ + (Y v) uᵀ] / n,  du = -M v,  dv = -M u.
 
                 dual: no u, v; D gives X and Y.  L_D = -J        L_G = J
                 J = Σ |λ_l| over the k largest |λ|,  (λ_l, e_l) the eigenpairs of M
-                P = Σ sign(λ_l) e_l e_lᵀ over the same        dJ/dX = 2 X P / m        dJ/dY = -2 Y P / n
+                P = Σ sign(λ_l) e_l e_lᵀ over the same        dJ/dX = 2 X P / m   dJ/dY = -2 Y P / n
 
-    Derivation  Σ diag(uᵀ M v) is largest at u = [e_l], v = [sign(λ_l) e_l], and J there. An eigenvalue moves by
-                dλ = eᵀ dM e, so dJ = <P, dM>; dM = (dXᵀ X + Xᵀ dX) / m and P is symmetric.
+    Derivation  Σ diag(uᵀ M v) is largest at u = [e_l], v = [sign(λ_l) e_l], and J there. An
+                eigenvalue moves by dλ = eᵀ dM e, so dJ = <P, dM>; dM = (dXᵀ X + Xᵀ dX) / m and P is
+                symmetric.
 
-    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter but u and v, and u ← Q with
-                Q R = u, the signs chosen for a positive diagonal of R: then Q is near u. The same for v.
+    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter but u and v, and
+                u ← Q with
+                Q R = u, the signs chosen for a positive diagonal of R: then Q is near u. The same
+                for v.
 
     Schedule    `warmup` trains the critic long at first, as WGAN does.
 
-    Defaults    `form` primal, `rank` k 16, 64 `features`, `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64.
+    Defaults    `form` primal, `rank` k 16, 64 `features`, `clip` c 0.01, RMSProp 5e-5, n_critic 5,
+                batch 64.
     Healthy     J, or -L of D, falls as smoothly as WGAN's estimate.
-    Fails       Without the projection u and v grow without bound, or all their columns become one. Second moments
-                contain no sign: in the plane the points gather around every Gaussian, but loosely (see Measured). In
-                the dual, a batch smaller than the features has a noisy M: J stays above 0 for a perfect G.
+    Fails       Without the projection u and v grow without bound, or all their columns become one.
+                Second moments contain no sign: in the plane the points gather around every
+                Gaussian, but loosely (see Measured). In the dual, a batch smaller than the features
+                has a noisy M: J stays above 0 for a perfect G.
     Source      Mroueh, Sercu & Goel 2017, sections 3 and 4.
     """
 
@@ -191,19 +205,29 @@ class McGANCovariance(McGAN):
     witness = ("u", "v")
 
     def __init__(
-        self, *, form: str = "primal", rank: int = 16, features: int = 64, clip: float = 0.01, warmup: bool = True
+        self,
+        *,
+        form: str = "primal",
+        rank: int = 16,
+        features: int = 64,
+        clip: float = 0.01,
+        warmup: bool = True,
     ) -> None:
         super().__init__(form, "covariance", features, clip, warmup)
         if not (isinstance(rank, int) and 1 <= rank <= features):
-            raise ValueError(f"rank must be an integer from 1 to features = {features}, got {rank!r}")
+            raise ValueError(
+                f"rank must be an integer from 1 to features = {features}, got {rank!r}"
+            )
         self.rank = rank
 
     def distance(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        eigenvalues, e = np.linalg.eigh(kernels.matmul(a.T, a) / len(a) - kernels.matmul(b.T, b) / len(b))
+        M = kernels.matmul(a.T, a) / len(a) - kernels.matmul(b.T, b) / len(b)
+        eigenvalues, e = np.linalg.eigh(M)
         largest = np.argsort(-np.abs(eigenvalues))[: self.rank]
         eigenvalues, e = eigenvalues[largest], e[:, largest]
         p = kernels.matmul(e * np.sign(eigenvalues), e.T)
-        return np.abs(eigenvalues).sum(), kernels.matmul(a, p) * (2 / len(a)), kernels.matmul(b, p) * (-2 / len(b))
+        da, db = kernels.matmul(a, p) * (2 / len(a)), kernels.matmul(b, p) * (-2 / len(b))
+        return np.abs(eigenvalues).sum(), da, db
 
     def project(self, w: Array) -> Array:
         q, r = np.linalg.qr(w)

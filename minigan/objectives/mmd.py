@@ -1,6 +1,7 @@
-"""The maximum mean discrepancy of two batches, and the slopes of the kernel sums that it is made of.
+"""The maximum mean discrepancy of two batches, and the slopes of its kernel sums.
 
-The kernel is k(x, y) = κ(‖x - y‖²) + c <x, y>, with κ of kernel.py and `linear` = c. Rows are samples.
+The kernel is k(x, y) = κ(‖x - y‖²) + c <x, y>, with κ of kernel.py and `linear` = c. Rows are
+samples.
 """
 
 from __future__ import annotations
@@ -13,42 +14,53 @@ from minigan.objectives.kernel import Kernel, squared_distances
 
 
 def mmd2(
-    X: Array, Y: Array, kernel: Kernel, *, linear: float = 0.0, unbiased: bool = False, need_dx: bool = True
+    X: Array,
+    Y: Array,
+    kernel: Kernel,
+    *,
+    linear: float = 0.0,
+    unbiased: bool = False,
+    need_dx: bool = True,
 ) -> tuple[Array, Array, Array]:
     """MMD² of X (m, d) and Y (n, d), a 0-d array; its gradients dX (None unless need_dx) and dY.
 
-        MMD² = mean k(X, X) + mean k(Y, Y) - 2 mean k(X, Y)        means over all pairs
-        dX   = 2 / m² · pull(X, X) - 2 / (mn) · pull(X, Y)         dY: the same with X and Y exchanged
+        MMD² = mean k(X, X) + mean k(Y, Y) - 2 mean k(X, Y)      means over all pairs
+        dX   = 2 / m² · pull(X, X) - 2 / (mn) · pull(X, Y)       dY: the same with X and Y exchanged
 
-    Unbiased, no sample is paired with itself: the diagonals leave the first two sums, and m² becomes m (m - 1). It
-    takes two samples of each kind (ValueError), and may be negative.
+    Unbiased, no sample is paired with itself: the diagonals leave the first two sums, and m²
+    becomes m (m - 1). It takes two samples of each kind (ValueError), and may be negative.
 
     Source: Gretton et al. 2012, section 2.2.
     """
     m, n = len(X), len(Y)
     if unbiased and min(m, n) < 2:
-        raise ValueError(f"the unbiased MMD pairs different samples: it takes two of each kind, got {m} and {n}")
+        raise ValueError(
+            f"the unbiased MMD pairs different samples: it takes two of each kind, got {m} and {n}"
+        )
     value = _mean_within(X, kernel, linear, unbiased) + _mean_within(Y, kernel, linear, unbiased)
     value = value - 2 * _gram(X, Y, kernel, linear).mean()
     dY = _slope_within(Y, kernel, linear, unbiased) - 2 / (m * n) * pull(Y, X, kernel, linear)
     if not need_dx:
         return value, None, dY
-    return value, _slope_within(X, kernel, linear, unbiased) - 2 / (m * n) * pull(X, Y, kernel, linear), dY
+    dX = _slope_within(X, kernel, linear, unbiased) - 2 / (m * n) * pull(X, Y, kernel, linear)
+    return value, dX, dY
 
 
 def root(value: Array) -> tuple[Array, Array]:
-    """√max(MMD², 0), and the factor 1 / (2 √MMD²) that its gradient has before MMD²'s: 0 where MMD² <= 0."""
+    """√max(MMD², 0), and its derivative by MMD², 1 / (2 √MMD²): 0 where MMD² <= 0."""
     r = np.sqrt(np.maximum(value, 0))
     return r, (value > 0) / (2 * r + 1e-10)
 
 
 def pull(h: Array, Z: Array, kernel: Kernel, linear: float = 0.0) -> Array:
-    """g_i = ∂/∂h_i Σ_j k(h_i, Z_j) = 2 Σ_j κ'_ij (h_i - Z_j) + c Σ_j Z_j, (N, d), for h (N, d) and Z (M, d)."""
+    """g_i = ∂/∂h_i Σ_j k(h_i, Z_j) = 2 Σ_j κ'_ij (h_i - Z_j) + c Σ_j Z_j; h, g (N, d), Z (M, d)."""
     slope = kernel.slope(squared_distances(h, Z))
     return 2 * _weighted_differences(slope, h, Z) + linear * Z.sum(axis=0)
 
 
-def pull_backward(q: Array, h: Array, Z: Array, kernel: Kernel, linear: float = 0.0) -> tuple[Array, Array]:
+def pull_backward(
+    q: Array, h: Array, Z: Array, kernel: Kernel, linear: float = 0.0
+) -> tuple[Array, Array]:
     """Backprop through g = pull(h, Z): from q = dR/dg (N, d) to dR/dh (N, d) and dR/dZ (M, d).
 
     D_ij = h_i - Z_j        T_ij = 2 κ'_ij q_i + 4 κ''_ij <D_ij, q_i> D_ij

@@ -15,9 +15,10 @@ from minigan.objectives.wgan import long_at_first
 
 
 class MMDGAN(Objective):
-    """D is an autoencoder whose code pulls the two batches apart in the eyes of a kernel; G brings them together.
+    """D is an autoencoder whose codes maximise the MMD of the two batches; G minimises it.
 
-    D's output is [energy, code]: a = [e, X] on real samples, b = [e', Y] on fakes. With δ = mean X - mean Y, d numbers:
+    D's output is [energy, code]: a = [e, X] on real samples, b = [e', Y] on fakes. With d numbers
+    δ = mean X - mean Y:
 
     D           J = √MMD²(X, Y) + w mean_k min(δ_k, 0)
                 L = -J + v mean e + v mean e'
@@ -26,27 +27,31 @@ class MMDGAN(Objective):
     G           L = J
                 db = [0, dJ/dY]
 
-    Gradient    dJ/dX = dMMD²/dX / (2 √MMD²) + w / (d m) · 1[δ < 0]        the same row added for every sample
-                dJ/dY = dMMD²/dY / (2 √MMD²) - w / (d n) · 1[δ < 0]        the first part 0 where MMD² = 0
+    Gradient    dJ/dX = dMMD²/dX / (2 √MMD²) + w / (d m) · 1[δ < 0]   the same row for all samples
+                dJ/dY = dMMD²/dY / (2 √MMD²) - w / (d n) · 1[δ < 0]   first part 0 where MMD² = 0
 
-    Kernel      k = Σ_σ exp(-‖X_i - Y_j‖² / (2 σ²)); the estimator with diagonals, its gradient: mmd.py
+    Kernel      k = Σ_σ exp(-‖X_i - Y_j‖² / (2 σ²)); the estimator with diagonals, its gradient:
+                mmd.py
 
-    Energy      e = mean (x - decoder(encoder(x)))² over the sample's numbers. It keeps the code injective: what the
-                decoder can tell apart, the kernel can.
+    Energy      e = mean (x - decoder(encoder(x)))² over the sample's numbers. It keeps the code
+                injective: what the decoder can tell apart, the kernel can.
 
-    Constraint  δ >= 0 is a one-sided wish: D keeps the mean code of real samples above that of fakes, G works against
-                it. After every update of D  w ← clip(w, -c, c)  for the encoder's parameters, never the decoder's.
+    Constraint  δ >= 0 is a one-sided wish: D keeps the mean code of real samples above that of
+                fakes, G works against it. After every update of D  w ← clip(w, -c, c)  for the
+                encoder's parameters, never the decoder's.
 
-    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th; n_critic
-                otherwise. `warmup=False` turns this off.
+    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th;
+                n_critic otherwise. `warmup=False` turns this off.
 
-    Defaults    `sigmas` 1, 2, 4, 8, 16, `one_sided` w 16, `reconstruction` v 8, c 0.01, codes of 10 numbers
-                (`features`), RMSProp 5e-5, n_critic 5, batch 64.
-    Healthy     √MMD² small and steady, the one-sided term near 0, the energy of real samples falling.
-    Fails       Without clipping MMD² saturates at twice the number of bandwidths, and its gradient vanishes. Near
+    Defaults    `sigmas` 1, 2, 4, 8, 16, `one_sided` w 16, `reconstruction` v 8, c 0.01, codes of 10
+                numbers (`features`), RMSProp 5e-5, n_critic 5, batch 64.
+    Healthy     √MMD² small and steady, the one-sided term near 0, the energy of real samples
+                falling.
+    Fails       Without clipping MMD² saturates at twice the number of bandwidths, and its gradient
+                vanishes. Near
                 MMD² = 0 the factor 1 / (2 √MMD²) amplifies noise.
-    Source      Li, Chang, Cheng, Yang & Póczos 2017, algorithm 1; the root, the weights and the one-sided term as in
-                the authors' code.
+    Source      Li, Chang, Cheng, Yang & Póczos 2017, algorithm 1; the root, the weights and the
+                one-sided term as in the authors' code.
     """
 
     name = "mmd-gan"
@@ -67,7 +72,8 @@ class MMDGAN(Objective):
     ) -> None:
         if not one_sided >= 0 or not reconstruction >= 0:
             raise ValueError(
-                f"the weights one_sided and reconstruction must not be negative, got {one_sided} and {reconstruction}"
+                f"the weights one_sided and reconstruction must not be negative, got {one_sided} "
+                f"and {reconstruction}"
             )
         if not clip > 0:
             raise ValueError(f"clip must be positive, got {clip}")

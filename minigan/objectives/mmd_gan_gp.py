@@ -16,7 +16,7 @@ PAPER = {"rational-quadratic": (0.2, 0.5, 1.0, 2.0, 5.0), "rbf": (2.0, 5.0, 10.0
 
 
 class MMDGANGP(Objective):
-    """The adversarial MMD without autoencoder or box: a penalty on the slope of the witness function tames D.
+    """The adversarial MMD; a penalty on the slope of the witness function constrains D.
 
     D gives features: X = a (m, d) on real samples, Y = b (n, d) on fakes.
 
@@ -26,26 +26,31 @@ class MMDGANGP(Objective):
     G           L = MMD²(X, Y)
                 db = dMMD²/dY
 
-    Kernel      k(x, y) = Σ_α (1 + ‖x - y‖² / (2 α))^-α + c <x, y>        `kernel="rbf"`: Σ_σ exp(-‖x - y‖² / (2 σ²))
+    Kernel      k(x, y) = Σ_α (1 + ‖x - y‖² / (2 α))^-α + c <x, y>
+                `kernel="rbf"`: Σ_σ exp(-‖x - y‖² / (2 σ²))
                 MMD² is the unbiased estimator; its gradients: mmd.py
 
-    Penalty     w(h) = mean_i k(h, X_i) - mean_j k(h, Y_j)        the witness: where are real samples denser?
+    Penalty     w(h) = mean_i k(h, X_i) - mean_j k(h, Y_j)   positive where real samples are denser
                 x̂_i = ε_i x_i + (1 - ε_i) y_i,  ε_i ~ U[0, 1) one number per sample,  h = D(x̂)
                 R = λ mean (‖∂w(h_i) / ∂x̂_i‖ - 1)²
 
-    Its way     u = ∂w/∂h = pull(h, X) / m - pull(h, Y) / n       is the seed of the backward sweep, and depends on
-                h, X and Y: what the second-order pass returns as dR/du goes through `pull_backward` to all three, and
-                from there through D to its parameters, in an ordinary backward pass each.
+    Its way     u = ∂w/∂h = pull(h, X) / m - pull(h, Y) / n   seeds the backward pass, and depends
+                on h, X and Y: what the second-order pass returns as dR/du goes through
+                `pull_backward` to all three, and from there through D to its parameters,
+                in an ordinary backward pass each.
 
-    Defaults    α 0.2, 0.5, 1, 2, 5 with `linear` c 1, or σ 2, 5, 10, 20, 40, 80 with c 0 (`bandwidths` are either);
-                `weight` λ 1, 16 `features`, Adam 1e-4, betas (0.5, 0.9), n_critic 5, batch 64.
-    Healthy     L of G small and positive, of changing sign once the batches match; the witness's slope near 1.
-    Fails       Far-apart batches give narrow kernels no gradient: that is what heavy tails and the linear term are
-                for. Batch norm in D: the penalty is on each sample alone.
-    Deviates    The authors' code also penalises the squares of all activations, clips every parameter's gradient to
-                norm 1 and lowers the rate by a test: left out, so that the objective is the losses and one penalty. Its
-                penalty takes the norm over one axis of the image, here over all numbers; its unbiased estimator keeps
-                the diagonal of the linear kernel, here both leave.
+    Defaults    α 0.2, 0.5, 1, 2, 5 with `linear` c 1, or σ 2, 5, 10, 20, 40, 80 with c 0
+                (`bandwidths` are either); `weight` λ 1, 16 `features`, Adam 1e-4, betas (0.5, 0.9),
+                n_critic 5, batch 64.
+    Healthy     L of G small and positive, of changing sign once the batches match; the witness's
+                slope near 1.
+    Fails       Far-apart batches give narrow kernels no gradient: that is what heavy tails and the
+                linear term are for. Batch norm in D: the penalty is on each sample alone.
+    Deviates    The authors' code also penalises the squares of all activations, clips every
+                parameter's gradient to norm 1 and lowers the rate by a test: left out, so that the
+                objective is the losses and one penalty. Its penalty takes the norm over one axis of
+                the image, here over all numbers; its unbiased estimator keeps the diagonal of the
+                linear kernel, here both leave.
     Source      Bińkowski, Sutherland, Arbel & Gretton 2018.
     """
 
@@ -69,11 +74,16 @@ class MMDGANGP(Objective):
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         if linear is not None and not linear >= 0:
-            raise ValueError(f"linear is the weight of <x, y> in the kernel, not negative, got {linear}")
+            raise ValueError(
+                f"linear is the weight of <x, y> in the kernel, not negative, got {linear}"
+            )
         if not features >= 1:
             raise ValueError(f"features is the number of D's outputs, at least 1, got {features}")
-        self.kernel = radial_kernel(kernel, tuple(PAPER.get(kernel, ()) if bandwidths is None else bandwidths))
-        self.linear = linear if linear is not None else 1.0 if kernel == "rational-quadratic" else 0.0
+        bandwidths = PAPER.get(kernel, ()) if bandwidths is None else bandwidths
+        self.kernel = radial_kernel(kernel, tuple(bandwidths))
+        if linear is None:
+            linear = 1.0 if kernel == "rational-quadratic" else 0.0
+        self.linear = linear
         self.weight, self.features, self.rng = weight, features, rng
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -101,7 +111,9 @@ class MMDGANGP(Objective):
         k, c = self.kernel, self.linear
         return pull(h, X, k, c) / len(X) - pull(h, Y, k, c) / len(Y)
 
-    def _witness_backward(self, du: Array, h: Array, X: Array, Y: Array) -> tuple[Array, Array, Array]:
+    def _witness_backward(
+        self, du: Array, h: Array, X: Array, Y: Array
+    ) -> tuple[Array, Array, Array]:
         """From dR/du to dR/dh, dR/dX and dR/dY."""
         to_real, dX = pull_backward(du / len(X), h, X, self.kernel, self.linear)
         to_fake, dY = pull_backward(du / len(Y), h, Y, self.kernel, self.linear)

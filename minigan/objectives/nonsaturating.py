@@ -8,20 +8,21 @@ from minigan.objectives.objective import sigmoid, softplus
 
 
 class NonSaturating(Minimax):
-    """The same D; G maximises the probability of being called real, so that its gradient stays when it is losing.
+    """D as in minimax; G maximises log D(fake), so that its gradient stays when D is sure.
 
     D           as in the minimax GAN, with the same label smoothing
 
     G           L = mean sp(-b)                                   = -mean log D(G(z))
                 db = -σ(-b) / n
 
-    The fixed point is that of the minimax GAN. For a sure D (b → -∞) the minimax gradient -σ(b) / n vanishes,
-    this one tends to -1 / n.
+    The fixed point is that of the minimax GAN. For a sure D (b → -∞) the minimax gradient -σ(b) / n
+    vanishes, this one tends to -1 / n.
 
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64.
     Healthy     L of D 0.9 to 1.3, L of G 0.8 to 2, D right on 55 to 80 % of the samples.
     Fails       D perfect: L of G climbs past 5 and does not return. Mode collapse.
-    Source      Goodfellow et al. 2014, section 3, last paragraph; Radford et al. 2015 for the numbers.
+    Source      Goodfellow et al. 2014, section 3, last paragraph; Radford et al. 2015 for the
+                numbers.
     """
 
     name = "nonsaturating"

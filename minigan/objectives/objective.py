@@ -12,12 +12,13 @@ import numpy as np
 from minigan.device import Array
 from minigan.models.critic import OUTPUTS
 
-Penalty = Callable[[Any, Array, Array, dict[str, Any]], Array]  # (D, real, fake, grads) -> value; adds to grads
+# (D, real, fake, grads) -> value; adds to grads
+Penalty = Callable[[Any, Array, Array, dict[str, Any]], Array]
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """How the paper trains: optimizer (`adam`, `adamax`, `rmsprop`, `sgd`), its numbers, D steps per G step, batch."""
+    """How the paper trains: optimizer and its numbers, D steps per G step, batch."""
 
     optimizer: str = "adam"
     lr: float = 2e-4
@@ -27,12 +28,13 @@ class Defaults:
 
 
 class Objective:
-    """What D and G minimise. Both minimise; what D's outputs a on real samples and b on fakes are, `output` names.
+    """What D and G minimise, from D's outputs a on real samples and b on fakes.
 
-    A score (m, 1) is raw, never after a sigmoid, and high means "real". Losses are means over the batch, so that a
-    learning rate means the same for every batch size; gradients have the outputs' shapes. The losses are functions of
-    their arguments and of the objective's own few numbers (`buffers`: a margin, a multiplier), which change only in
-    `prepare`, `after_d_update` and `after_epoch`.
+    A score (m, 1) is raw, never after a sigmoid, and high means "real". Losses are means over the
+    batch, so that a learning rate means the same for every batch size; gradients have the outputs'
+    shapes. The losses are functions of their arguments and of the objective's own few numbers
+    (`buffers`: a margin, a multiplier), which change only in `prepare`, `after_d_update` and
+    `after_epoch`.
     """
 
     name: ClassVar[str]
@@ -40,12 +42,13 @@ class Objective:
     output: str = "score"  # a key of OUTPUTS
     constraint: ClassVar[str] = "none"  # on D, in a few words for the table of all objectives
     logit: ClassVar[bool] = False  # is sigmoid(D's output) the probability of being real?
-    critic_norm: ClassVar[str | None] = "batch"  # what suits D; a penalty per sample forbids batch norm
+    critic_norm: ClassVar[str | None] = "batch"  # of D; a penalty per sample forbids batch norm
     fakes: ClassVar[int] = 1  # fake samples per real one: G(z) has fakes · m rows
-    pairs: ClassVar[bool] = False  # is every real sample compared with one fake? Then batches are of equal size
+    pairs: ClassVar[bool] = False  # each real sample with one fake? Then batches are of equal size
     compares: bool = False  # does G's loss look at real samples too? Then it is `joint_g_loss`
-    buffers: ClassVar[tuple[str, ...]] = ()  # names of 0-d float64 or int64 arrays that a run saves, changed in place
-    readings: ClassVar[tuple[str, ...]] = ()  # names of the buffers that show how training goes, for the log
+    # names of 0-d float64 or int64 arrays that a run saves, changed in place
+    buffers: ClassVar[tuple[str, ...]] = ()
+    readings: ClassVar[tuple[str, ...]] = ()  # names of the buffers that the log shows
     passes: int = 0  # how often `prepare` walks over the data
     penalty: Penalty | None = None  # a further term of D's loss, with its gradient
     borrowed: tuple[Objective, ...] = ()  # whose penalties D pays as well
@@ -62,7 +65,10 @@ class Objective:
     def g_loss(self, b: Array) -> tuple[Array, Array]:
         """G's loss and its gradient: value, db."""
         if self.compares:
-            raise TypeError(f"{self.name} compares generated with real samples: its loss for G is joint_g_loss(a, b)")
+            raise TypeError(
+                f"{self.name} compares generated with real samples: its loss for G is "
+                "joint_g_loss(a, b)"
+            )
         raise NotImplementedError(f"{self.name} has no loss for G")
 
     def joint_g_loss(self, a: Array, b: Array) -> tuple[Array, Array]:
@@ -78,13 +84,15 @@ class Objective:
         self.borrowed = (*self.borrowed, other)
 
     def after_d_update(self, D: Any) -> None:
-        """What happens after each update of D (clip, project, multiplier): nothing, unless the page overrides it."""
+        """After each update of D: clip, project, move a multiplier; by default nothing."""
 
     def after_epoch(self) -> None:
         """What happens after each pass over the data: nothing, unless the page overrides it."""
 
-    def prepare(self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]) -> Iterator[None]:
-        """Before the first step: `passes` walks over the real `batches()`, one `next` for each batch."""
+    def prepare(
+        self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]
+    ) -> Iterator[None]:
+        """Before the first step: `passes` passes over the real `batches()`, one `next` a batch."""
         return iter(())
 
     def critic_steps(self, step: int, n_critic: int) -> int:
@@ -92,8 +100,8 @@ class Objective:
         return n_critic
 
     def phase(self) -> int:
-        """Which form D's next update has, for an objective that does not do the same in each of them: a step that is
-        recorded and replayed is recorded once for every form."""
+        """Which form D's next update has, where not all updates are the same: a step is recorded
+        and replayed once for every form."""
         return 0
 
     def critic(self) -> dict[str, Any]:
@@ -101,10 +109,11 @@ class Objective:
         return {"output": self.output}
 
     def check(self, D: Any, x: Array) -> None:
-        """ValueError unless D's outputs for samples (or codes) x (N, ...) are what this objective needs."""
+        """ValueError unless D's outputs for samples (or codes) x are what the objective needs."""
         y = D.forward(x, train=False)[0]
         columns = y.shape[-1]
-        several = self.output == "score" and len(y) > 0 and len(y) % len(x) == 0  # a score for every patch (Patches)
+        # a score for every patch (Patches)
+        several = self.output == "score" and len(y) > 0 and len(y) % len(x) == 0
         fits = y.ndim == 2 and (several or len(y) == len(x))
         if self.output == "autoencoder":
             fits &= hasattr(D, "energy") and columns >= 2
@@ -114,12 +123,13 @@ class Objective:
             fits &= columns == 1
         if not fits:
             raise ValueError(
-                f"{self.name} needs {OUTPUTS[self.output]} for every sample; this {type(D).__name__} gives "
-                f"{tuple(y.shape)} for {tuple(x.shape)}. models.get(name, ..., critic=objective.critic()) builds one"
+                f"{self.name} needs {OUTPUTS[self.output]} for every sample; this "
+                f"{type(D).__name__} gives {tuple(y.shape)} for {tuple(x.shape)}. "
+                "models.get(name, ..., critic=objective.critic()) builds one"
             )
 
     def shown(self, y: Array) -> Array:
-        """One number per sample for a log, from D's outputs: a probability, a score, an energy, or a feature's norm."""
+        """One number per sample for a log: a probability, a score, an energy, or a norm."""
         if self.logit:
             return sigmoid(y)
         if self.output == "autoencoder":
@@ -131,15 +141,15 @@ class Objective:
         return ((name, getattr(self, name)) for name in self.buffers)
 
     def convert(self, change: Callable[[Array], Array]) -> None:
-        """Replace every buffer by change(buffer): to another device. Before training. Whole numbers stay on the host,
-        which decides by them what to do next."""
+        """Replace every buffer by change(buffer), before training: to another device. Integers stay
+        on the host, which decides by them what to do next."""
         for name, buffer in self.named_buffers():
             if buffer.dtype.kind == "f":
                 setattr(self, name, change(buffer))
 
 
 def softplus(t: Array) -> Array:
-    """log(1 + eᵗ) = max(t, 0) + log(1 + e^-|t|): exact for all t, where log(1 + exp(t)) overflows."""
+    """log(1 + eᵗ) = max(t, 0) + log(1 + e^-|t|): no t overflows, as exp(t) would."""
     return np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))
 
 

@@ -11,7 +11,7 @@ from minigan.objectives.objective import Defaults, Objective, sigmoid, softplus
 
 
 class RaGAN(Objective):
-    """D estimates whether a sample looks more real than the average of the other kind; both kinds move both players.
+    """D estimates whether a sample is more real than the average sample of the other kind.
 
     With u = a - mean b and v = b - mean a, and ℓ(t) the loss of a t that should be high:
 
@@ -23,15 +23,18 @@ class RaGAN(Objective):
                 "lsgan"     ℓ = (t - 1)²                  ℓ' = 2 (t - 1)
                 "hinge"     ℓ = max(0, 1 - t)             ℓ' = -1[t < 1]
 
-    Gradient    α = ℓ'(u) / m and β = -ℓ'(-v) / n are the gradients by u and v; every a is in one u and in all v:
-                da = α - Σβ / m        db = β - Σα / n            their sum is 0: only differences count
+    Gradient    α = ℓ'(u) / m and β = -ℓ'(-v) / n are the gradients by u and v; every a is in one u
+                and in all v:
+                da = α - Σβ / m        db = β - Σα / n        their sum is 0: only differences count
 
     `scale` multiplies the losses of both players; 0.5 is the authors' code.
 
     Defaults    "sgan", scale 1, Adam 2e-4, betas (0.5, 0.999), batch 64, one D step.
     Healthy     "sgan": both losses near 2 log 2 = 1.386, one up when the other is down.
-    Fails       A sigmoid at D's end: the difference of raw outputs is what counts, their level means nothing.
-    Source      Jolicoeur-Martineau 2018, sections 4.2 and 4.3, with the least squares and the hinge of its appendix.
+    Fails       A sigmoid at D's end: the difference of raw outputs is what counts, their level
+                means nothing.
+    Source      Jolicoeur-Martineau 2018, sections 4.2 and 4.3, with the least squares and the hinge
+                of its appendix.
     """
 
     name = "ragan"

@@ -8,7 +8,7 @@ from minigan.objectives.r1 import R1
 
 
 class RpGAN(R1):
-    """D decides which of two samples is the real one: each real sample is compared with its own generated one.
+    """D decides which of two samples is real: each real sample is paired with one fake.
 
     With real a_i and fake b_i in pairs, i = 1 ... n:
 
@@ -18,17 +18,19 @@ class RpGAN(R1):
     G           L = mean sp(-(b_i - a_i))
                 db = -σ(a - b) / n
 
-    Penalty     R = γ/2 mean ‖∂D(x_i) / ∂x_i‖², one term on real samples (R1) and one on fakes (R2); `on` and `every` as
-                of `r1`.
+    Penalty     R = γ/2 mean ‖∂D(x_i) / ∂x_i‖², one term on real samples (R1) and one on fakes (R2);
+                `on` and `every` as of `r1`.
 
-    A D that judges each fake alone can send all of them to one place. Here a fake must beat a real sample, and no place
-    is better than all of them.
+    A D that judges each fake alone can send all of them to one place. Here a fake must beat a real
+    sample, and no place is better than all of them.
 
     Defaults    `gamma` γ 3, `every` 4, Adam 2e-4, betas (0, 0.99), batch 64, one D step.
     Healthy     L of D - R near log 2 = 0.693, and L of G slightly above.
     Fails       γ too small: D separates every pair, and L of D goes to 0.
-    Deviates    Huang et al. raise γ with the size of the images and lower it in the run: here it is one number.
-    Source      Jolicoeur-Martineau 2018, section 4.1 (pairs); Huang et al. 2024 (R3GAN), for R1 with R2.
+    Deviates    Huang et al. raise γ with the size of the images and lower it in the run: here it is
+                one number.
+    Source      Jolicoeur-Martineau 2018, section 4.1 (pairs); Huang et al. 2024 (R3GAN), for R1
+                with R2.
     """
 
     name = "rpgan"
@@ -55,5 +57,8 @@ class RpGAN(R1):
 
     def _pairs(self, a: Array, b: Array) -> int:
         if len(a) != len(b):
-            raise ValueError(f"rpgan compares pairs: it needs as many fake as real samples, got {len(a)} and {len(b)}")
+            raise ValueError(
+                "rpgan compares pairs: it needs as many fake as real samples, got "
+                f"{len(a)} and {len(b)}"
+            )
         return len(a)

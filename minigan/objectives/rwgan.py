@@ -14,14 +14,16 @@ from minigan.objectives.wgan import WGAN
 
 
 class RWGAN(WGAN):
-    """Measure the way from a to b by a Bregman cost, which is not symmetric: the critic's box is not either.
+    """Measure the way from a to b by a Bregman cost, which is not symmetric.
 
     D, G        as in WGAN
 
-    Distance    φ strictly convex, D_φ(x, y) = φ(x) - φ(y) - <∇φ(y), x - y>       W_φ = min over couplings of E D_φ
-                "l2": φ = |x|², D_φ = |x - y|²        "kl": φ = Σ x log x, D_φ = Σ x log(x / y) - x + y, for x, y > 0
-                `bregman_wasserstein` computes it for two small sets. The objective does not: it is the paper's
-                heuristic.
+    Distance    φ strictly convex, D_φ(x, y) = φ(x) - φ(y) - <∇φ(y), x - y>
+                W_φ = min over couplings of E D_φ
+                "l2": φ = |x|², D_φ = |x - y|²
+                "kl": φ = Σ x log x, D_φ = Σ x log(x / y) - x + y, for x, y > 0
+                `bregman_wasserstein` computes it for two small sets. The objective does not: it is
+                the paper's heuristic.
 
     Constraint  after every critic update  w ← clip(w, lo, hi)  for every parameter, with
                 lo = -S |ψ'(-c)|        hi = S |ψ'(c)|
@@ -34,8 +36,8 @@ class RWGAN(WGAN):
     Defaults    `bregman` "kl", `clip` c 0.005, `scale` S 0.01, RMSProp 5e-4, n_critic 5, batch 64.
     Healthy     As WGAN; with a rate ten times WGAN's, L of D swings at first.
     Fails       As WGAN. "l2" with the default S: a box of 5e-5, in which every output is 0.
-    Deviates    The paper's interval comes from a gradient of φ, which Σ x log x does not have at -c; ψ = eᵗ is the
-                reading chosen here, and `bounds` is there for another.
+    Deviates    The paper's interval comes from a gradient of φ, which Σ x log x does not have at
+                -c; ψ = eᵗ is the reading chosen here, and `bounds` is there for another.
     Source      Guo, Hong, Lin & Yang 2017, section 3 (the distance) and algorithm 1 (the training).
     """
 
@@ -75,9 +77,10 @@ def _interval(bounds: Sequence[float]) -> tuple[float, float]:
 
 
 def bregman_wasserstein(x: Array, y: Array, phi: str) -> float:
-    """The exact W_φ of two sets x, y (N, d) of equal size, host arrays; `phi` is "l2" or "kl" (numbers above 0).
+    """The exact W_φ of two sets x, y (N, d), host arrays; `phi` is "l2" or "kl" (x, y > 0).
 
-    The best coupling of two such sets is a permutation, found in O(N³): for evaluation, with N up to about 1000.
+    The best coupling of two such sets is a permutation, found in O(N³): for evaluation, with N up
+    to about 1000.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -88,7 +91,9 @@ def bregman_wasserstein(x: Array, y: Array, phi: str) -> float:
         cost = ((x - y) ** 2).sum(axis=2)
     elif phi == "kl":
         if not (x.min() > 0 and y.min() > 0):
-            raise ValueError(f"the kl cost needs numbers above 0, got a minimum of {min(x.min(), y.min())}")
+            raise ValueError(
+                f"the kl cost needs numbers above 0, got a minimum of {min(x.min(), y.min())}"
+            )
         cost = (x * np.log(x / y) - x + y).sum(axis=2)
     else:
         raise ValueError(f"phi must be 'kl' or 'l2', got {phi!r}")

@@ -13,24 +13,27 @@ from minigan.objectives.objective import Defaults, Objective
 class WGAN(Objective):
     """The critic measures the earth mover's distance; clipped weights keep it Lipschitz.
 
-    D           L = mean b - mean a                               -L estimates the distance, up to a factor
+    D           L = mean b - mean a                        -L estimates the distance, up to a factor
                 da = -1 / m        db = 1 / n
 
     G           L = -mean b
                 db = -1 / n
 
-    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter, biases and gains included.
+    Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter, also biases.
                 A projection: it has no gradient.
 
-    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th, so that the
-                distance is a distance; n_critic otherwise. `warmup=False` turns this off.
+    Schedule    100 critic steps before each of the first 25 generator updates and of every 500th,
+                so that the distance is a distance; n_critic otherwise. `warmup=False` turns this
+                off.
 
-    Defaults    `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64. Momentum makes the critic unstable.
-    Healthy     -L jumps up in the first critic phase, then falls smoothly with the quality of the samples; most
-                weights sit at the two bounds.
-    Fails       c too small: gradients vanish layer by layer, outputs of 1e-4; too large: the critic is slow.
-    Source      Arjovsky, Chintala & Bottou 2017, algorithm 1 (clip after the update; their code clips before the
-                next); the schedule is the authors' code's.
+    Defaults    `clip` c 0.01, RMSProp 5e-5, n_critic 5, batch 64. Momentum makes the critic
+                unstable.
+    Healthy     -L jumps up in the first critic phase, then falls smoothly with the quality of the
+                samples; most weights sit at the two bounds.
+    Fails       c too small: gradients vanish layer by layer, outputs of 1e-4; too large: the critic
+                is slow.
+    Source      Arjovsky, Chintala & Bottou 2017, algorithm 1 (clip after the update; their code
+                clips before the next); the schedule is the authors' code's.
     """
 
     name = "wgan"

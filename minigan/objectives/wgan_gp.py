@@ -12,7 +12,7 @@ from minigan.random import Random
 
 
 class WGANGP(WGAN):
-    """Replace WGAN's box by a penalty that pulls the critic's gradient norm to 1 between real and fake samples.
+    """WGAN; a penalty pulls the critic's gradient norm to 1 between real and fake samples.
 
     D           L = mean b - mean a + R        da, db as in WGAN
 
@@ -22,10 +22,11 @@ class WGANGP(WGAN):
                 R = λ mean (‖∂D(x̂_i) / ∂x̂_i‖ - 1)²        its gradient: penalties.py
                 ‖g‖ = √(Σ g² + `eps`): 1e-12; 1e-4 in the code of Lucic et al. 2018
 
-    No batch norm in the critic, for the penalty is on each sample alone; layer norm takes its place.
+    No batch norm in the critic, for the penalty is on each sample alone; layer norm takes its
+    place.
 
-    Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9) (the authors' MNIST code; the paper's box has (0, 0.9)),
-                n_critic 5, batch 64. `one_sided` penalises only norms above 1.
+    Defaults    `weight` λ 10, Adam 1e-4, betas (0.5, 0.9) (the authors' MNIST code; the paper's box
+                has (0, 0.9)), n_critic 5, batch 64. `one_sided` penalises only norms above 1.
     Healthy     Norms within 0.9 to 1.1 after a few hundred steps, R below 0.5, -(L - R) falling.
     Fails       With one ε per pixel, or the norm over one axis, it trains, but something else.
     Source      Gulrajani et al. 2017, algorithm 1 and equation 3.
@@ -37,7 +38,12 @@ class WGANGP(WGAN):
     critic_norm = "layer"
 
     def __init__(
-        self, *, weight: float = 10.0, one_sided: bool = False, eps: float = EPS, rng: Random | None = None
+        self,
+        *,
+        weight: float = 10.0,
+        one_sided: bool = False,
+        eps: float = EPS,
+        rng: Random | None = None,
     ) -> None:
         if not weight >= 0:
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
@@ -47,7 +53,9 @@ class WGANGP(WGAN):
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         x = between(self.name, self.rng, real, fake)
-        return gradient_penalty(D, x, grads, weight=self.weight, one_sided=self.one_sided, eps=self.eps)
+        return gradient_penalty(
+            D, x, grads, weight=self.weight, one_sided=self.one_sided, eps=self.eps
+        )
 
     def after_d_update(self, D: Any) -> None:
         """No clipping: the penalty has taken its place."""

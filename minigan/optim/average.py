@@ -18,7 +18,9 @@ class Average:
     as a copy. The smaller d of the first steps lets it forget the start soon.
     """
 
-    def __init__(self, source: Iterable[tuple[str, Array]], target: Iterable[tuple[str, Array]], decay: float) -> None:
+    def __init__(
+        self, source: Iterable[tuple[str, Array]], target: Iterable[tuple[str, Array]], decay: float
+    ) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay of the average must lie in [0, 1), got {decay}")
         self.source, self.target = dict(source), dict(target)

@@ -1,4 +1,4 @@
-"""Clock: the numbers that change from step to step, in a GPU's memory, where its kernels read them."""
+"""Clock: the numbers that change from step to step, in a GPU's memory for its kernels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from minigan.device import Array, like
 
 
 class Clock:
-    """`array` holds (number of steps, number of steps of the average, learning rate), float32, where `reference` is.
+    """`array`: (steps, steps of the average, learning rate), float32, where `reference` is.
 
     The host keeps a copy of what the GPU holds, so that it never has to ask, which would wait.
     """

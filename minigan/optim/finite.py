@@ -10,6 +10,6 @@ import numpy as np
 
 @np.errstate(over="ignore", invalid="ignore")
 def not_finite(arrays: Mapping[str, np.ndarray]) -> list[str]:
-    """The names of arrays whose sum of squares is not finite: one number each, not an array of booleans."""
+    """The names of arrays whose sum of squares, one number each, is not finite."""
     flat = {name: array.reshape(-1) for name, array in arrays.items()}
     return [name for name, row in flat.items() if not math.isfinite(row @ row)]

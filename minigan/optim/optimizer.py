@@ -26,11 +26,13 @@ def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
 
 
 class NotFinite(FloatingPointError):
-    """The update was not made, for not all gradients are finite; `grads` holds all of them by name."""
+    """The update was not made: not all gradients are finite; `grads` holds all by name."""
 
     def __init__(self, grads: Mapping[str, Array]) -> None:
         names = not_finite(grads) or list(grads)
-        super().__init__(f"the gradients of {_listed(names)} are not finite; no parameter has moved")
+        super().__init__(
+            f"the gradients of {_listed(names)} are not finite; no parameter has moved"
+        )
         self.grads = dict(grads)
 
 
@@ -80,9 +82,13 @@ class Optimizer:
             raise ValueError(f"learning rate must be positive, got {lr}")
         scattered = [name for name, p in self.params.items() if not p.flags.c_contiguous]
         if scattered:  # their flat pieces would be copies, and the parameters would not move
-            raise ValueError(f"{', '.join(scattered)} are not contiguous in memory; copy them first")
+            raise ValueError(
+                f"{', '.join(scattered)} are not contiguous in memory; copy them first"
+            )
         self.lr, self.t = lr, 0
-        self.state = {f"{m}/{name}": np.zeros_like(p) for m in self.moments for name, p in self.params.items()}
+        self.state = {
+            f"{m}/{name}": np.zeros_like(p) for m in self.moments for name, p in self.params.items()
+        }
 
     def update(self, moves: kernels.Moves) -> None:
         """Change each p, and its moments, of the rows (p, g, *moments) of `moves`, in place."""
@@ -132,7 +138,10 @@ class Optimizer:
 
     def _moves(self, grads: dict[str, Array]) -> kernels.Moves:
         average = self.average if self._fuses_average() else None
-        rows = [(p, grads[name], *(self.state[f"{m}/{name}"] for m in self.moments)) for name, p in self.params.items()]
+        rows = [
+            (p, grads[name], *(self.state[f"{m}/{name}"] for m in self.moments))
+            for name, p in self.params.items()
+        ]
         return kernels.Moves(
             rows,
             [None if average is None else average.target.get(name) for name in self.params],

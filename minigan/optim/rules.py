@@ -1,4 +1,4 @@
-"""The update rules: what one step makes of a parameter p, its gradient g and the moments kept for it."""
+"""The update rules: one step from a parameter p, its gradient g and its moments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class SGD(Optimizer):
     moments = ("v",)
     fused_average = True
 
-    def __init__(self, params: Iterable[tuple[str, Array]], lr: float = 0.1, *, momentum: float = 0.0) -> None:
+    def __init__(
+        self, params: Iterable[tuple[str, Array]], lr: float = 0.1, *, momentum: float = 0.0
+    ) -> None:
         super().__init__(params, lr)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
@@ -112,7 +114,9 @@ class AdaMax(Optimizer):
     ) -> None:
         super().__init__(params, lr)
         if not (0 <= betas[0] < 1 and 0 <= betas[1] < 1 and eps > 0):
-            raise ValueError(f"AdaMax needs both betas in [0, 1) and eps > 0, got {betas} and {eps}")
+            raise ValueError(
+                f"AdaMax needs both betas in [0, 1) and eps > 0, got {betas} and {eps}"
+            )
         self.betas, self.eps = betas, eps
 
     def update(self, moves: kernels.Moves) -> None:

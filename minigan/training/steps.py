@@ -1,9 +1,10 @@
-"""Algorithm 1 of Goodfellow et al. 2014: one update of the discriminator, one update of the generator.
+"""Algorithm 1 of Goodfellow et al. 2014: one update of D, one update of G.
 
-    z --G--> fake --D--> score --objective--> d_score --D backwards--> d_fake --G backwards--> d_weights
+    z --G--> fake --D--> score --objective--> d_score --D--> d_fake --G--> d_weights
 
-The steps are functions of networks, an objective, an optimizer and arrays. They keep nothing between calls: caches and
-gradients are local variables. A condition is bound before: discriminator_step(D.given(c), G.given(c), ...).
+The steps are functions of networks, an objective, an optimizer and arrays. They keep nothing
+between calls: caches and gradients are local variables. A condition is bound before:
+discriminator_step(D.given(c), G.given(c), ...).
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ class Outcome(NamedTuple):
     grads: Grads  # of the parameters that moved, nested as their network nests
 
 
-def update_discriminator(D: Layer, objective: Objective, optimizer: Optimizer, real: Array, fake: Array) -> Outcome:
+def update_discriminator(
+    D: Layer,
+    objective: Objective,
+    optimizer: Optimizer,
+    real: Array,
+    fake: Array,
+) -> Outcome:
     """Move D to score `real` (N, ...) higher than `fake` (M, ...)."""
     a, b, caches = D.forward_pair(real, fake)
     loss, da, db = objective.d_loss(a, b)
@@ -47,14 +54,15 @@ def update_discriminator(D: Layer, objective: Objective, optimizer: Optimizer, r
 def generator_gradient(
     D: Layer, objective: Objective, fake: Array, real: Array | None = None
 ) -> tuple[Array, Array, dict[str, Array]]:
-    """What would make `fake` (M, ...) more convincing? G's loss, its gradient with respect to `fake`, and D's scores.
+    """G's loss, its gradient with respect to `fake` (M, ...), and D's scores.
 
-    D stays as it is, to the last bit. `real`: a batch to compare with, where the objective `compares`.
+    D stays as it is, to the last bit. `real`: a batch to compare with, where the objective
+    `compares`.
     """
     scores: dict[str, Array] = {}
     if objective.compares:
         if real is None:
-            raise ValueError(f"{objective.name} compares generated with real samples: pass a batch as `real`")
+            raise ValueError(f"{objective.name} compares two batches: pass the real one as `real`")
         with D.keeping_buffers():
             scores["real"], _ = D.forward(real)
     with D.keeping_buffers():
@@ -77,7 +85,12 @@ def discriminator_step(
 
 
 def generator_step(
-    D: Layer, G: Layer, objective: Objective, optimizer: Optimizer, z: Array, real: Array | None = None
+    D: Layer,
+    G: Layer,
+    objective: Objective,
+    optimizer: Optimizer,
+    z: Array,
+    real: Array | None = None,
 ) -> Outcome:
     """Move G so that D takes G(z), z (M, z_dim), for real; `real` as in `generator_gradient`."""
     fake, cache = G.forward(z)

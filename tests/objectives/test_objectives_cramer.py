@@ -106,7 +106,7 @@ def test_every_real_sample_meets_two_fakes() -> None:
     assert Cramer.fakes == 2
     for wrong in (b[:5], b[:9], np.tile(b, (2, 1))):
         for ask in (Cramer().d_loss, Cramer().joint_g_loss):
-            with pytest.raises(ValueError, match=r"cramer plays two fakes for every real sample, got shapes \(5, 3\)"):
+            with pytest.raises(ValueError, match=r"cramer needs two fakes for every real sample, got shapes \(5, 3\)"):
                 ask(a, wrong)
 
 
@@ -208,9 +208,9 @@ def test_the_penalty_leaves_running_statistics_alone() -> None:
 
 def test_the_penalty_wants_a_generator_and_two_fakes() -> None:
     D, (real, fake) = curved_critic(), samples()
-    with pytest.raises(ValueError, match="cramer draws points between real and fake"):
+    with pytest.raises(ValueError, match="cramer draws random points"):
         Cramer().penalty(D, real, fake, {})
-    with pytest.raises(ValueError, match="cramer plays two fakes for every real sample"):
+    with pytest.raises(ValueError, match="cramer needs two fakes for every real sample"):
         Cramer(rng=rng()).penalty(D, real, fake[:4], {})
 
 

@@ -331,7 +331,7 @@ def test_wgan_gp_looks_between_real_and_fake_with_one_number_per_sample() -> Non
 
 
 def test_wgan_gp_refuses_batches_that_do_not_pair() -> None:
-    with pytest.raises(ValueError, match=r"pairs real with fake samples, got shapes \(3, 2\) and \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"pairs real with fake samples, got \(3, 2\) and \(4, 2\)"):
         points_of("wgan-gp", np.ones((3, 2)), np.ones((4, 2)))
 
 
