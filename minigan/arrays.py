@@ -108,6 +108,16 @@ def read_one(path: Path, what: str = "file of an array") -> np.ndarray:
         return _array(file, "it", _size(file))
 
 
+def map_one(path: Path, what: str = "file of an array") -> np.ndarray:
+    """The array of an .npy file where it lies, to be read piece by piece; errors as `read`."""
+    with _suspicion(path, what) as file:
+        dtype, shape, order, start = _npy_header(file, "it")
+        if start + math.prod(shape) * dtype.itemsize != _size(file):
+            raise ValueError(f"it claims to be {dtype} {shape}, and has {_size(file) - start:,} bytes")
+        mapped = np.memmap(path, dtype, "r", start, shape, "F" if order == b"True" else "C")
+        return np.asarray(mapped)
+
+
 def names(path: Path, what: str = "file of arrays") -> list[str]:
     """The names of the arrays in an .npz archive; errors as `read`."""
     with _suspicion(path, what) as file, _archive(file) as archive:

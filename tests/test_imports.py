@@ -36,7 +36,7 @@ MAY_SEE: dict[str, set[str]] = {
     "docpages": set(),
     "html": set(),
     "plots": {"atomic"},
-    "data": {"arrays", "atomic", "device", "random"},
+    "data": {"arrays", "atomic", "device", "parallel", "random"},
     "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
 }
 # A system is a page of the book that stands on the base classes of training.

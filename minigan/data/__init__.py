@@ -1,7 +1,7 @@
 """The data room: data sets by name, as pixels in memory and as batches for a network."""
 
 from minigan.data.batches import Batches
-from minigan.data.catalogue import CAPTIONED, MIXTURES, NAMES, SPLITS, Entry, available, here, load
+from minigan.data.catalogue import CAPTIONED, MIXTURES, NAMES, SPLITS, Entry, available, here, lasting, load, near
 from minigan.data.dataset import Dataset, to_pixels
 from minigan.data.idx import read_idx, write_idx
 from minigan.data.mixtures import Coverage, Mixture, grid, ring
@@ -19,7 +19,9 @@ __all__ = [
     "available",
     "grid",
     "here",
+    "lasting",
     "load",
+    "near",
     "read_idx",
     "ring",
     "to_pixels",

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.data import attributes
 from minigan.data.dataset import Dataset, knots
-from minigan.data.folder import find_images
+from minigan.data.finding import find
 
 MEASURED = {"thickness": attributes.thickness, "slant": attributes.slant}
 TABLE = "attributes.csv"  # in the folder of pictures: columns file, and a number for each
@@ -61,7 +61,7 @@ def read_table(folder: Path, name: str) -> np.ndarray:
 
     ValueError names pictures without a row, rows without a picture, and what is not a number.
     """
-    path, pictures = folder / TABLE, find_images(folder)
+    path, pictures = folder / TABLE, find(folder).paths
     with path.open(newline="", encoding="utf-8-sig") as file:
         table = csv.DictReader(file)
         columns = table.fieldnames or []

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from minigan.data import folder
 from minigan.data.dataset import Dataset
+from minigan.data.finding import find
 from minigan.data.vocabulary import words_of
 
 TABLES = ("captions.csv", "captions.jsonl")
 
 
-def load(path: str | Path, size: int | None = 64) -> Dataset:
+def load(path: str | Path, size: int | None = 64, background: str = "black") -> Dataset:
     """The pictures of a folder, as `minigan.data.folder.load` has them, with a caption or more for each.
 
     The captions are in captions.csv (columns file and caption), in captions.jsonl (one {"file": ..., "caption": ...}
@@ -24,9 +25,9 @@ def load(path: str | Path, size: int | None = 64) -> Dataset:
 
     ValueError names which pictures have no caption, which lines cannot be read, and which names fit no picture.
     """
-    pictures = folder.load(path, size)
+    pictures = folder.load(path, size, background)
     home = Path(path).expanduser()
-    paths = folder.find_images(home)
+    paths = find(home).paths
     tables = [home / name for name in TABLES if (home / name).is_file()]
     if len(tables) > 1:
         raise ValueError(f"{home} has {' and '.join(TABLES)}: one of them must go")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,17 @@ CAPTIONED = "captioned-mnist"
 NAMES = ("mnist-10k", *mnist.COLLECTIONS, CAPTIONED, *MIXTURES)
 POINTS = 100_000  # drawn from a mixture, as in Lin et al. 2018
 FOLDER_SIZE = 64
+FILES = "a .npy or .npz file of pictures, or a file of MNIST's (IDX) or CIFAR's (.bin) kind"
+# What to do with files that are none of these.
+WAYS = {
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".rar", ".7z"), "unpack it and give the folder"),
+    **dict.fromkeys((".pkl", ".pickle", ".pt", ".pth"), "pickles can execute code: save the pictures as .npy"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), "one picture is not a data set: give its folder"),
+    **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv"), "save its frames as pictures into a folder"),
+    **dict.fromkeys(
+        (".h5", ".hdf5", ".mat", ".csv", ".parquet"), "save the pictures as a .npy file, uint8 (N, H, W, C)"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +55,19 @@ def load(
     name: str | os.PathLike[str],
     *,
     size: int | None = None,
+    background: str = "black",
     rng: np.random.Generator | None = None,
     split: str = "train",
 ) -> Dataset:
-    """The data set of this name, or a folder of pictures by its path.
+    """The data set of this name, or pictures by their path.
 
     name    `mnist-10k` (in the package), `mnist`, `fashion-mnist` (found on this machine, else downloaded),
             `captioned-mnist` (coloured digits with captions), `ring`, `grid` (100,000 points drawn from a mixture), or
-            a path: anything with a separator in it, and any folder
-    size    pixels along the side: of a folder's pictures, default 64; of captioned-mnist 28 or 56, default 28; of no
-            other data set
+            a path: anything with a separator in it, and any folder or file that is there. A folder of pictures; a
+            .npy or .npz of pictures; MNIST's relatives as IDX files, CIFAR's binary files, or the folder of these
+    size    pixels along the side: of a folder's pictures, default 64; of those of a file, default as they are; of
+            captioned-mnist 28 or 56, default 28; of no other data set
+    background  a colour that shows where the pictures of a path are transparent
     rng     where the points of a mixture and the colours of captioned-mnist are drawn from; the others do not need it
     split   `train`; `mnist` and `fashion-mnist` have `test` too
 
@@ -60,12 +76,13 @@ def load(
     """
     name = os.fspath(name)
     if name not in NAMES and not _is_path(name):
-        raise ValueError(f"unknown data set {name!r}: expected {', '.join(NAMES)}, or the path of a folder of pictures")
+        known = f"expected {', '.join(NAMES)}, or the path of a folder of pictures"
+        raise ValueError(f"unknown data set {name!r}: {known}{near(name, NAMES)}")
     if split not in SPLITS or (split == "test" and name not in mnist.COLLECTIONS):
         has = "train and test" if name in mnist.COLLECTIONS else "train only"
         raise ValueError(f"{name} has no split {split!r}: it has {has}")
     if name not in NAMES:
-        return _folder(name, FOLDER_SIZE if size is None else size)
+        return by_path(name, size, background)
     if name == CAPTIONED:
         return _captioned(size, rng)
     if size is not None:
@@ -73,6 +90,20 @@ def load(
     if name in MIXTURES:
         return _draw(name, rng)
     return mnist.load(name, split) if name in mnist.COLLECTIONS else _embedded()
+
+
+def lasting(name: str | os.PathLike[str]) -> str:
+    """A name that means the same from any folder: names of data sets stay, and come before folders of the same name;
+    the path of a file or a folder becomes absolute. A path object is always a path."""
+    is_folder = not isinstance(name, str) or (name not in NAMES and Path(name).expanduser().exists())
+    return str(Path(name).expanduser().resolve()) if is_folder else str(name)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A question, for the end of a message: which of the known names did a typing error mean? Empty for none."""
+    folded = {one.lower().replace("_", "-"): one for one in known}
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), folded, n=1)
+    return f". Did you mean {folded[close[0]]}?" if close else ""
 
 
 def here(name: str, split: str = "train") -> bool:
@@ -96,13 +127,25 @@ def available() -> list[Entry]:
 
 def _is_path(name: str) -> bool:
     separators = [separator for separator in ("/", os.sep, os.altsep) if separator]
-    return any(separator in name for separator in separators) or Path(name).is_dir()
+    return any(separator in name for separator in separators) or Path(name).expanduser().exists()
 
 
-def _folder(path: str, size: int) -> Dataset:
-    from minigan.data import folder  # here, not above: Pillow is slow to import, and most runs read no pictures
+def by_path(
+    name: str, size: int | None, background: str = "black", *, folder_size: int | None = FOLDER_SIZE
+) -> Dataset:
+    """The pictures of a folder or a file. Without a size those of a folder get `folder_size`, None: as they are."""
+    from minigan.data import arrayfile, folder, published  # here: Pillow is slow to import, and few runs read pictures
 
-    return folder.load(path, size)
+    path = Path(name).expanduser()
+    files = published.files_of(path)
+    if files:
+        return published.load(path, files, size, background)
+    if path.is_file() and path.suffix.lower() in (".npy", ".npz"):
+        return arrayfile.load(path, size, background)
+    if path.is_file():
+        way = WAYS.get(path.suffix.lower(), "put pictures into a folder")
+        raise ValueError(f"{path}: expected a folder of pictures, {FILES}; {way}")
+    return folder.load(path, folder_size if size is None else size, background)
 
 
 def _embedded() -> Dataset:

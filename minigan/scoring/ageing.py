@@ -41,6 +41,8 @@ def act(flags: argparse.Namespace) -> int:
         raise ValueError(f"--out {flags.out}: the name must end in .png")
     if (flags.picture is None) == (flags.index is None):
         raise ValueError("minigan age needs a picture or --index, one of the two")
+    if flags.picture is not None and flags.out.resolve() == flags.picture.resolve():
+        raise ValueError(f"--out {flags.out}: it would replace the picture itself; give another name")
     generator = SavedGenerator(flags.run)
     system = generator.system
     if not isinstance(system, Ageing):
@@ -103,9 +105,9 @@ def _picture(flags: argparse.Namespace, generator: SavedGenerator) -> np.ndarray
     """The picture, uint8 (1, H, W, C), in the size of the run's samples."""
     H, W, C = generator.about["real"]["shape"]
     if flags.picture is not None:
-        from minigan.data import folder  # here: Pillow is slow to import
+        from minigan.data import pictures  # here: Pillow is slow to import
 
-        return folder.read(flags.picture, H, C)[np.newaxis]
+        return pictures.read(flags.picture, H, channels=C)[np.newaxis]
     dataset = data.load(generator.config.data, size=generator.config.size)
     if not 0 <= flags.index < len(dataset):
         raise ValueError(f"--index must be in [0, {len(dataset)}), got {flags.index}")

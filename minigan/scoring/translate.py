@@ -91,17 +91,21 @@ def _batch(x: np.ndarray, generator: SavedGenerator) -> Any:
 
 def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
     """What to read, and where to write it."""
-    from minigan.data.folder import find_images  # here: Pillow is slow to import
+    from minigan.data.finding import find  # here: Pillow is slow to import
 
     if not source.is_dir():
         if not source.is_file():
             raise FileNotFoundError(f"{source}: no such picture or folder")
         if out.suffix.lower() != ".png":
             raise ValueError(f"--out {out}: the name must end in .png")
+        if out.resolve() == source.resolve():
+            raise ValueError(f"--out {out}: it would replace the picture itself; give another name")
         return [(source, out)]
     if out.suffix:
         raise ValueError(f"--out {out}: {source} is a folder, so --out must be a folder too")
-    paths = find_images(source)
+    if out.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f"--out {out}: it lies in {source}, whose pictures are read; give a folder outside of it")
+    paths = find(source).paths
     targets = [out / path.relative_to(source).with_suffix(".png") for path in paths]
     twice = {target for target in targets if targets.count(target) > 1}
     if twice:
@@ -111,11 +115,12 @@ def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
 
 def _read(path: Path, channels: int, *, grey: bool) -> np.ndarray:
     """A picture as networks take it, float32 (H, W, channels)."""
-    from minigan.data.folder import GREY, mode_of, read_picture
+    from minigan.data import pictures
 
-    if channels == 1 and not grey and mode_of(path) not in GREY:
+    pixels = pictures.read(path)
+    if channels == 1 and not grey and pixels.shape[2] == 3:
         raise ValueError(f"{path}: this run takes grey pictures, and this one is in colour; --grey converts it")
-    pixels = read_picture(path, None, channels)
+    pixels = pictures.read(path, channels=channels)
     return pixels.astype(np.float32) / 127.5 - 1
 
 

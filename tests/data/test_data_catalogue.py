@@ -18,7 +18,7 @@ Internet = Callable[[dict[str, bytes]], list[str]]
 
 def picture(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(path)
+    Image.new("RGB", (8, 8), "red").save(path)
     return path
 
 
