@@ -12,6 +12,7 @@ import numpy as np
 from minigan import __version__, checks, data, gradcheck, objective_cards, plots
 from minigan.atomic import replacing
 from minigan.explain import command as explaining
+from minigan.lab import command as showing
 from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
 from minigan.scoring import ageing
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _add_gradcheck,
         _add_data,
         _add_study,
+        _add_lab,
     )
     for add in adders:
         add(commands)
@@ -189,6 +191,12 @@ def _add_report(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("report", help="a run as one page", description=reporting.TEXT, formatter_class=RAW)
     reporting.add_flags(parser)
     parser.set_defaults(act=reporting.report)
+
+
+def _add_lab(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("lab", help="see a GAN train", description=showing.TEXT, formatter_class=RAW)
+    showing.add_flags(parser)
+    parser.set_defaults(act=showing.act)
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:

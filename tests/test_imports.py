@@ -46,6 +46,7 @@ TOOLS = {*MAY_SEE, "training", "runs", "watch", "engine"}
 MAY_SEE |= {room: {*TOOLS} for room in ("training", "runs", "watch", "scoring", "report", "study")}
 MAY_SEE["report"] |= {"scoring", "styles"}
 MAY_SEE["styles"] = {*TOOLS, "scoring", "html"}
+MAY_SEE["lab"] = {*TOOLS, "docpages", "explain", "scoring", "styles"}
 MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
 MAY_SEE["objective_cards"] = {"docpages", "objectives", "training"}
 MAY_SEE["explain"] = {
