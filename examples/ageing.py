@@ -125,7 +125,7 @@ def shuffled(dataset: Dataset, epochs: int, rng: np.random.Generator) -> Iterato
 
 
 def classes(judge: Network, images: np.ndarray) -> np.ndarray:
-    """What the judge sees in images, uint8 (N, 28, 28, 1)."""
+    """The judge's features of images, uint8 (N, 28, 28, 1)."""
     logits, _ = judge.forward(images.astype(np.float32) / 127.5 - 1, train=False)
     return logits.argmax(axis=1)
 

@@ -45,7 +45,7 @@ Job = tuple[str, int]  # a model or kernel, and its batch
 
 
 def flags(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What to measure; bad flags end the program here, before anything is measured."""
+    """The jobs to measure; bad flags end the program here, before anything is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--models", nargs="+", choices=tuple(MODELS), default=tuple(MODELS))
@@ -89,7 +89,7 @@ def jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def work(job: Job, measured: dict[str, Any]) -> tuple[float, str]:
-    """What one step of a job does, and the unit."""
+    """The content of one step of a job, and the unit."""
     name, batch = job
     return (measured["tally"]["flops"], "FLOP") if name in MODELS else Kernel.named(name).work(batch)
 

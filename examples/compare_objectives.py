@@ -54,7 +54,7 @@ Result = tuple[Line, Row]
 
 
 def base(data_name: str) -> dict[str, Any]:
-    """What all recipes start from: the choices of an objective that has none of its own."""
+    """The base of all recipes: the choices of an objective that has none of its own."""
     return recipes.choices("", points=data_name in MIXTURES)
 
 
@@ -129,7 +129,7 @@ def run(config: Config, seconds: float | None, classifier: Network | None, folde
 
 
 def verdict(trainer: Trainer, watch: Watch, classifier: Network | None) -> Line:
-    """What the table shows of a run that went well."""
+    """The table's cell for a run without errors."""
     if classifier is None:
         last = watch.looks[trainer.step]
         return {"found": last.captured, "modes": last.modes, "good": round(last.high_quality, 3)}

@@ -24,7 +24,7 @@ OPTIMIZERS = {"adam": "Adam", "adamax": "AdaMax", "rmsprop": "RMSProp", "sgd": "
 
 @dataclass(frozen=True)
 class Row:
-    """What a table reports of an objective, in words; `ring` and `digits` are empty where nothing was measured."""
+    """The row of an objective in the table, in words; `ring` and `digits` are empty where nothing was measured."""
 
     name: str
     idea: str  # one sentence
@@ -123,7 +123,7 @@ def paragraphs(name: str) -> dict[str, str]:
 
 
 def measured() -> dict[str, dict[str, Ring | Digits]]:
-    """What was measured, by objective and data ("ring", "digits"); nothing where the file is missing.
+    """The measured results, by objective and data ("ring", "digits"); nothing where the file is missing.
 
     ValueError: the file is not what examples/compare_objectives.py writes.
     """

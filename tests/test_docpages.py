@@ -1,4 +1,4 @@
-"""What docstrings state under their labels."""
+"""The labelled paragraphs of docstrings."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def test_a_step_may_return_its_loss_or_an_outcome_that_has_one() -> None:
     w = np.array([2.0])
 
     class Found(NamedTuple):
-        """What a step found."""
+        """The results of a step."""
 
         loss: float
 

@@ -1,1 +1,1 @@
-"""What the sides of `benchmark.py` share: cases, the line between processes, a tally of products, the report."""
+"""For both sides of `benchmark.py`: cases, the line between processes, a tally of products, the report."""

@@ -1,4 +1,4 @@
-"""What can be measured: training steps by model, and single kernels by name."""
+"""The cases to measure: training steps by model, and single kernels by name."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def pytest(seconds: float, *options: str, under: Sequence[str] = ()) -> Iterator
 
 
 def counted(results: str) -> Report:
-    """What pytest's XML contains: {"passed", "failed", "skipped"} as numbers, "names" of what failed."""
+    """The contents of pytest's XML: {"passed", "failed", "skipped"} as numbers, "names" of what failed."""
     suite = next(xml.fromstring(results).iter("testsuite"))
     total, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
     broken = [test for test in suite.iter("testcase") if any(part.tag in ("failure", "error") for part in test)]

@@ -1,4 +1,4 @@
-"""What was measured on a GPU, as text: a line for each stage, and one table at the end."""
+"""Measurements on a GPU, as text: a line for each stage, and one table at the end."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ OURS, PYTORCH = "minigan", ("torch-example", "torch-tuned")
 
 @dataclass(frozen=True)
 class Case:
-    """What a worker measures: one step, and facts about it (`library`, `threads`, `parameters` of G and D)."""
+    """The job of a worker: one step, and facts about it (`library`, `threads`, `parameters` of G and D)."""
 
     step: Callable[[], object]
     facts: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What was measured, as rows, as text, as Markdown."""
+"""The measurements as rows, as text, as Markdown."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def cores() -> int:
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on."""
+    """The machine of the measurements."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [entry.partition(":")[2].strip() for entry in lines if entry.startswith("model name")]

@@ -43,7 +43,7 @@ CENTRE = np.abs(X - MEAN) < 2.326 * STD  # 98 % of the data
 
 @dataclass(frozen=True)
 class Moment:
-    """What the figure shows of a moment: D and p_g on X, the samples of 20 z, and how far G is off."""
+    """One moment of the figure: D and p_g on X, the samples of 20 z, and how far G is off."""
 
     D: np.ndarray
     q: np.ndarray

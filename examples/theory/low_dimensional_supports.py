@@ -1,4 +1,4 @@
-"""What if the data and the samples of G never touch? Then a perfect D exists, and it teaches nothing; a distance does.
+"""Data and samples of G that never touch: a perfect D exists and gives no gradient; a distance does.
 
     python examples/theory/low_dimensional_supports.py
 

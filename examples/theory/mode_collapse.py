@@ -62,7 +62,7 @@ class Pairs(Layer):
 
 @dataclass
 class Look:
-    """What is seen of a training at one moment."""
+    """A training at one moment."""
 
     step: int
     points: np.ndarray

@@ -1,4 +1,4 @@
-"""What does a perfect discriminator know? D* = p / (p + q), and its value is the distance of G from the data.
+"""The perfect discriminator is D* = p / (p + q), and its value is the distance of G from the data.
 
     python examples/theory/optimal_discriminator.py                    two to five minutes
     python examples/theory/optimal_discriminator.py --steps 2000       a tenth of that, less exact

@@ -1,4 +1,4 @@
-"""What does a D that is free to learn do to its G? Figures 1 to 3 of Arjovsky & Bottou 2017, on digits.
+"""A D that trains to the end, and the gradient it gives to G: figures 1 to 3 of Arjovsky & Bottou 2017, on digits.
 
     python examples/theory/perfect_discriminators.py
     python examples/theory/perfect_discriminators.py --epochs 1 2 --steps 200          shorter

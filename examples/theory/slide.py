@@ -1,4 +1,4 @@
-"""What the pictures of these demonstrations share: flags, the frame of a panel, and where a picture goes."""
+"""For all demonstrations: flags, the frame of a panel, and where a picture is saved."""
 
 import argparse
 from pathlib import Path

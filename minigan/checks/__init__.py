@@ -1,4 +1,4 @@
-"""What is checked: one case per layer, objective and training step, with random weights and sizes that reveal mistakes.
+"""The cases of the checks: one per layer, objective and training step, with random weights and odd sizes.
 
 The gradient check's table and the test suite walk over the same lists, so that what the table shows is what is tested.
 Everything is float64. Parameters are random: a gradient that forgets a factor weight = 1 or a term bias = 0 would pass

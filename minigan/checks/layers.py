@@ -233,7 +233,7 @@ def _tables(rng: np.random.Generator) -> Conditioned:
 
 
 def _of_text(flat: tuple[int, ...]) -> list[LayerCase]:
-    """What makes a condition of a caption: its positions are words where the random condition is positive."""
+    """Make a condition of a caption: its positions are words where the random condition is positive."""
     case, words = LayerCase, (3, 8, 4)
     return [
         case(lambda rng: Augment(6, 5, rng=rng), flat),

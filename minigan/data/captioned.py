@@ -39,7 +39,7 @@ SIZES = (28, 56)
 
 
 class Facts(NamedTuple):
-    """What a caption states, as numbers: places in DIGITS, COLOURS, STROKES and LEANS."""
+    """The contents of a caption, as numbers: places in DIGITS, COLOURS, STROKES and LEANS."""
 
     digit: int
     ink: int
@@ -78,7 +78,7 @@ def captions_of(facts: Facts) -> tuple[str, ...]:
 
 
 def facts_of(caption: str) -> Facts:
-    """What a caption of this data set states; ValueError where it does not state class, ink and ground."""
+    """The contents of a caption of this data set; ValueError where it does not state class, ink and ground."""
     words, names = words_of(caption), list(COLOURS)
     digits = [DIGITS.index(word) for word in words if word in DIGITS]
     places = [i for i, word in enumerate(words) if word in names]

@@ -85,7 +85,7 @@ class Dataset:
         return self.images.ndim == 4
 
     def about(self) -> dict[str, Any]:
-        """What networks for this data depend on, as JSON: "shape" of a sample, and the number of "classes".
+        """The properties that networks for this data depend on, as JSON: the "shape" of a sample, and "classes".
 
         Of classes also the "names", and the "counts" of their samples; of each attribute its "knots".
 

@@ -49,7 +49,7 @@ def counted(n: int) -> str:
 
 
 def name_of(path: Path) -> str:
-    """What a data set of this path is called: never as one of the library's own."""
+    """The name of a data set of this path: never as one of the library's own."""
     from minigan.data.catalogue import NAMES  # here: the catalogue imports this module
 
     resolved = path.resolve()

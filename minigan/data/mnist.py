@@ -43,7 +43,7 @@ FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 
 @dataclass(frozen=True)
 class Collection:
-    """What is known of one published set: its title, its folder in torchvision's layout, mirrors, content, and the
+    """One published data set: its title, its folder in torchvision's layout, mirrors, content, and the
     names of its classes where they are not numbers."""
 
     title: str

@@ -14,7 +14,7 @@ CANDIDATES = 128  # captions of which the most similar one is chosen as a wrong 
 
 
 class Draws(Protocol):
-    """What a turn draws with."""
+    """The sources of a turn's draws."""
 
     def labels(self, n: int, classes: int, name: str = "labels") -> Array:
         """n integers in [0, classes), all equally likely."""

@@ -49,7 +49,7 @@ class _Shared:
         return self.exchange.gather(self.rank, value)
 
     def from_the_first(self, make: Callable[[], Array]) -> Array:
-        """What the first thread makes, in every thread."""
+        """Compute a value in the first thread and return it in every thread."""
         (made, *_) = self.gather(make() if self.rank == 0 else None)
         assert made is not None
         return made

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 
 def renamed(found: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
-    """What each of the names `found` is called in the file.
+    """The name in the file of each of the names `found`.
 
     The keys of `names` are whole names or beginnings that end before a dot; of several that fit the longest counts, and
     "" fits all. {"1": "main.0"} makes "main.0.weight" of "1.weight", {"": "main"} "main.1.weight".

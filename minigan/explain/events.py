@@ -68,7 +68,7 @@ def caller() -> Spot:
 
 @dataclass(frozen=True)
 class Row:
-    """What one layer did in one pass. `out` is None where the gradient of its input was not asked for.
+    """One layer in one pass. `out` is None where the gradient of its input was not asked for.
 
     place    the layer's name in its network, as its parameters have it: "3", "encoder.0"; "" for the network itself
     params   the sizes of the gradients of its parameters, as far as they were asked for
@@ -131,7 +131,7 @@ class Penalty:
 
 @dataclass(frozen=True)
 class Move:
-    """What an update did to one parameter."""
+    """The effect of an update on one parameter."""
 
     name: str
     weight: Size  # before
@@ -151,7 +151,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Aftermath:
-    """What the objective did after D's update: shares of each of D's arrays that it changed, and its own numbers."""
+    """The objective's changes after D's update: shares of each of D's arrays that it changed, and its own numbers."""
 
     objective: Objective
     call: Spot
@@ -175,7 +175,7 @@ class Log:
         self._names.append((thing, words))
 
     def name_of(self, thing: Any) -> str | None:
-        """What this very array or cache is."""
+        """The label of this very array or cache."""
         return next((words for named, words in reversed(self._names) if named is thing and thing is not None), None)
 
     def begin(self, network: str, kind: str, about: str, into: Array) -> Sweep:

@@ -67,7 +67,7 @@ def spot(function: Callable[..., Any]) -> Spot:
 
 
 def objective_formulas(objective: Objective, labels: tuple[str, ...], method: str) -> list[tuple[str, str]]:
-    """What an objective's page states under these labels, and those of its base classes up to the one that writes
+    """The paragraphs under these labels of an objective's page, and of its base classes up to the one that writes
     `method`: (class, text)."""
     formulas = []
     for kind in type(objective).__mro__:

@@ -55,7 +55,7 @@ def _step(row: Row) -> Mark | None:
 
 
 def _since(start: Size, out: Size) -> str:
-    """What has become of the gradient since the pass began."""
+    """UP or DOWN, where the gradient has grown or shrunk much since the pass began; else ""."""
     if start.length == 0 or out.length == 0 or not math.isfinite(out.length):
         return ""
     gain = out.length / start.length
@@ -75,7 +75,7 @@ def _broken(row: Row) -> Mark | None:
 
 
 def slope(gradient: Size) -> float:
-    """What one sample feels of a loss that is a mean over N: N times its gradient's length, on average over samples."""
+    """N times the length of a sample's gradient (a loss is a mean over N samples), on average over samples."""
     return gradient.length * math.sqrt(gradient.shape[0])
 
 

@@ -148,7 +148,7 @@ def _places(layer: Layer, prefix: str = "") -> Iterator[tuple[int, str]]:
 
 
 def _items(name: str, value: Any) -> Iterable[tuple[Any, Any]]:
-    """What an attribute holds, by name; layers in a row are counted."""
+    """The layers in an attribute, by name; layers in a row are counted."""
     if isinstance(value, tuple | list):
         return enumerate(value)
     return value.items() if isinstance(value, dict) else [(name, value)]

@@ -44,7 +44,7 @@ class WatchedObjective:
         return value, db
 
     def after_d_update(self, D: Layer) -> None:
-        """What follows D's update."""
+        """Called after D's update."""
         before = {name: w.copy() for name, w in D.named_params()}
         numbers = self._numbers()
         self.objective.after_d_update(D)

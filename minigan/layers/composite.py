@@ -1,4 +1,4 @@
-"""What layers that are made of layers share."""
+"""Base classes of layers that are made of layers."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Conditional(Layer):
         return c
 
     def asks_for(self) -> str:
-        """What the condition is, in a word for messages."""
+        """The kind of condition, in a word for messages."""
         return "condition"
 
 
@@ -226,5 +226,5 @@ def _spread(rows: Array, x: Array) -> Array:
 
 
 def _seen(c: Any) -> str:
-    """What came, for messages."""
+    """The shape or type of what was given, for messages."""
     return f"{c.dtype} of shape {tuple(c.shape)}" if hasattr(c, "dtype") else type(c).__name__

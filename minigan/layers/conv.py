@@ -26,7 +26,7 @@ from minigan.layers.layer import Cache, Grads, Layer, whole
 
 
 class _Convolution(Layer):
-    """What both layers share: their numbers, their weights, and the sums of the bias."""
+    """Both layers: their sizes, their weights, and the sums of the bias."""
 
     # the pairs that distinguish two layers
     windows: tuple[str, ...] = ("kernel_size", "stride", "padding")

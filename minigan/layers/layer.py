@@ -193,7 +193,7 @@ def whole(*sizes: Any) -> bool:
 
 
 def any_shape(shape: tuple[int, ...]) -> bool:
-    """What an elementwise layer accepts."""
+    """An elementwise layer accepts arrays of any shape."""
     return True
 
 

@@ -21,7 +21,7 @@ TAPS = (1, 3, 3, 1)
 
 
 class _Resample(Layer):
-    """What the three pages share: the sum above."""
+    """Base of the three layers: the sum above."""
 
     up = down = 1
     pad = (0, 0)  # zeros before and after, along each axis

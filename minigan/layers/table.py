@@ -1,4 +1,4 @@
-"""What layers share that turn their condition into a row of numbers for every sample."""
+"""Base of layers that turn their condition into a row of numbers for every sample."""
 
 from __future__ import annotations
 

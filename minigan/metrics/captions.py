@@ -21,7 +21,7 @@ NAMES = ("class", "ink", "ground", "stroke", "lean", "caption")
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What pictures show: strokes (N, 28, 28) in [0, 1], and the rest (N,); NaN where nothing is drawn."""
+    """Contents of pictures: strokes (N, 28, 28) in [0, 1], and the rest (N,); NaN where nothing is drawn."""
 
     strokes: np.ndarray
     digit: np.ndarray
@@ -32,7 +32,7 @@ class Measured:
 
 
 def measure(pictures: np.ndarray, judge: Extractor) -> Measured:
-    """What pictures uint8 (N, H, W, 3) of 14, 28 or 56 pixels show; the judge reads digits.
+    """Contents of pictures uint8 (N, H, W, 3) of 14, 28 or 56 pixels; the judge reads digits.
 
     The ground is the median colour of the border, the ink that of the 30 pixels farthest from it. Every pixel is then
     a share of ink: its place on the line between the two.

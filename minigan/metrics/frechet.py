@@ -61,7 +61,7 @@ def frechet_distance(
 
 
 def perfect_score(covariance: np.ndarray, n_reference: int | None, n_generated: int | None) -> float | None:
-    """What two samples of these sizes from one Gaussian score on average, to first order in 1/n (see the page).
+    """The mean FID of two samples of these sizes from one Gaussian, to first order in 1/n (see the page).
 
     None where a size is unknown. A rough guide only where a size is not well above d.
     """
@@ -158,7 +158,7 @@ def _completed(protocol: Protocol, reference: Origin, generated: Origin) -> Prot
 
 
 def _agreed(field: str, given: Any, *stated: Any) -> Any:
-    """What is given, else what all origins state; unknown as soon as one does not state it."""
+    """The given value, else that of all origins; unknown as soon as one does not state it."""
     unknown = (UNKNOWN, None)
     known = {value for value in (given, *stated) if value not in unknown}
     if len(known) > 1:

@@ -34,7 +34,7 @@ class Row:
 
 
 def disturbances(rng: np.random.Generator) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
-    """What is done to translations x (N, H, W, C) in [-1, 1], by name."""
+    """The disturbances of translations x (N, H, W, C) in [-1, 1], by name."""
     found: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as it is": lambda x: x}
     found |= {f"rounded to {n} levels": partial(_rounded, n) for n in LEVELS}
     found |= {f"noise of {sigma} grey levels": partial(_noisy, sigma, rng) for sigma in NOISES}

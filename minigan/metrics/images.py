@@ -52,7 +52,7 @@ def score_features(
 
 
 def protocol_of(extractor: Extractor, reference: Statistics, quantised: bool, seed: int | None = None) -> Protocol:
-    """What all scores of images through this extractor have in common; each metric adds its name and its numbers.
+    """The fields that all scores of images through this extractor share; each metric adds its name and its numbers.
 
     quantised: were the images 8-bit numbers, or rounded to them?
     """

@@ -26,7 +26,7 @@ class ProtocolMismatch(ValueError):
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a score was measured with. Two scores are comparable where all fields but `FREE` agree.
+    """The conditions of a score. Two scores are comparable where all fields but `FREE` agree.
 
     metric       name of the metric, such as "fid"
     parameters   the metric's own numbers, such as {"subsets": 100, "subset_size": 1000}
@@ -107,7 +107,7 @@ def write_scores(path: Path, scores: Iterable[Score]) -> None:
 
 
 def read_scores(path: Path) -> list[Score]:
-    """What `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
+    """Read what `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
     path = path / "scores.json" if path.is_dir() else path
     try:
         content: Any = json.loads(path.read_text())

@@ -154,7 +154,7 @@ class Statistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Statistics:
-        """What `save`, pytorch-fid or TTUR wrote; with `mu` and `sigma` alone, n and origin are unknown.
+        """Load what `save`, pytorch-fid or TTUR wrote; with `mu` and `sigma` alone, n and origin are unknown.
 
         FileNotFoundError: no such file. ValueError (NonFiniteSamples for a NaN or an infinity) names the file and
         what is wrong with it. Nothing in the file is ever executed.

@@ -65,7 +65,7 @@ class Exhibit:
 
     @property
     def protocol(self) -> Protocol:
-        """What all scores of this exhibit have in common."""
+        """The fields that all scores of this sample set share."""
         return protocol_of(self.extractor, self.reference.statistics, self.quantised, self.seed)
 
     def rng(self, metric: str) -> np.random.Generator:

@@ -43,7 +43,7 @@ def _find(name: str) -> Callable[..., Model]:
 
 
 def options(name: str) -> list[str]:
-    """What can be chosen about the model called `name`: the keyword arguments of `get`."""
+    """The choices of the model called `name`: the keyword arguments of `get`."""
     return [option for option in inspect.signature(_find(name)).parameters if option != "streams"]
 
 

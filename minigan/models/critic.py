@@ -39,7 +39,7 @@ OUTPUTS = {
 
 @dataclass(frozen=True)
 class Critic:
-    """What D gives for every sample. With `trunk` the model's layers that read a sample, and d `features`:
+    """D's output for every sample. With `trunk` the model's layers that read a sample, and d `features`:
 
     score        trunk, Linear(1)
     features     trunk, Linear(d)

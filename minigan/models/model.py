@@ -31,7 +31,7 @@ class Model:
         print(self.table())
 
     def table(self) -> str:
-        """What `summary` prints."""
+        """The text that `summary` prints."""
         sides = [("generator", self.G, (self.z_dim,)), *self._sides_of_D()]
         return "\n\n".join(_table(f"{self.name}: {side}", network, shape, self._some) for side, network, shape in sides)
 

@@ -93,5 +93,5 @@ def _unit(x: Array) -> tuple[Array, Array]:
 
 
 def _along(d: Array, unit: Array) -> Array:
-    """What is left of d without its part in the direction of the rows `unit`."""
+    """The component of d orthogonal to the rows `unit`."""
     return d - unit * (d * unit).sum(axis=1, keepdims=True)

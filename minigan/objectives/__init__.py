@@ -116,5 +116,5 @@ def get(name: str, **hyper: Any) -> Objective:
 
 
 def hyperparameters(name: str) -> list[str]:
-    """What can be chosen about the objective called `name`: the keyword arguments of `get`."""
+    """The hyper-parameters of the objective called `name`: keyword arguments of `get`."""
     return list(inspect.signature(find(name)).parameters)

@@ -28,7 +28,7 @@ class Defaults:
 
 
 class Objective:
-    """What D and G minimise, from D's outputs a on real samples and b on fakes.
+    """The losses of D and G, functions of D's outputs a on real samples and b on fakes.
 
     A score (m, 1) is raw, never after a sigmoid, and high means "real". Losses are means over the
     batch, so that a learning rate means the same for every batch size; gradients have the outputs'
@@ -87,7 +87,7 @@ class Objective:
         """After each update of D: clip, project, move a multiplier; by default nothing."""
 
     def after_epoch(self) -> None:
-        """What happens after each pass over the data: nothing, unless the page overrides it."""
+        """Called after each pass over the data; does nothing unless the page overrides it."""
 
     def prepare(
         self, D: Any, optimizer: Any, batches: Callable[[], Iterable[Array]]

@@ -46,7 +46,7 @@ class Evidence:
         self.files = Run(folder, Config())  # for the places of the files, which the choices of a run do not change
 
     def attempt(self, part: str, read: Callable[[], T]) -> T | None:
-        """What `read` returns; None, and a sentence in `missing`, where it fails."""
+        """The result of `read`; None, and a sentence in `missing`, where it fails."""
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:

@@ -1,4 +1,4 @@
-"""What a checkpoint generates: new samples, and the way from one noise to another."""
+"""Samples of a checkpoint: new ones, and the way from one noise to another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the styles of a StyleGAN do: mixing, truncation, a walk through w."""
+"""The styles of a StyleGAN: mixing, truncation, a walk through w."""
 
 from __future__ import annotations
 

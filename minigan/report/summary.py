@@ -24,7 +24,7 @@ REMARKS = {"good": "share of points within three deviations of a Gaussian; 0.989
 
 
 def summary(evidence: Evidence) -> Html:
-    """What was trained, how far it came, and what became of it."""
+    """The training in short: what was trained, how far, and with what result."""
     config, log = evidence.config, evidence.log
     facts: dict[str, str] = {}
     if config is not None:
@@ -86,7 +86,7 @@ def measured_with(protocol: Protocol) -> str:
 
 
 def health(evidence: Evidence) -> Html:
-    """What the monitor reported, when, and what is still so."""
+    """The reports of the monitor, when they came, and which still hold."""
     if not evidence.log:
         return paragraphs("Nothing was watched: there is no log point.")
     entries = events(evidence)
@@ -122,7 +122,7 @@ def choices(evidence: Evidence) -> Html:
 
 
 def _state(evidence: Evidence) -> str:
-    """What is still wrong after the last log point."""
+    """The conditions that still hold after the last log point."""
     active: dict[str, str] = {}
     for step, entry in events(evidence):
         if entry["state"] == "ends":

@@ -37,7 +37,7 @@ def not_finite(arrays: Mapping[str, Array]) -> list[str]:
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What `save` wrote. FileNotFoundError; ValueError names the file and what is wrong with it."""
+    """Load what `save` wrote. FileNotFoundError; ValueError names the file and what is wrong with it."""
     arrays, header = files.read(path, "checkpoint of minigan")
     version = header.pop("version", None)
     if not isinstance(version, int) or header.pop("kind", KIND) != KIND:

@@ -78,7 +78,7 @@ def aged_rows(
 
 
 class Identity(Layer):
-    """What a recognition network sees in images in [-1, 1]: its features, f(x) = body(x / 2)."""
+    """The features of a recognition network for images in [-1, 1], f(x) = body(x / 2)."""
 
     def __init__(self, judge: LeNet) -> None:
         self.body = judge.body

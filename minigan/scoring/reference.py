@@ -1,4 +1,4 @@
-"""What samples are compared with, and by which feature network."""
+"""The reference of a score: the real images, and the feature network."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
 
 
 def remark(score: Score) -> str:
-    """What helps to read a score, in a few words."""
+    """A note that helps to read a score."""
     details, metric = score.details, score.protocol.metric
     if metric == "fid" and details.get("perfect") is not None:
         return f"lower is better; a perfect generator has about {details['perfect']:.3g} at this n"

@@ -90,7 +90,7 @@ def _batch(x: np.ndarray, generator: SavedGenerator) -> Any:
 
 
 def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
-    """What to read, and where to write it."""
+    """The run to read, and the folder to write to."""
     from minigan.data.finding import find  # here: Pillow is slow to import
 
     if not source.is_dir():

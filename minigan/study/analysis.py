@@ -30,7 +30,7 @@ def table(source: Store | Path) -> list[Row]:
 
 
 def _row(key: str, task: dict[str, Any], scores: list[dict[str, Any]], end: dict[str, Any]) -> Row:
-    """What is known of a run. "score": the least at its checkpoints, which chooses; "test": what is reported for the
+    """The numbers of a run. "score": the least at its checkpoints, which chooses; "test": what is reported for the
     checkpoint that was chosen; "test_min": the least of the reported ones, as the study chose; "last": at the end.
     All of them are infinite for a run that failed."""
     row = {"key": key, **{name: task[name] for name in ("model", "data", "role", "sample", "seed")}}

@@ -63,7 +63,7 @@ class Data:
 
 
 def runner(client: Client) -> Callable[[Store, Callable[[], object]], None]:
-    """What `workers.run` takes: runs the open tasks of a study on the cluster."""
+    """A function for `workers.run`: runs the open tasks of a study on the cluster."""
 
     def run(store: Store, after: Callable[[], object]) -> None:
         open_tasks = {key: task for key, task in store.tasks().items() if not store.tried(key)}
@@ -110,7 +110,7 @@ def _submit(client: Client, store: Store, open_tasks: dict[str, Task], after: Ca
 
 
 def _result(future: Future) -> Result:
-    """What a task gave; an error of the cluster, such as a task whose workers died every time, is a result as well."""
+    """The result of a task; an error of the cluster (a task whose workers died every time) is a result too."""
     if future.status == "finished":
         result: Result = future.result()
         return result

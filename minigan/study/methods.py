@@ -34,7 +34,7 @@ SIGMA = 0.1  # deviation of the VAE's points
 
 
 class Method(Protocol):
-    """What a run of the study needs of a model."""
+    """The parts of a model that a run of the study uses."""
 
     def step(self, number: int, real: Array) -> dict[str, float]:
         """Step `number`, from 0, on a real batch; the losses."""

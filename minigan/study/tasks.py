@@ -74,7 +74,7 @@ class Spec:
                 raise ValueError(f"steps of {data} must be at least the number of checkpoints, got {size}")
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """The JSON that `from_json` reads."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
@@ -126,5 +126,5 @@ def read(path: Path) -> list[Task]:
 
 
 def text(tasks: Iterable[Task]) -> str:
-    """What `read` reads; a task that comes twice is written once."""
+    """The text that `read` reads; a task that comes twice is written once."""
     return "".join(f"{line}\n" for line in dict.fromkeys(canonical(task) for task in tasks))

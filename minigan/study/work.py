@@ -27,7 +27,7 @@ POINTS = 2000
 
 @dataclass
 class Result:
-    """What came out of a task.
+    """The result of a task.
 
     status   `ok`; `nan`, a loss or a sample is not finite; `diverged`, a loss is beyond 1e6; `timeout`; or `error`
     scores   one dict for every checkpoint: "step" and the scores

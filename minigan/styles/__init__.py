@@ -1,4 +1,4 @@
-"""What people do with a trained StyleGAN: mixing, truncation, walks, projection, path lengths, a quiz."""
+"""Uses of a trained StyleGAN: mixing, truncation, walks, projection, path lengths, a quiz."""
 
 from minigan.styles.mixing import layers_of, mixed, mixing_grid
 from minigan.styles.paths import PathLengths, path_lengths

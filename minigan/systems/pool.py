@@ -26,7 +26,7 @@ class Pool:
         self.count = np.zeros((), np.int64)  # on the host, which decides by it what to do
 
     def exchange(self, fakes: Array, rng: Random) -> Array:
-        """What to show instead of these fakes (N, H, W, C): copies, or themselves."""
+        """The images to show instead of these fakes (N, H, W, C): older ones, or the fakes themselves."""
         n, filled = len(fakes), int(self.count)
         if self.size == 0:
             return fakes
@@ -50,5 +50,5 @@ class Pool:
         return ((start + steps) % self.size).astype(np.int64)
 
     def arrays(self) -> dict[str, Array]:
-        """What a checkpoint keeps."""
+        """The arrays for a checkpoint."""
         return {"images": self.images, "count": self.count}

@@ -18,14 +18,14 @@ from minigan.objectives import Objective
 
 
 class Optimizer(Protocol):
-    """What a step asks of an optimizer."""
+    """The part of an optimizer that a step uses."""
 
     def step(self, grads: Grads) -> Any:
         """Move the parameters by their gradients."""
 
 
 class Outcome(NamedTuple):
-    """What an update found, for the log, the health monitor and `explain`."""
+    """The results of an update, for the log, the health monitor and `explain`."""
 
     loss: Array  # 0-d
     scores: dict[str, Array]  # D's raw outputs by name: {"real": a, "fake": b}

@@ -15,7 +15,7 @@ from minigan.watch.vitals import bounds
 
 @dataclass(frozen=True)
 class Facts:
-    """What the signs must know of a discriminator and a generator besides the log.
+    """Facts about a discriminator and a generator that the health signs need beside the log.
 
     D, G     their names
     classes  the names of what samples are counted by; () where they are not counted

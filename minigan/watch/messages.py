@@ -25,7 +25,7 @@ def objective(config: Config) -> str:
 
 
 def machine(config: Config) -> str:
-    """What computes, and how."""
+    """The device that computes, and how."""
     if config.device == "cpu":
         return f"cpu, {config.threads} thread{'s' if config.threads > 1 else ''}"
     steps = "steps recorded once and replayed" if config.graph else "steps launched operation by operation (--no-graph)"
@@ -38,7 +38,7 @@ def title(config: Config) -> str:
 
 
 def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path, notes: Sequence[str] = ()) -> str:
-    """What is about to happen; `notes`: sentences about how it is computed."""
+    """The lines before training; `notes`: sentences about how it is computed."""
     lines = [f"system: {config.system}"] if config.system != "gan" else []
     lines += [f"objective: {objective(config)}"] if config.objective else []
     lines += [f"data: {dataset.name}, {dataset.source}"]
@@ -59,7 +59,7 @@ def point(numbers: Mapping[str, float | None]) -> str:
 
 
 def outcome(step: int, epochs: float, seconds: float, folder: Path, files: Mapping[str, str], next_: str = "") -> str:
-    """What has happened, the files that show it, and what to do next."""
+    """The lines after training: what happened, the files that show it, and what to do next."""
     minutes, rest = divmod(round(seconds), 60)
     lines = [
         f"{step:,} steps ({epochs:.4g} epochs) in {minutes}:{rest:02d} minutes, "

@@ -31,7 +31,7 @@ class Monitor:
         self._levels: dict[str, float] = {}
 
     def feed(self, point: Mapping[str, Any]) -> list[dict[str, str]]:
-        """What a log point changes: {"condition", "state": "begins" or "ends", "says", "remedy"} for each change."""
+        """The changes of a log point: {"condition", "state": "begins" or "ends", "says", "remedy"} for each change."""
         vitals = {**point, **point.get("vitals", {})}
         entries = []
         for condition in CONDITIONS:
@@ -55,7 +55,7 @@ class Monitor:
         return entries
 
     def _learn(self, vitals: Mapping[str, Any]) -> None:
-        """What is usual: the median of the first log points."""
+        """The usual value: the median of the first log points."""
         for name, values in self._early.items():
             if name in vitals and len(values) < EARLY:
                 values.append(vitals[name])

@@ -92,7 +92,7 @@ def _of_images(samples: np.ndarray, judge: FeatureJudge, dataset: Dataset, quiet
 
 
 def _ruler(judge: FeatureJudge, real: Seen) -> dict[str, float]:
-    """What real training images score: as they are, without one of the classes, with half of the classes (means over
+    """Scores of real training images: as they are, without one of the classes, with half of the classes (means over
     all classes, and over both halves). Distances that anybody can picture, measured as the samples are."""
     seen, K = real.logits.argmax(axis=1), len(judge.extractor.classes)
 
@@ -107,7 +107,7 @@ def _ruler(judge: FeatureJudge, real: Seen) -> dict[str, float]:
 
 
 def fid_sentence(fid: float, ruler: Mapping[str, float]) -> str:
-    """What an FID means, by the distances "real", "one_missing" and "half_missing" of its details."""
+    """A sentence about an FID, by the distances "real", "one_missing" and "half_missing" of its details."""
     real, one, half = (ruler[name] for name in ("real", "one_missing", "half_missing"))
     if fid <= real:
         place = "Excellent: as close to the real test images as real training images are"

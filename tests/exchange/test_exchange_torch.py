@@ -1,4 +1,4 @@
-"""What PyTorch wrote computes the same here: files and answers of real PyTorch (tests/fixtures/README.md)."""
+"""Files that PyTorch wrote compute the same here: files and answers of real PyTorch (tests/fixtures/README.md)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Step:
         return Explanation([Part("D", "moves D", d_events), Part("G", "moves G", g_events)])
 
     def d_events(self) -> list[Event]:
-        """What happens in D's turn."""
+        """The events of D's turn."""
         return list(self.watch().parts[0].events)
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What is recorded of a step is what happened in it, and watching changes nothing."""
+"""The record of a step is what happened in it, and watching changes nothing."""
 
 from __future__ import annotations
 

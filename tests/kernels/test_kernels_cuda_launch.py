@@ -1,4 +1,4 @@
-"""What reaches a kernel is what it declares; and the stand-in for a GPU notices what a GPU would not forgive."""
+"""A kernel gets the arguments that it declares, and the stand-in for a GPU raises where a GPU would fail."""
 
 from __future__ import annotations
 

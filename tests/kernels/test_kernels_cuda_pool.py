@@ -58,7 +58,7 @@ def between(x: np.ndarray) -> Any:
 
 
 def answers(machine: Any, g: Geometry, x: Any, dy: Any, winner: Any) -> dict[str, Any]:
-    """What all five kernels give; `winner` is what max_pool gave before."""
+    """The results of all five kernels; `winner` is max_pool's result before."""
     size, *windows = g
     y, found = machine.max_pool(x, *windows)
     return {

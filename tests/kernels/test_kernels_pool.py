@@ -79,7 +79,7 @@ def arrays(g: Geometry, dtype: type = np.float64, N: int = 2, C: int = 3, seed: 
 
 
 def answers(machine: Any, g: Geometry, x: Any, dy: Any) -> dict[str, Any]:
-    """What all five kernels give."""
+    """The results of all five kernels."""
     y, winner = machine.max_pool(x, *g.windows)
     return {
         "max": y,

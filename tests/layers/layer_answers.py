@@ -16,7 +16,7 @@ from minigan.optim import flatten
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """What comes into a layer from below (x), from above (dy), and in the second-order pass (ddx)."""
+    """A layer's inputs: from below (x), from above (dy), and in the second-order pass (ddx)."""
 
     x: Array
     dy: Array

@@ -1,4 +1,4 @@
-"""What every layer must satisfy: each check, on each case of the list that the gradient table shows."""
+"""The battery: each check on each layer case of the list that the gradient table shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pictures of captioned digits show: measured on pictures whose facts are known."""
+"""The contents of pictures of captioned digits: measured on pictures whose facts are known."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def everything(objective: FGAN, a: Any, b: Any) -> tuple[Any, ...]:
 
 
 def best_outputs(v: Curve) -> tuple[np.ndarray, np.ndarray]:
-    """What the best D returns for twelve real and twelve fake samples on five places."""
+    """The outputs of the best D for twelve real and twelve fake samples on five places."""
     at = v(P / Q)
     return np.repeat(at, P)[:, None], np.repeat(at, Q)[:, None]
 

@@ -279,7 +279,7 @@ def twice(objective: Objective, b: np.ndarray) -> np.ndarray:
 
 
 def counts_pairs(objective: Objective) -> set[str]:
-    """What is not a mean over samples, and why."""
+    """Losses that are not a mean over samples, and why."""
     an_unbiased_statistic_leaves_pairs_of_a_sample_with_itself_out = {"D", "da", "db", "G", "G db"}
     the_pulling_away_term_is_a_mean_over_pairs_of_different_samples = {"G", "G db"}
     return {

@@ -1,4 +1,4 @@
-"""What surrounds the losses: names, hyper-parameters, the papers' numbers, clipping, and where penalties look."""
+"""Around the losses: names, hyper-parameters, the papers' numbers, clipping, and where penalties look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CuPy offers, and which keywords its calls take, from a committed snapshot: asking needs no CuPy and no GPU."""
+"""The functions of CuPy and their keywords, from a committed snapshot: no CuPy and no GPU are needed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ API: Mapping[str, Mapping[str, str | None]] = json.loads(SNAPSHOT.read_text())["
 
 
 def complaint(section: str, name: str, keywords: Iterable[str] = ()) -> str | None:
-    """What CuPy would refuse in a call of `section.name` with these keywords; None where it would refuse nothing."""
+    """The reason why CuPy would refuse a call of `section.name` with these keywords; None: it would not."""
     names = API.get(section, {})
     if name not in names:
         return f"{section} has no {name}"

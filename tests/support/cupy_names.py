@@ -18,7 +18,7 @@ REDUCTIONS = frozenset({"all", "any", "argmax", "argmin", "max", "mean", "min", 
 
 
 def complaints(source: str, path: str = "page.py") -> list[str]:
-    """What in this source would fail on a CuPy array or breaks a rule for pages, each as `path:line: what`."""
+    """The places in this source that would fail on a CuPy array or break a rule for pages, as `path:line: what`."""
     tree = ast.parse(source)
     _drop_annotations(tree)
     found = [*_imports(tree), *_names(tree), *_calls(tree)]

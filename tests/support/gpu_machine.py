@@ -16,7 +16,7 @@ GIB = 2**30
 
 
 class Machine:
-    """What its CuPy was asked: `released` counts the calls that hand memory back. `free` and `total` bytes."""
+    """The calls of its CuPy: `released` counts the calls that hand memory back. `free` and `total` bytes."""
 
     def __init__(self, gpus: int = 1, free: int = 3 * GIB, total: int = 80 * GIB) -> None:
         self.gpus, self.free, self.total, self.released = gpus, free, total, 0

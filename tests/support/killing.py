@@ -38,7 +38,7 @@ MAY_WARN = ("takes over", "falling back")
 
 
 class Events:
-    """What has happened in this process, by name; at number `last`, it is killed. In memory that its parent sees too:
+    """The events of this process, by name; at number `last`, it is killed. In memory that its parent sees too:
     the number of events, and the step of the last checkpoint that was saved."""
 
     def __init__(self, last: int = -1) -> None:
@@ -60,7 +60,7 @@ class Events:
 
 
 def kind(path: Any) -> str:
-    """What a file is to a run."""
+    """The role of a file in a run."""
     if isinstance(path, int):
         return "folder" if stat.S_ISDIR(os.fstat(path).st_mode) else "file"
     name = Path(path).name.lstrip(".")

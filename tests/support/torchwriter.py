@@ -69,7 +69,7 @@ class Tensor:
 
 @dataclass
 class Call:
-    """What pickle's REDUCE does: function(*args), and BUILD where there is a state."""
+    """As pickle's REDUCE: function(*args), and BUILD where there is a state."""
 
     function: Any
     args: tuple

@@ -1,4 +1,4 @@
-"""What a person meets who resumes, moves or mistypes: through the flags of a command."""
+"""Resuming, moving and mistyping, through the flags of a command."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def reported(trainer: Trainer) -> list[tuple[str, str]]:
 
 
 def sentence(trainer: Trainer, condition: str) -> str:
-    """What was reported when the condition began; with its remedy, which there always is."""
+    """The report when the condition began, with its remedy, which there always is."""
     entries = [entry for point in trainer.run.log() for entry in point.get("health", [])]
     (entry,) = [entry for entry in entries if (entry["condition"], entry["state"]) == (condition, "begins")]
     assert entry["remedy"]

@@ -46,7 +46,7 @@ class Kernel(NamedTuple):
 
 
 class Backend(Protocol):
-    """What starts a checked kernel: a GPU, or in tests whatever can run its text."""
+    """Starts a checked kernel: a GPU, or in tests whatever can run its text."""
 
     def run(
         self,

@@ -77,7 +77,7 @@ def _forward(name: str, windows: Windows, x: Array, y: Array, *winner: Array) ->
 
 
 def _grad(windows: Windows, dy: Array, winner: Array | None) -> Array:
-    """What dy gives to the pixels of its windows: to all of them, or to the winners."""
+    """The gradient of the pixels from the dy of their windows: of all, or of the winners."""
     windows.expect(dy.shape[1:3])
     dx = np.empty_like(dy, shape=(len(dy), *windows.size, windows.C), order="C")
     windows.launch("pool_grad", len(dy) * windows.size[0], windows.size[1] * windows.C, contiguous(dy), winner, dx)

@@ -17,7 +17,7 @@ ROUNDING = 1e-6  # how far outside of [0, 1] a pixel may lie and still be roundi
 
 
 class Seen(NamedTuple):
-    """What an extractor sees in N images: `features` (N, d), `logits` (N, K) of its K classes, both float64."""
+    """The outputs of an extractor for N images: `features` (N, d), `logits` (N, K) of its K classes, both float64."""
 
     features: np.ndarray
     logits: np.ndarray
@@ -74,7 +74,7 @@ class Extractor:
         raise NotImplementedError
 
     def __call__(self, images: np.ndarray, *, progress: str | None = None) -> Seen:
-        """What the network sees in all images. `progress` names a progress bar; None: there is none.
+        """The network's outputs for all images. `progress` names a progress bar; None: there is none.
 
         TypeError, ValueError: these are not images; NonFiniteSamples: they hold a NaN or an infinity.
         """

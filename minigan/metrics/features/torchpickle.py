@@ -35,7 +35,7 @@ INSTRUCTIONS = frozenset(
 
 
 class Storage(NamedTuple):
-    """What a persistent id contains: the data type of the numbers of a storage, its key, and their count."""
+    """The fields of a persistent id: the data type of the numbers of a storage, its key, and their count."""
 
     dtype: str
     key: str

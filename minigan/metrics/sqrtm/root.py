@@ -1,4 +1,4 @@
-"""What a computation of a square root takes, and what it returns."""
+"""The result of a matrix square root, and checks of its input."""
 
 from __future__ import annotations
 
