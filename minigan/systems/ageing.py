@@ -20,6 +20,7 @@ from minigan.random import Streams
 from minigan.systems.conditional import ConditionalGAN
 from minigan.systems.latent import search
 from minigan.training.config import Config, gan_recipe
+from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.stages import Stage, Stages
@@ -233,7 +234,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 def aged(config: Config) -> dict[str, Dataset]:
     """The data set of a run with the attribute that its system is conditioned on."""
-    dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+    dataset = dataset_of(config)
     if not dataset.is_image:
         raise ValueError(f"ageing needs images; {dataset.name} has points")
     folder = None if config.data in data.NAMES else Path(config.data)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from minigan import data
 from minigan.data import Dataset
 from minigan.device import Array, Device
 from minigan.layers import Layer
@@ -19,6 +18,7 @@ from minigan.objectives.auxiliary import AuxiliaryClasses
 from minigan.random import Streams
 from minigan.systems.gan import GAN
 from minigan.training.config import Config, gan_recipe
+from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome, discriminator_step, generator_step
@@ -190,7 +190,7 @@ def _check_objective(objective: Objective) -> None:
 
 def labelled(config: Config) -> dict[str, Dataset]:
     """The data set of a run with classes; ValueError without any, or with one of one sample."""
-    dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+    dataset = dataset_of(config)
     if dataset.labels is None:
         raise ValueError(
             f"data {dataset.name!r} has no classes; for a folder of pictures, put each class into "

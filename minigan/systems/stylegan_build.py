@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from minigan import data
 from minigan.data import Dataset
 from minigan.device import Device
 from minigan.layers.synthesis import STYLES
@@ -15,6 +14,7 @@ from minigan.random import Streams
 from minigan.systems.stylegan import StyleGAN
 from minigan.training.build import objective_of, optimizer_of
 from minigan.training.config import Config
+from minigan.training.datasets import dataset_of
 from minigan.training.registry import About, Entry, Option
 
 GROUP = 16  # samples that a residual D compares, without --paper
@@ -73,7 +73,7 @@ def _group(config: Config) -> int:
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
-    dataset = data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))
+    dataset = dataset_of(config)
     levels(dataset.images.shape[1:])
     return {"real": dataset}
 

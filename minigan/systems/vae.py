@@ -16,6 +16,7 @@ from minigan.models.study import Study
 from minigan.objectives.objective import sigmoid, softplus
 from minigan.random import Streams
 from minigan.training.config import Config
+from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome
@@ -150,7 +151,7 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
-    return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
+    return {"real": dataset_of(config)}
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> VAE:

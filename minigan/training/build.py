@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan import data, device, models, objectives, optim
+from minigan import device, models, objectives, optim
 from minigan.data import Dataset
 from minigan.device import Array, Device
 from minigan.layers import Layer
@@ -15,6 +15,7 @@ from minigan.random import Streams
 from minigan.systems import GAN, CodeGMMN
 from minigan.training import registry
 from minigan.training.config import OWN, PENALTIES, Config, gan_recipe
+from minigan.training.datasets import dataset_of
 from minigan.training.registry import FIELDS, About, Entry
 from minigan.training.system import System
 
@@ -42,7 +43,7 @@ def system(config: Config, about: Mapping[str, About], on: Device | None = None)
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
-    return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
+    return {"real": dataset_of(config)}
 
 
 def _gan(config: Config, about: Mapping[str, About], on: Device) -> GAN:

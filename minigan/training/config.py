@@ -15,10 +15,11 @@ from minigan.kernels.cuda import precision
 from minigan.training import recipes, registry
 
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
+PREPARED = ("size", "background")  # how pictures of one's own are read
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
 NEWER: tuple[str, ...] = ("system", "options", "hyper", "penalty", "penalty_weight", "spectral_norm")
-NEWER += ("score_every", "same_noise", "keep", *MACHINE[2:])
+NEWER += ("background", "score_every", "same_noise", "keep", *MACHINE[2:])
 OWN = "own"  # the system of a run that was started with objects: names cannot build it again
 # What a choice is where neither the caller nor a recipe names it.
 DEFAULTS: dict[str, Any] = {
@@ -28,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "objective": "nonsaturating",
     "data": "mnist-10k",
     "size": None,
+    "background": "black",
     "epochs": 20.0,
     "batch_size": 64,
     "optimizer": "adam",
@@ -75,7 +77,8 @@ class Config:
     model: str
     objective: str
     data: str
-    size: int | None  # pixels along a side; for folders of images only
+    size: int | None  # pixels along a side; for pictures of one's own only
+    background: str  # colour where these are transparent
     epochs: float  # passes over the data
     batch_size: int
     optimizer: str
@@ -129,6 +132,10 @@ class Config:
             raise ValueError(f"score_every is a number of steps, at least 1, got {self.score_every}")
         if self.keep < 1:
             raise ValueError(f"a run keeps at least 1 checkpoint, got {self.keep}")
+        if self.background != DEFAULTS["background"]:
+            from minigan.data.pictures import colour  # here: Pillow is slow to import
+
+            colour(self.background)
         precision.check(self.precision)
         if self.system != OWN:
             self._check_names()
@@ -154,7 +161,7 @@ class Config:
         """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data
         (images or points): where one of them changes, the new one's own recipe is the start, and `say` is called with
         a sentence about that. A model that is not the recipe's own stays."""
-        same = ("system", "options", "objective", "size", "score_every", "keep", "seed", *MACHINE)
+        same = ("system", "options", "objective", *PREPARED, "score_every", "keep", "seed", *MACHINE)
         kept = {name: getattr(self, name) for name in same}
         if choices.get("system", self.system) != self.system:
             return Config(**{name: getattr(self, name) for name in MACHINE} | choices)
@@ -162,7 +169,7 @@ class Config:
         if self.system not in ("gan", OWN) and "data" in choices:
             recipe = registry.entry(self.system).recipe
             if recipe(here) != recipe({**here, "data": choices["data"]}):  # other data, other numbers
-                start = ("system", "size", "score_every", "keep", "seed", *MACHINE)
+                start = ("system", *PREPARED, "score_every", "keep", "seed", *MACHINE)
                 return Config(**{name: getattr(self, name) for name in start} | choices)
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):

@@ -30,7 +30,7 @@ def add_flags(parser: argparse.ArgumentParser, system: str = "gan") -> None:
 
 
 def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
-    known = f"{', '.join(data.NAMES)} or a folder of images"
+    known = f"{', '.join(data.NAMES)} a folder of pictures, or a file of them"
     what = "a hyper-parameter of the objective; repeatable"
     flags: dict[str, dict[str, Any]] = {
         "model": {"choices": models.names(), "help": "the two networks"},
@@ -46,7 +46,9 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
     }
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--data", default=REST, help=known)
-    group.add_argument("--size", type=int, default=REST, help="pixels along a side, for a folder of images")
+    group.add_argument("--size", type=int, default=REST, help="pixels along a side, for pictures of your own")
+    what = "colour where they are transparent, such as white or #c0ffee (default black)"
+    group.add_argument("--background", default=REST, metavar="COLOUR", help=what)
 
 
 def _add(group: argparse._ArgumentGroup, flags: Mapping[str, Mapping[str, Any]]) -> None:
