@@ -101,9 +101,9 @@ def styled_layers() -> list[Row]:
         (lambda rng: Network(Partners(rng=rng), Tanh()), flat, "Partners, tanh"),
         (_mixed, flat, "Mapping with style mixing"),
         (lambda rng: Styles(3, 6, mixing=0, rng=rng), flat, "Styles without mixing"),
-        (_synthesis("demod"), (3, 4, 3), "Synthesis, 6 x 4, skip"),
-        (_synthesis("adain"), (3, 4, 3), "Synthesis, 6 x 4, AdaIN, skip"),
-        (_synthesis("demod", images=1, first=True), (3, 4, 3), "Synthesis, 6 x 4, first map from w"),
+        (small_synthesis("demod"), (3, 4, 3), "Synthesis, 6 x 4, skip"),
+        (small_synthesis("adain"), (3, 4, 3), "Synthesis, 6 x 4, AdaIN, skip"),
+        (small_synthesis("demod", images=1, first=True), (3, 4, 3), "Synthesis, 6 x 4, first map from w"),
         (_generator, flat, "Styled generator: mapping, mixing, synthesis"),
     ]
 
@@ -155,7 +155,7 @@ def _mixed(rng: np.random.Generator) -> Network:
     return Network(Partners(rng=rng), *mapping, Styles(4, 5, mixing=0.7, rng=rng), Tanh())
 
 
-def _synthesis(style: str, images: int = 2, first: bool = False) -> Callable[[np.random.Generator], Synthesis]:
+def small_synthesis(style: str, images: int = 2, first: bool = False) -> Callable[[np.random.Generator], Synthesis]:
     def make(rng: np.random.Generator) -> Synthesis:
         base = (3, 2)
         convs = [
@@ -175,4 +175,4 @@ def _synthesis(style: str, images: int = 2, first: bool = False) -> Callable[[np
 def _generator(rng: np.random.Generator) -> Network:
     mapping = PixelNorm(), Equalized(Linear(6, 3, rng=rng), gain=2**0.5, lr_mul=0.5, rng=rng), LeakyReLU()
     styles = Styles(4, 3, mixing=0.6, rng=rng)
-    return Network(Partners(rng=rng), *mapping, styles, _synthesis("demod")(rng), Tanh())
+    return Network(Partners(rng=rng), *mapping, styles, small_synthesis("demod")(rng), Tanh())

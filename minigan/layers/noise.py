@@ -13,7 +13,19 @@ from minigan.random import Random
 MODES = ("fixed", "random", "none")  # of Noise, in evaluation mode
 
 
-class Constant(Layer):
+class _Map(Layer):
+    """What the first two pages share: the size of a map."""
+
+    shown = ("height", "width", "channels")
+
+    def __init__(self, height: int, width: int, channels: int) -> None:
+        if not whole(height, width, channels):
+            expected = f"{type(self).__name__} needs sizes of at least 1"
+            raise ValueError(f"{expected}, got {height, width, channels}")
+        self.height, self.width, self.channels = height, width, channels
+
+
+class Constant(_Map):
     """A map that is learned, and the same for every sample.
 
     Shapes      x, dx, ddx (N, ...), of which only N is used; value (H, W, C); y, dy (N, H, W, C)
@@ -26,7 +38,6 @@ class Constant(Layer):
     """
 
     params = ("value",)
-    shown = ("height", "width", "channels")
 
     def __init__(
         self,
@@ -37,9 +48,7 @@ class Constant(Layer):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if not whole(height, width, channels):
-            raise ValueError(f"Constant needs sizes of at least 1, got {height, width, channels}")
-        self.height, self.width, self.channels = height, width, channels
+        super().__init__(height, width, channels)
         self.value = rng.normal(size=(height, width, channels)).astype(dtype)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
@@ -56,7 +65,7 @@ class Constant(Layer):
         return np.zeros_like(dy), None, {}
 
 
-class Noise(Layer):
+class Noise(_Map):
     """Add a random picture to all channels, to each of them as strongly as it has learned.
 
     Shapes      x, y and their gradients (N, H, W, C); n (N, H, W, 1), a picture for each sample;
@@ -77,7 +86,6 @@ class Noise(Layer):
 
     params = ("strength",)
     buffers = ("fixed",)
-    shown = ("height", "width", "channels")
     draws = True
 
     def __init__(
@@ -89,9 +97,7 @@ class Noise(Layer):
         rng: np.random.Generator,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if not whole(height, width, channels):
-            raise ValueError(f"Noise needs sizes of at least 1, got {height, width, channels}")
-        self.height, self.width, self.channels = height, width, channels
+        super().__init__(height, width, channels)
         self.mode = "fixed"
         self.strength = np.zeros(channels, dtype)
         self.fixed = rng.normal(size=(height, width, 1)).astype(dtype)

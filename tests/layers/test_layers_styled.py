@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from minigan import kernels
+from minigan.checks.styled_layers import small_synthesis
 from minigan.layers import (
     AdaIN,
     Bias,
@@ -30,7 +31,6 @@ from minigan.layers import (
     Sum,
     Synthesis,
     Tanh,
-    ToImage,
     Upsample2d,
 )
 from minigan.optim import Adam, flatten
@@ -272,18 +272,12 @@ def test_partners_stand_after_their_samples_in_training_alone() -> None:
 # Synthesis
 
 
-def small(**options: Any) -> Synthesis:
-    made = [
-        StyledConv(2, 2, 3, (4, 4), rng=rng(), **options),
-        StyledConv(2, 3, 3, (8, 8), up=True, rng=rng(1), **options),
-        StyledConv(3, 3, 3, (8, 8), rng=rng(2), **options),
-    ]
-    images = [ToImage(2, 1, 3, rng=rng(3)), ToImage(3, 1, 3, rng=rng(4))]
-    made_of = Synthesis(Constant(4, 4, 2, rng=rng(5)), made, images)
-    for name, array in made_of.named_params():
+def small(style: str = "demod") -> Synthesis:
+    made = exact(small_synthesis(style)(rng()))
+    for name, array in made.named_params():
         if name.endswith(("strength", "bias")):
             array += rng(6).normal(size=array.shape)
-    return exact(made_of)
+    return made
 
 
 def test_the_image_is_the_sum_of_the_images_of_all_levels() -> None:
@@ -300,7 +294,7 @@ def test_the_image_is_the_sum_of_the_images_of_all_levels() -> None:
 
 @pytest.mark.parametrize("style", ["demod", "adain"])
 def test_every_style_and_every_parameter_of_a_synthesis_has_a_gradient(style: str) -> None:
-    synthesis, ws = small(style=style), rng(7).normal(size=(2, 4, 3))
+    synthesis, ws = small(style), rng(7).normal(size=(2, 4, 3))
     y, cache = synthesis.forward(ws)
     grads: dict[str, Any] = {}
     dws = synthesis.backward(rng(8).normal(size=y.shape), cache, grads)
