@@ -113,6 +113,16 @@ def test_a_saved_grid_holds_the_pixels_of_the_grid(tmp_path):
     assert np.array_equal(pixels(tmp_path / "colour.png", "RGB"), plots.grid(images(4, channels=3), 4))
 
 
+def test_labels_stand_at_the_left_of_their_rows(tmp_path):
+    shown = images(6, height=40, channels=3)
+    plots.save_grid(tmp_path / "rows.png", shown, 2, scale=1, labels=["a", "", "two\nlines"])
+    picture, alone = pixels(tmp_path / "rows.png", "RGB"), plots.grid(shown, 2, scale=1)
+    margin = picture.shape[1] - alone.shape[1]
+    np.testing.assert_array_equal(picture[:, margin:], alone)
+    inked = [(part > 100).any() for part in np.array_split(picture[:126, :margin], 3)]
+    assert inked == [True, False, True] and (picture[0, :margin] == SEPARATOR).all()
+
+
 def save_any(path):
     """Write some picture of the kind that the name asks for."""
     if path.suffix == ".gif":
@@ -304,7 +314,7 @@ def test_smoothing_keeps_a_level_keeps_gaps_and_calms_noise():
 
 
 def labels(log):
-    """What each panel of a log's picture is called."""
+    """The title of each panel of a log's picture."""
     return [axes.get_ylabel() for axes in _figure(_curves(log), None).axes]
 
 

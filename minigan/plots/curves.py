@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = {"d_real": "real, $D(x)$", "d_fake": "generated, $D(G(z))$"}
 PLAYERS = {"d_loss": "discriminator", "g_loss": "generator"}
-SCORES = ("fid", "covered", "entropy", "good")  # there at every so many log points only, and one line nevertheless
+SCORES = ("fid", "covered", "entropy", "good", "held_out_error")  # at every so many log points, yet one line
 NOT_DRAWN = ("epoch", "seconds", "vitals", "health")
 # Of lines whose names begin with "d" and with "g"; the others are green. Several of a kind differ in their dashes.
 COLOURS = {"d": BLUE, "g": VERMILLION}
@@ -157,7 +157,7 @@ def _styles(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _dress(axes: Axes) -> None:
-    """What all panels share: legend above the axes, whole steps below, faint lines to read values by."""
+    """Every panel has its legend above the axes, whole steps below, faint lines to read values by."""
     from matplotlib.ticker import MaxNLocator
 
     if axes.get_legend_handles_labels()[1]:

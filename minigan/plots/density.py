@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from minigan.plots.files import save_png
 from minigan.plots.grids import SEPARATOR
+from minigan.plots.letters import LIGHT, font
 
 CONTOUR = 0.12  # the line around real data follows this share of its peak density
 
@@ -115,12 +115,9 @@ def _outline(field: np.ndarray) -> np.ndarray:
 
 def _written(frame: np.ndarray, title: str) -> np.ndarray:
     """The frame with a title in the upper left corner."""
-    import matplotlib
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    size = len(frame)
-    letters = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    font = ImageFont.truetype(str(letters), max(size / 20, 20))
-    picture = Image.fromarray(frame)
-    ImageDraw.Draw(picture).text((size / 24, size / 24), title, fill=(235, 235, 235), font=font)
+    size, picture = len(frame), Image.fromarray(frame)
+    place, letters = (size / 24, size / 24), font(max(size / 20, 20))
+    ImageDraw.Draw(picture).text(place, title, fill=(LIGHT, LIGHT, LIGHT), font=letters)
     return np.asarray(picture)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from minigan.plots.files import png, save_png
+from minigan.plots.letters import labelled
 
 SEPARATOR = 40  # so dark that digits seem to float on one sheet, yet light enough that black images show their edges
 LONG_SIDE = 750  # pixels: what a chosen zoom brings the longer side of a grid close to
@@ -67,9 +69,12 @@ def save_grid(
     *,
     pad: int = 2,
     scale: int | None = None,
+    labels: Sequence[str] = (),
 ) -> None:
-    """Write `grid(images, columns, pad=pad, scale=scale)` as a PNG, whole or not at all."""
-    save_png(path, grid(images, columns, pad=pad, scale=scale))
+    """Write `grid(images, columns, pad=pad, scale=scale)` as a PNG, whole or not at all, with `labels` at the left
+    of its rows."""
+    picture = grid(images, columns, pad=pad, scale=scale)
+    save_png(path, labelled(picture, labels) if labels else picture)
 
 
 def _checked(images: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ READINGS = 8  # charts for what else a log holds
 ROWS = 12  # log points in the table
 LARGEST = 1e100  # what is larger is not a measurement, and its square would not be a number
 TITLES = {"fid": "FID", "covered": "covered", "entropy": "entropy of classes, nats", "good": "share of good points"}
+TITLES["held_out_error"] = "error of held-out images"
 
 
 def curves(evidence: Evidence) -> Html:
@@ -37,7 +38,7 @@ def curves(evidence: Evidence) -> Html:
 
 
 def paragraphs_of(evidence: Evidence) -> list[Html]:
-    """What is to be known before the charts."""
+    """Notes above the charts."""
     return [
         paragraphs(
             "Thin lines are the log itself, thick ones its running mean. Solid is a discriminator, or real; dashed "

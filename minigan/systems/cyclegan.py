@@ -10,30 +10,23 @@ import numpy as np
 
 from minigan import kernels
 from minigan.data import Dataset
-from minigan.data.domains import domains, has_truth, held_out_pair
-from minigan.data.held import rows, test_images
-from minigan.device import Array, Device
+from minigan.device import Array
 from minigan.layers import Layer
 from minigan.layers.layer import Grads
 from minigan.losses import l1
 from minigan.metrics.features import Extractor
 from minigan.metrics.score import Score
 from minigan.metrics.translations import translation_scores
-from minigan.models.resnet import patchgan, translator
 from minigan.objectives import Objective
 from minigan.optim import Adam
-from minigan.random import Streams
 from minigan.systems.pool import Pool
-from minigan.training import build
-from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
-from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome, generator_gradient, update_discriminator
 from minigan.training.system import Player, Rivals, System, Turn, in_pieces
 
-GENERATOR, G_WIDTH, D_WIDTH = {"B": "G_AB", "A": "G_BA"}, 16, 32  # channels at width 1
+GENERATOR = {"B": "G_AB", "A": "G_BA"}  # by the domain that it translates to
 SHOWN = 20  # held-out images in a picture
-HELD = 16  # held-out images of each side whose errors are on the log
+HELD, COMPARED = 16, 200  # held-out images of each side whose errors are on the log, or choose
 
 
 class Weights(NamedTuple):
@@ -85,6 +78,9 @@ class CycleGAN(System):
         self.pools = {side: Pool(pool, shapes[side], some) for side in ("A", "B")}
         self.made: dict[str, tuple[Array, Array]] = {}  # by side: real and fake images of this step
         self.held: dict[str, Dataset] = {}
+        truth = ["truth"] if paired else []
+        a, b = ["a", "AB(a)", *truth, "BA(AB(a))"], ["b", "BA(b)", *truth, "AB(BA(b))"]
+        self.row_labels = {"samples": (*a, *b)}
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         of_sides = [
@@ -196,9 +192,17 @@ class CycleGAN(System):
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
         """Losses, scores, and errors of held-out images in grey levels: of the way back, and to the
         truth where it is known."""
-        numbers = super().readings(outcomes)
+        return super().readings(outcomes) | self._errors(HELD)
+
+    def held_out_error(self) -> float:
+        """To the truth where it is known, else of the ways back, in grey levels."""
+        errors, kind = self._errors(COMPARED), "error" if self.paired else "cycle"
+        return float(errors[f"{kind}_a"] + errors[f"{kind}_b"]) / 2
+
+    def _errors(self, n: int) -> dict[str, Array]:
+        numbers: dict[str, Array] = {}
         for side, to in (("A", "B"), ("B", "A")):
-            rows = np.arange(min(HELD, len(self.held[side])))
+            rows = np.arange(min(n, len(self.held[side])))
             x = self.device.asarray(self.held[side].batch(rows))
             fake = self.translate(x, to)
             numbers[f"cycle_{side.lower()}"] = np.abs(self.translate(fake, side) - x).mean() * 127.5
@@ -229,111 +233,3 @@ class CycleGAN(System):
 def _in_colour(images: np.ndarray, rows: Sequence[np.ndarray]) -> np.ndarray:
     """Grey images with three channels, where others of the rows have three."""
     return np.repeat(images, max(row.shape[3] for row in rows) // images.shape[3], axis=3)
-
-
-def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """1,200 steps of 8 images of each side of a task."""
-    numbers: dict[str, Any] = {
-        "model": "",
-        "objective": "lsgan",
-        "d_lr": 4e-4,
-        "g_lr": 4e-4,
-        "betas": (0.5, 0.999),
-    }
-    numbers |= {"width": 1.0, "batch_size": 8, "decay": 0.5}
-    if has_truth(choices.get("data", "mnist-10k:blueprint")):
-        own = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
-        return numbers | own | {"epochs": 32 / 15}
-    return numbers | {"epochs": 100.0, "options": {"downs": 2}}
-
-
-def _datasets(config: Config) -> dict[str, Dataset]:
-    options = config.options
-    made = domains(
-        config.data,
-        options["data_b"],
-        size=config.size,
-        seed=config.seed,
-        multiple=2 ** options["downs"],
-        least=config.batch_size,
-    )
-    channels = [made[side].shape[2] for side in ("A", "B")]
-    if options["identity"] > 0 and channels[0] != channels[1]:
-        got = f"{channels[0]} and {channels[1]}"
-        raise ValueError(f"--identity needs equal channels on both sides, got {got}")
-    pool, least = options["pool"], config.batch_size
-    if pool and pool < least:
-        raise ValueError(f"--pool must be 0 or at least the batch size {least}, got {pool}")
-    return made
-
-
-def _held_out(config: Config, n: int) -> dict[str, Dataset]:
-    """Both sides of test images where they are on this machine, else of what the run holds out."""
-    base, _, task = config.data.rpartition(":")
-    images = test_images(base, n) if has_truth(config.data) else None
-    if images is not None:
-        return held_out_pair(images, task, Streams(config.seed))
-    made = _datasets(config)
-    sides = {side: made[side] for side in ("held out A", "held out B")}
-    return {side: rows(held, np.arange(min(n, len(held)))) for side, held in sides.items()}
-
-
-def _build(config: Config, about: Mapping[str, About], on: Device) -> CycleGAN:
-    options, streams, wide = config.options, Streams(config.seed), config.width or 1.0
-    shapes = {side: tuple(about[side]["shape"]) for side in ("A", "B")}
-    C, rng = {side: shape[2] for side, shape in shapes.items()}, streams("init")
-    sizes = {
-        "width": max(1, round(G_WIDTH * wide)),
-        "downs": options["downs"],
-        "blocks": options["blocks"],
-    }
-    networks: dict[str, Layer] = {
-        "G_AB": translator(C["A"], C["B"], rng=rng, **sizes),
-        "G_BA": translator(C["B"], C["A"], rng=rng, **sizes),
-        "D_A": patchgan(C["A"], width=max(1, round(D_WIDTH * wide)), rng=rng),
-        "D_B": patchgan(C["B"], width=max(1, round(D_WIDTH * wide)), rng=rng),
-    }
-    objective = build.objective_of(config, streams)
-    if objective.output != "score" or objective.compares or objective.fakes > 1:
-        needed = "cyclegan needs an objective with a score for every patch"
-        raise ValueError(f"{needed}; {config.objective} has another form")
-    objective.check(networks["D_A"], np.zeros((2, *shapes["A"]), np.float32))
-    for network in networks.values():
-        network.convert(on.asarray)
-    objective.convert(on.asarray)
-    cycle = {f"cycle_{side}": options[f"cycle_{side}"] for side in ("a", "b")}
-    cycle = {name: options["cycle"] if weight < 0 else weight for name, weight in cycle.items()}
-    return CycleGAN(
-        networks,
-        objective,
-        shapes=shapes,
-        weights=Weights(**cycle, identity=options["identity"]),
-        pool=options["pool"],
-        noise=options["noise"],
-        d_lr=config.d_lr,
-        g_lr=config.g_lr,
-        betas=config.betas,
-        paired=has_truth(config.data),
-    )
-
-
-ENTRY = Entry(
-    about="translates between two domains without pairs: there and back again",
-    recipe=_recipe,
-    datasets=_datasets,
-    build=_build,
-    fields=("width", "objective", "hyper", "real_label"),
-    held_out=_held_out,
-    use="Translate other images: minigan translate {run} picture.png --to B --out out.png",
-    options=(
-        Option("data_b", None, "folder of the images of B, where --data is that of A"),
-        Option("cycle", 5.0, "weight of both ways back"),
-        Option("cycle_a", -1.0, "weight of A to B to A alone; negative: that of --cycle"),
-        Option("cycle_b", -1.0, "weight of B to A to B alone; negative: that of --cycle"),
-        Option("identity", 0.0, "weight of |BA(a) - a| and |AB(b) - b|"),
-        Option("noise", 0.0, "grey levels of noise on what the ways back begin from"),
-        Option("pool", 50, "generated images that are kept for each discriminator"),
-        Option("downs", 1, "halvings inside the generators"),
-        Option("blocks", 3, "residual blocks of the generators"),
-    ),
-)

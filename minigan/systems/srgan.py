@@ -8,33 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from minigan import data
 from minigan.data import Dataset, to_pixels
 from minigan.data.enlarging import enlarged, shrink
-from minigan.data.held import rows, test_images, with_held_out
-from minigan.device import Array, Device, like
-from minigan.layers import Layer, Network
+from minigan.device import Array, like
+from minigan.layers import Layer
 from minigan.layers.layer import Grads
 from minigan.losses import Content, mse
 from minigan.metrics import features
 from minigan.metrics.pairs import enlargement_scores
 from minigan.metrics.score import Score
-from minigan.models.srresnet import SCALES, enlarged_or_real, srresnet
 from minigan.objectives import Objective
 from minigan.optim import Adam
-from minigan.random import Streams
-from minigan.training import build
-from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
-from minigan.training.registry import About, Entry, Option
-from minigan.training.stages import Stage, Stages
+from minigan.training.stages import Stages
 from minigan.training.steps import Outcome, generator_gradient, update_discriminator
 from minigan.training.system import Player, Rivals, System, Turn, in_pieces
 
-CHANNELS = 32  # of G and of D's first layer, at width 1
 SHOWN = 20  # held-out images in a picture
-HELD = 32  # held-out images whose error is on the log
-LAYERS = {"conv1": 2, "conv2": 5, "features": 9}  # of LeNet's body, up to the ReLU that is compared
+HELD, COMPARED = 32, 200  # held-out images whose error is on the log, or chooses the best step
 SEEN = 1000  # real images whose features give the content loss its unit
 
 
@@ -82,6 +73,7 @@ class SRGAN(System):
         self.first = {name: array.copy() for name, array in G.named_arrays()}  # of the first stage
         self.pair: tuple[Array, Array] | None = None  # small and large images of D's turn
         self.held: Dataset | None = None
+        self.row_labels = {"samples": ("nearest", "bicubic", "first stage", "now", "truth")}
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         if self.stages.at(step, total) == 0:
@@ -199,11 +191,17 @@ class SRGAN(System):
 
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
         """Losses, scores, and the squared error on some held-out images."""
+        return super().readings(outcomes) | {"held_mse": self._held_mse(HELD)}
+
+    def held_out_error(self) -> float:
+        """The root mean square of the error, in grey levels."""
+        return 127.5 * float(self._held_mse(COMPARED)) ** 0.5
+
+    def _held_mse(self, n: int) -> Array:
         assert self.held is not None
-        rows = np.arange(min(HELD, len(self.held)))
-        high = self.device.asarray(self.held.batch(rows))
+        high = self.device.asarray(self.held.batch(np.arange(min(n, len(self.held)))))
         fake, _ = self.players["G"].network.forward(shrink(high, self.scale), train=False)
-        return super().readings(outcomes) | {"held_mse": mse(fake, high)[0]}
+        return mse(fake, high)[0]
 
     def rivals(self) -> tuple[Rivals, ...]:
         return (Rivals("D", "G", self.objective),)
@@ -232,93 +230,3 @@ class SRGAN(System):
         answers = {name: enlarged(small, self.scale, name) for name in ("nearest", "bicubic")}
         answers |= {"first stage": self.enlarge(low, mix=0), "srgan": self.enlarge(low)}
         return enlargement_scores(answers, high, small, self.scale, judge)
-
-
-def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """1,000 steps of the first stage and 500 of the second, on digits."""
-    numbers: dict[str, Any] = {
-        "model": "",
-        "objective": "nonsaturating",
-        "d_lr": 2e-4,
-        "g_lr": 2e-4,
-        "betas": (0.5, 0.999),
-    }
-    numbers |= {"width": 1.0, "batch_size": 32, "decay": 0.5}
-    if choices.get("data", "mnist-10k") == "mnist-10k":
-        return numbers | {"epochs": 16 / 3}
-    if choices["data"] in data.NAMES:
-        return numbers | {"epochs": 0.8}
-    return numbers | {"epochs": 100.0, "batch_size": 8, "options": {"content": 0.0}}
-
-
-def _datasets(config: Config) -> dict[str, Dataset]:
-    scale = config.options["scale"]
-    if scale not in SCALES:
-        raise ValueError(f"--scale must be 2 or 4, got {scale}")
-    weight, points = config.options["content"], config.data in data.MIXTURES
-    if weight > 0 and not points and features.for_data(config.data) is None:
-        problem = f"there is no feature network for {config.data}"
-        raise ValueError(f"{problem}: leave --content at 0, got {weight:g}")
-    pair = with_held_out(config.data, size=config.size, multiple=scale, least=config.batch_size)
-    return dict(zip(SRGAN.data, pair, strict=True))
-
-
-def _held_out(config: Config, n: int) -> dict[str, Dataset]:
-    """Test images where they are on this machine, else those that the run holds out."""
-    images = test_images(config.data, n)
-    if images is None:
-        held = _datasets(config)["held out"]
-        images = rows(held, np.arange(min(n, len(held))))
-    return {"held out": images}
-
-
-def _build(config: Config, about: Mapping[str, About], on: Device) -> SRGAN:
-    options, streams = config.options, Streams(config.seed)
-    H, W, C = shape = tuple(about["real"]["shape"])
-    wide = max(1, round(CHANNELS * (config.width or 1.0)))
-    sizes = {"scale": options["scale"], "blocks": options["blocks"], "batch_norm": options["norm"]}
-    G = srresnet(C, width=wide, rng=streams("init"), **sizes)
-    D = enlarged_or_real((H, W, C), width=wide, rng=streams("init"))
-    objective = build.objective_of(config, streams)
-    objective.check(D, np.zeros((2, *shape), np.float32))
-    content = _content_of(config, on) if options["content"] > 0 else None
-    for part in (G, D, objective):
-        part.convert(on.asarray)
-    rates = {"D": config.d_lr, "G": config.g_lr}
-    first = Stage(options["first"], {"G": options["first_lr"]}, (0.9, 0.999))
-    stages = Stages(first, Stage(1 - options["first"], rates, config.betas), decay=config.decay)
-    weights = {name: options[name] for name in ("pixel", "adversarial", "content")}
-    own = {"scale": options["scale"], "shape": (H, W, C), "content": content}
-    return SRGAN(G, D, objective, weights=weights, stages=stages, **own)
-
-
-def _content_of(config: Config, on: Device) -> Content:
-    name = features.for_data(config.data)
-    if name is None:
-        raise ValueError(f"there is no feature network for {config.data}: leave --content at 0")
-    extractor: Any = features.get(name)  # a LeNet, which is trained on x / 255 - 0.5
-    phi = Network(*extractor.body.layers[: LAYERS[config.options["layer"]]])
-    phi.convert(on.asarray)
-    return Content(phi, 0.5)
-
-
-ENTRY = Entry(
-    about="enlarges images: a first stage by squared error, a second with a discriminator",
-    recipe=_recipe,
-    datasets=_datasets,
-    build=_build,
-    fields=("width", "objective", "hyper", "real_label"),
-    held_out=_held_out,
-    use="Enlarge other images: minigan translate {run} picture.png --out large.png",
-    options=(
-        Option("scale", 4, "times that sides grow", SCALES),
-        Option("blocks", 4, "residual blocks of G; the paper has 16"),
-        Option("norm", True, "batch norm in G"),
-        Option("first", 2 / 3, "share of the steps that the first stage has"),
-        Option("first_lr", 1e-3, "learning rate of the first stage"),
-        Option("pixel", 1.0, "weight of the squared error in the second stage"),
-        Option("adversarial", 0.005, "weight of the objective"),
-        Option("content", 0.1, "weight of the difference in a network's features"),
-        Option("layer", "conv2", "layer of that network", tuple(LAYERS)),
-    ),
-)

@@ -22,7 +22,7 @@ PAGES = {
     "ageing": "minigan.systems.ageing",
     "vae": "minigan.systems.vae",
 }
-PAGES |= {"srgan": "minigan.systems.srgan", "cyclegan": "minigan.systems.cyclegan"}
+PAGES |= {"srgan": "minigan.systems.srgan_build", "cyclegan": "minigan.systems.cyclegan_build"}
 PAGES |= {"stackgan": "minigan.systems.stackgan"}
 PAGES |= {"stylegan": "minigan.systems.stylegan_build"}
 SYSTEMS = tuple(PAGES)

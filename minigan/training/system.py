@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -58,6 +58,9 @@ class Rivals:
     objective: Objective | None = None
 
 
+Probe: TypeAlias = tuple[str, Array] | tuple[str, Array, Array]
+
+
 class System:
     """Networks by name, and the turns that make one step.
 
@@ -70,13 +73,14 @@ class System:
     frozen: dict[str, Layer] = {}  # noqa: RUF012 - replaced, never changed; networks that are used and not trained
     reuses: tuple[str, ...] = ()  # players that two turns of a step give the very same input: computed once
     sample_shape: tuple[int, ...] | None = None  # of what `generate` makes; None: not known before
+    row_labels: Mapping[str, Sequence[str]] = {}  # of those of its `pictures` that are rows
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         """The updates of this step, of `total`, in their order."""
         raise NotImplementedError(f"{type(self).__name__} has no turns")
 
     def begin_step(self, step: int, total: int) -> None:
-        """What changes with the number of the step: learning rates of stages, an optimizer that starts anew.
+        """Changes with the number of the step: learning rates of stages, an optimizer that starts anew.
 
         Called before the turns of each step, with the schedule's learning rates already set; also after a resume.
         """
@@ -92,7 +96,7 @@ class System:
                 layer.rng = draw.rng("dropout")  # one stream for all layers that draw, named after the first of them
 
     def before(self, draw: Draw) -> Iterator[None]:
-        """What comes before the first step, in pieces; `preparation` is their number."""
+        """Preparation before the first step, in pieces; `preparation` is their number."""
         return iter(())
 
     def preparation(self, draw: Draw) -> int:
@@ -100,7 +104,7 @@ class System:
         return 0
 
     def after_epoch(self) -> None:
-        """What happens after each pass over the first data set."""
+        """Called after each pass over the first data set."""
 
     def saved(self) -> dict[str, Array]:
         """The live arrays that a run saves besides the players' own: image pools, controllers."""
@@ -122,14 +126,19 @@ class System:
         return self.generate(draw, n), None
 
     def scores(self, held: Mapping[str, Dataset], judge: Any = None) -> list[Score]:
-        """What a system that turns images into images is scored by: held-out images by the names of `data`.
+        """For scores of a system that turns images into images: held-out images by the names of `data`.
 
         judge   a feature network, None where there is none
         """
         return []
 
+    def held_out_error(self) -> float | None:
+        """A mean error of held-out images, by which the best checkpoint is chosen where no judge scores samples; None
+        where a system has no such error."""
+        return None
+
     def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
-        """What the run shows while it trains, by name: samples as `generate` makes them, or rows of images
+        """The pictures of a run while it trains, by name: samples as `generate` makes them, or rows of images
         (rows, n, H, W, C). Always the same draws."""
         n = POINTS if self.sample_shape is not None and len(self.sample_shape) == 1 else PICTURES
         return {"samples": self.generate(draw, n)}
@@ -148,8 +157,9 @@ class System:
         """Who trains against whom; by default no pairs."""
         return tuple(Rivals(None, name) for name in self.players)
 
-    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:
-        """For each player to look into, n inputs and what they are in words, such as "noise"."""
+    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> Mapping[str, Probe]:
+        """For each player to look into, n inputs and what they are in words, such as "noise"; and their conditions,
+        where the player takes some: ("noise", z) or ("noise", z, c)."""
         return {}
 
     def arrays(self) -> dict[str, Array]:

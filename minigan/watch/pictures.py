@@ -13,7 +13,7 @@ SIDE = 56  # pixels of a sample in a picture, at least
 
 
 class Pictures:
-    """What a system shows of itself, always from the same draws: the pictures differ by the networks alone.
+    """The pictures of a system, always from the same draws: the pictures differ by the networks alone.
 
     The first of a system's pictures goes into samples/, each other into a folder of its own name.
     """
@@ -32,7 +32,8 @@ class Pictures:
             path.parent.mkdir(exist_ok=True)
             if samples.ndim == 5:  # rows of images
                 _, n, H, W, C = samples.shape
-                plots.save_grid(path, samples.reshape(-1, H, W, C), n, scale=max(1, SIDE // H))
+                labels = self.system.row_labels.get(name, ())
+                plots.save_grid(path, samples.reshape(-1, H, W, C), n, scale=max(1, SIDE // H), labels=labels)
             elif samples.ndim == 4:
                 plots.save_grid(path, samples, scale=max(1, SIDE // samples.shape[1]))
             else:

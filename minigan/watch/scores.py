@@ -15,11 +15,13 @@ from minigan.training.system import System
 from minigan.watch.judge import Judge
 
 SAMPLES = 2000
+NAMES = ("fid", "covered", "entropy", "good", "held_out_error")
 
 
 class Scoring:
     """Scores every so many steps, always of the same noise, so that the scores show the generator's progress and
-    nothing else; ValueError where scores are asked for and there is no judge of the samples.
+    nothing else. Where there is no judge of the samples, the score is the system's error of held-out images;
+    ValueError where scores are asked for and there is neither.
 
     best   {"step", and the scores} of the best step so far; None before the first
     """
@@ -27,7 +29,7 @@ class Scoring:
     def __init__(self, system: System, draw: Draw, judge: Judge, every: int | None) -> None:
         self.system, self.draw, self.judge, self.every = system, draw, judge, every
         self.best: dict[str, Any] | None = None
-        if every is not None and judge is None:
+        if every is not None and judge is None and system.held_out_error() is None:
             data = next(iter(draw.datasets.values())).name
             raise ValueError(
                 f"there is no feature network for {data}, so its samples cannot be scored; data sets with one are "
@@ -40,14 +42,18 @@ class Scoring:
 
     def take(self, step: int) -> dict[str, Any]:
         """The scores of the generator as it is now; for images "fid", "covered" and "entropy" (of the classes, in
-        nats), for mixtures "covered" and "good" (the share of points within three deviations of a Gaussian)."""
-        scores = _numbers(self.system.generate(self.draw.at("score", 0), SAMPLES), self.judge)
+        nats), for mixtures "covered" and "good" (the share of points within three deviations of a Gaussian); without
+        a judge "held_out_error"."""
+        if self.judge is None:
+            scores = {"held_out_error": self.system.held_out_error()}
+        else:
+            scores = _numbers(self.system.generate(self.draw.at("score", 0), SAMPLES), self.judge)
         self.remember({"step": step, **scores})
         return scores
 
     def remember(self, point: Mapping[str, Any]) -> None:
         """Take note of a log point with scores."""
-        scores = {name: point[name] for name in ("step", "fid", "covered", "entropy", "good") if name in point}
+        scores = {name: point[name] for name in ("step", *NAMES) if name in point}
         if len(scores) > 1 and (self.best is None or _rank(scores) > _rank(self.best)):
             self.best = scores
 
@@ -68,4 +74,6 @@ def _numbers(samples: np.ndarray, judge: Judge) -> dict[str, Any]:
 
 def _rank(scores: Mapping[str, Any]) -> tuple[float, ...]:
     """The better, the larger."""
+    if "held_out_error" in scores:
+        return (-scores["held_out_error"],)
     return (-scores["fid"],) if "fid" in scores else (scores["covered"], scores["good"])

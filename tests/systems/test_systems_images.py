@@ -39,7 +39,8 @@ def no_judge(name: str) -> None:
 
 def trainer_of(make: Make, folder: Path, **options: Any) -> Trainer:
     system, datasets = make()
-    return Trainer(system, datasets, folder, batch_size=BATCH, epochs=2, quiet=True, judge=no_judge, **options)
+    kinds = {"batch_size": BATCH, "epochs": 2, "score_every": 5, "quiet": True, "judge": no_judge}
+    return Trainer(system, datasets, folder, **kinds, **options)
 
 
 def arrays_of(folder: Path) -> dict[str, np.ndarray]:
@@ -107,6 +108,15 @@ def test_every_parameter_moves_and_frozen_networks_stay(name: str, runs: Any) ->
     for part, network in trainer.system.frozen.items():
         for (key, array), (_, first) in zip(network.named_params(), fresh.frozen[part].named_params(), strict=True):
             np.testing.assert_array_equal(array, first, err_msg=key)
+
+
+@each
+def test_the_best_checkpoint_has_the_smallest_error_of_held_out_images(name: str, runs: Any) -> None:
+    trainer, *_ = runs[name]
+    errors = {point["step"]: point["held_out_error"] for point in trainer.run.log() if "held_out_error" in point}
+    assert list(errors) == [5, 10, 15, 20]
+    assert errors[20] == trainer.system.held_out_error() and len({*errors.values()}) == 4
+    assert trainer.run.best()[2]["step"] == min(errors, key=errors.__getitem__)
 
 
 @each
