@@ -15,6 +15,7 @@ from minigan.explain import command as explaining
 from minigan.lab import command as showing
 from minigan.report import command as reporting
 from minigan.runs.friendly import friendly_errors
+from minigan.runs.words import typed
 from minigan.scoring import ageing
 from minigan.scoring import command as scoring
 from minigan.scoring import translate as translating
@@ -41,10 +42,18 @@ EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    with friendly_errors(" ".join(["minigan", *given[:1]]).rstrip()):
+        flags = _parser(given).parse_args(typed(given))
+        code: int = flags.act(flags)
+        return code
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of this command line: the flags of a system are added where it is the one that is trained."""
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
     system = next((word for word in given[1:2] if command == "train" and word in SYSTEMS), "gan")
     _add_train(commands, system)
@@ -65,9 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for add in adders:
         add(commands)
     styling.add_commands(commands)
-    flags = parser.parse_args(given)
-    with friendly_errors(f"minigan {flags.command}"):
-        return flags.act(flags)
+    return parser
 
 
 def _add_train(commands: argparse._SubParsersAction, system: str) -> None:
@@ -83,7 +90,8 @@ example: minigan train --model dcgan --objective wgan-gp --data fashion-mnist --
 
 def _train(flags: argparse.Namespace) -> int:
     trainer = Trainer.from_flags(flags, Config(system=flags.system))
-    trainer.introduce()
+    with trainer.discarded_if_it_fails():
+        trainer.introduce()
     trainer.train()
     print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.folder}")
     return 0

@@ -49,6 +49,28 @@ def images(reference: str) -> np.ndarray:
     return data.load(name, split=split).images
 
 
+def check_name(reference: str) -> None:
+    """ValueError unless this may be a reference: a data set, with a split or without, a file or a folder."""
+    name, _ = _parts(reference)
+    if name in data.NAMES or Path(reference).is_dir():
+        return
+    if reference.lower().endswith(".npz"):
+        if not Path(reference).is_file():
+            raise ValueError(f"{reference}: there is no such file of statistics to compare with")
+        return
+    base, _, split = reference.rpartition("/")
+    if base in data.NAMES:
+        raise ValueError(f"{base} has no split {split!r}: expected {' or '.join(data.SPLITS)}")
+    expected = f"one of {', '.join(data.NAMES)}, with /train or /test, a folder of pictures, or a .npz of statistics"
+    raise ValueError(f"there is nothing called {reference} to compare with: expected {expected}{near(reference)}")
+
+
+def near(reference: str) -> str:
+    """Which data set did a typing error mean?"""
+    name, slash, split = reference.partition("/")
+    return data.near(name, data.NAMES).replace("?", f"{slash}{split}?") if split in ("", *data.SPLITS) else ""
+
+
 def here(reference: str) -> bool:
     """Are the images of this reference on this machine?"""
     name, split = _parts(reference)

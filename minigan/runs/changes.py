@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from minigan.atomic import replacing
-from minigan.runs import lines
+from minigan.runs import fingerprint, lines
 from minigan.training.config import Config
 
-FREELY = ("epochs", "device", "graph", "score_every", "keep")  # they do not rewrite the past of a run
+FREELY = ("epochs", "device", "fork", "graph", "score_every", "keep")  # they do not rewrite the past of a run
 NEVER = ("system", "objective", "data", "size", "batch_size", "n_critic")  # its steps and epochs are counted by them
 FILE = "changes.jsonl"
 
@@ -21,13 +21,20 @@ Changes = Mapping[str, list[Any]]  # [before, after] by the name of the choice
 
 
 def between(before: Config, after: Config) -> dict[str, list[Any]]:
-    """What differs, as JSON has it."""
+    """The differences, as JSON."""
     a, b = (json.loads(json.dumps(asdict(config))) for config in (before, after))
     return {name: [a[name], b[name]] for name in a if a[name] != b[name]}
 
 
-def check(folder: Path, changed: Collection[str], *, allowed: bool) -> None:
+def check(folder: Path, changed: Changes, *, allowed: bool) -> None:
     """ValueError for changes that are not possible, and for those that are where they were not `allowed`."""
+    data = [fingerprint.in_words(name, *pair) for name, pair in changed.items() if name.startswith(fingerprint.NAME)]
+    if data and not allowed:
+        raise ValueError(
+            f"the data of {folder} are not what they were at its newest checkpoint: {'; '.join(data)}. Put them back "
+            f"and continue as if nothing had happened, or continue with the new ones by --allow-changes; {FILE} "
+            "records when"
+        )
     never = [name for name in NEVER if name in changed]
     if never:
         raise ValueError(

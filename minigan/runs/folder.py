@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 import warnings
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from minigan.runs.lock import NAME, Lock
 from minigan.training.config import Config
 
 COMMAND, VERSIONS = "command.txt", "versions.json"
+BEGUN = ("config.json", COMMAND, VERSIONS)  # what a run has from its beginning on
 
 
 class Run:
@@ -42,6 +44,7 @@ class Run:
 
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder, self.config, self.lock = folder, config, Lock(folder)
+        self._existed = True  # was there a folder before `begin`?
 
     @classmethod
     def create(cls, folder: Path | None, config: Config) -> Run:
@@ -59,15 +62,16 @@ class Run:
 
     def begin(self) -> None:
         """Make the folder, lock it and write the config; ValueError where somebody else has been quicker."""
+        self._existed = self.folder.is_dir()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock.take()
         if not _is_free(self.folder):
             self.lock.release()
             raise _taken(self.folder)
         self._sweep()
-        for name, text in ((COMMAND, origin.command()), (VERSIONS, origin.versions())):
+        for name, content in ((COMMAND, origin.command()), (VERSIONS, origin.versions())):
             with replacing(self.folder / name) as file:
-                file.write(text.encode())
+                file.write(content)
         self.write()  # last: with a config it is a run
 
     @classmethod
@@ -91,10 +95,13 @@ class Run:
         changes.check(self.folder, changes.between(self.config, config), allowed=allowed)
         self.config = config
 
-    def settle(self, step: int, before: Config, *, allowed: bool = False) -> None:
+    def settle(self, step: int, before: Config, *, allowed: bool = False, data: changes.Changes | None = None) -> None:
         """Compare the choices with those of the past, until `step`; ValueError where they differ, and neither are
-        `allowed` to nor were before. Differences are recorded, then the config is written."""
-        changed = changes.between(before, self.config)
+        `allowed` to nor were before. Differences are recorded, then the config is written.
+
+        data   what changed about the data (fingerprint.changed)
+        """
+        changed = {**changes.between(before, self.config), **(data or {})}
         changes.check(self.folder, changed, allowed=allowed or changes.were_allowed(self.folder, changed))
         changes.record(self.folder, step, changed)
         self.write()
@@ -133,6 +140,24 @@ class Run:
                 path.replace(path.with_suffix(".damaged"))
         self._retire()
         self._sweep()
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Would nothing be lost without it? It has no checkpoint, and no log point yet."""
+        return not (self.ways_back() or self.log())
+
+    def discard(self) -> None:
+        """Remove the folder of a run that failed in its beginning, so that the next try can have its name; what is not
+        the run's own stays."""
+        for path in (self.folder / name for name in (*BEGUN, "log.jsonl", "changes.jsonl", "imported.json")):
+            path.unlink(missing_ok=True)
+        for path in self.folder.glob("*/step-*.png"):
+            path.unlink()
+        self._sweep()
+        self.lock.release()
+        for folder in (*(path for path in self.folder.glob("*/") if path.is_dir()), self.folder):
+            if not any(folder.iterdir()) and not (folder == self.folder and self._existed):
+                folder.rmdir()
 
     def _sweep(self) -> None:
         for path in self.folder.rglob(".*.part"):
@@ -212,7 +237,7 @@ def _is_free(folder: Path) -> bool:
     """Is the folder empty, but for what a process leaves that was killed before it had written a config?"""
     names = {path.name for path in folder.iterdir()}
     left = {NAME, COMMAND, VERSIONS} if NAME in names else set()
-    parts = [f".{name}.*.part" for name in ("config.json", COMMAND, VERSIONS)]
+    parts = [f".{name}.*.part" for name in BEGUN]
     return all(name in left or any(fnmatch(name, part) for part in parts) for name in names)
 
 
@@ -224,7 +249,11 @@ def _is_point(entry: Mapping[str, Any]) -> bool:
 
 
 def _taken(folder: Path) -> ValueError:
-    return ValueError(f"{folder} exists already: choose another --out, or continue it by --resume {folder}")
+    if (folder / "config.json").is_file():
+        way = f"choose another --out, or continue it by --resume {shlex.quote(str(folder))}"
+        return ValueError(f"{folder} exists already: {way}")
+    what = "a folder with other content" if folder.is_dir() else "a file"
+    return ValueError(f"{folder} exists already, and is {what}: choose another --out")
 
 
 def _step(path: Path) -> int:

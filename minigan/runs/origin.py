@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 import sys
@@ -14,19 +15,19 @@ from minigan.version import __version__
 LIBRARIES = ("numpy", "scipy", "cupy-cuda12x", "cupy-cuda13x")
 
 
-def command() -> str:
-    """The command line of this process, as a shell takes it."""
+def command() -> bytes:
+    """The command line of this process, as a shell takes it, and names of files as the system writes them."""
     program, *arguments = sys.argv or [""]
     name = "minigan" if Path(program).name in ("minigan", "__main__.py") else f"python {shlex.quote(program)}"
-    return f"{name} {shlex.join(arguments)}".rstrip() + "\n"
+    return os.fsencode(f"{name} {shlex.join(arguments)}".rstrip() + "\n")
 
 
-def versions() -> str:
+def versions() -> bytes:
     """JSON: the versions of minigan, Python and the libraries that results depend on, and the kind of machine."""
     found = {"minigan": __version__, "python": platform.python_version()}
     found |= {name: version for name in LIBRARIES if (version := _version(name))}
     found |= {"system": platform.system(), "machine": platform.machine()}
-    return json.dumps(found, indent=2) + "\n"
+    return json.dumps(found, indent=2).encode() + b"\n"
 
 
 def _version(name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from minigan import device
-from minigan.metrics import suite
+from minigan.metrics import references, suite
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
 from minigan.scoring import captions
 from minigan.scoring.conditions import condition_scores
@@ -55,6 +55,8 @@ def score(flags: argparse.Namespace) -> int:
         raise ValueError(f"--seed must be an integer from 0 to 2^64 - 1, got {flags.seed}")
     on = device.choose(flags.device)  # here: what is wrong with the choice shows before anything is generated
     on.use()
+    if flags.against is not None:
+        references.check_name(flags.against)
     earlier = [] if flags.than is None else read_scores(flags.than)
     choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": str(on)}
     held = held_out_scores(flags.samples, n=flags.n, best=flags.best, on=str(on))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +23,15 @@ from minigan.engine.pair import OneGeneration
 from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
 from minigan.optim import NotFinite
-from minigan.runs import checkpoint, errors, notebook
+from minigan.runs import changes, checkpoint, errors, fingerprint, notebook
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted, stop_on_signals
 from minigan.training import build
 from minigan.training.config import OWN, Config
 from minigan.training.draw import DeviceDraw, Draw
-from minigan.training.flags import changes, from_flags
+from minigan.runs.output import printable
+from minigan.training.flags import changes as changed_choices
+from minigan.training.flags import from_flags
 from minigan.training.schedule import Schedule, notable
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
@@ -80,10 +83,12 @@ class Trainer:
         datasets = _datasets(system, data)
         if config is None:
             config = Config(**_described(system, datasets) | options)
-        run = Run.create(None if out is None else Path(out), config)
+        run = Run.create(None if out is None else _folder(out), config)
         self._set_up(run, system, datasets, hooks, quiet, judge)  # what is wrong shows here, before there is a folder
         run.begin()
-        self.pictures.add(0)
+        self._began = True
+        with self.discarded_if_it_fails():
+            self.pictures.add(0)
 
     @classmethod
     def start(cls, config: Config, out: Path | str | None = None, **options: Any) -> Trainer:
@@ -91,6 +96,8 @@ class Trainer:
         datasets = build.datasets(config)
         return cls(build.system(config, about(datasets)), datasets, out, config=config, **options)
 
+        if not isinstance(config, Config):
+            raise TypeError(f"Trainer.start expects a Config, got {_came(config)}; Config.load reads a config.json")
     @classmethod
     def resume(
         cls,
@@ -112,7 +119,9 @@ class Trainer:
 
         Busy: another process works on the run. From here to the end of `steps`, this one does.
         """
-        run = Run.open(Path(folder))
+        run = Run.open(_folder(folder))
+        if choices is not None and not isinstance(choices, Mapping):
+            raise TypeError(f"Trainer.resume expects choices such as {{'epochs': 40}}, got {_came(choices)}")
         run.lock.take()
         try:
             before = run.config
@@ -135,7 +144,7 @@ class Trainer:
         """A new run, or the one that --resume names."""
         if flags.resume is None:
             return cls.start(from_flags(flags, recipe), flags.out, **options)
-        return cls.resume(flags.resume, changes(flags), allow_changes=flags.allow_changes, **options)
+        return cls.resume(flags.resume, changed_choices(flags), allow_changes=flags.allow_changes, **options)
 
     def _set_up(
         self,
@@ -151,6 +160,7 @@ class Trainer:
         self.device = device.choose(config.device)
         self.device.use()
         on_cpu = self.device.kind == "cpu"
+        self._began = False  # is it this object that began the run?
         self.precision = "float32" if on_cpu else config.precision
         self.draw: Draw = (Draw if on_cpu else DeviceDraw)(datasets, config.batch_size, config.seed, self.device)
         system.connect(self.draw)
@@ -168,6 +178,7 @@ class Trainer:
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
         self._turn: Turn | None = None  # the one under way
         self.losses: dict[str, float] = {}  # as far as they are on the host
+        self._fingerprint = fingerprint.of(datasets)
         self._recorded = None
         if not on_cpu and config.graph:
             self._recorded = Recorded(system, self.draw, self.device.cuda(), self.health.say)
@@ -205,11 +216,15 @@ class Trainer:
         self.step, self.seconds = numbers["step"], numbers["seconds"]
         self.draw.seen.update(seen)
         self.turns_made = numbers.get("turns", sum(player.optimizer.t for player in self.system.players.values()))
-        self.run.settle(self.step, before, allowed=allow_changes)
+        self.run.settle(self.step, before, allowed=allow_changes, data=data)
         self.run.forget_after(self.step)
         self.log.restore(self.step, path)
 
     @property
+        data = fingerprint.changed(numbers.get("data"), self._fingerprint)
+        self._check_length(numbers["step"], before)
+        allowed = allow_changes or changes.were_allowed(self.run.folder, data)
+        changes.check(self.run.folder, data, allowed=allowed)  # before the networks, which may not fit other data
     def total(self) -> int:
         """Steps of the whole run."""
         return self.schedule.total
@@ -218,6 +233,24 @@ class Trainer:
     def epochs(self) -> float:
         """How often the first data set has been seen."""
         return self.schedule.epochs(next(iter(self.draw.seen.values())))
+    def _check_length(self, step: int, before: Config) -> None:
+        """ValueError for fewer epochs than are done; a warning where another length makes the learning rates jump."""
+        if self.total < step:
+            raise ValueError(
+                f"{self.run.folder} has done {step:,} steps, and {self.config.epochs:g} epochs are {self.total:,}: "
+                f"--epochs must be at least as many as are done; without it, the run ends at its {before.epochs:g}"
+            )
+        first = next(iter(self.draw.seen))
+        planned = Schedule(self.system, self.draw.per_epoch(first), before.epochs, before.decay)
+        old, new = planned.learning_rates(min(step, planned.total)), self.schedule.learning_rates(step)
+        jumps = [f"{name} from {old[name]:.2g} to {new[name]:.2g}" for name in new if new[name] != old[name]]
+        if jumps and before.epochs != self.config.epochs:
+            self.notes = (
+                *self.notes,
+                f"learning rates: they fall in the last {self.config.decay:.0%} of the run; with "
+                f"{self.config.epochs:g} epochs in place of {before.epochs:g} they jump at step {step:,}, {', '.join(jumps)}",
+            )
+
 
     def _repr_html_(self) -> str:
         return notebook.shown(self.run, f"step {self.step:,} of {self.total:,}, epoch {self.epochs:.3g}")
@@ -227,11 +260,15 @@ class Trainer:
         first = next(iter(self.draw.datasets.values()))
         plan = messages.plan(self.config, first, self.step, self.total, self.run.folder, self.notes)
         table = build.table(self.config, about(self.draw.datasets))
-        print(f"{table}\n\n{plan}" if table else plan)
+        print(printable(f"{table}\n\n{plan}" if table else plan, sys.stdout))
 
     def train(self) -> None:
-        """The whole run; MemoryError describes what batch would fit."""
-        with self.errors_explained():
+        """The whole run; MemoryError describes what batch would fit.
+
+        A run that fails before there is anything to lose leaves no folder: its name is free for the next try. Where
+        the machine failed, a full disk or too little memory, it stays, because it can continue.
+        """
+        with self.discarded_if_it_fails(but=(OSError, MemoryError)), self.errors_explained():
             for step in self.steps():
                 if self._recorded is not None and not self._is_log_point(step + 1):  # to look, it would have to stop
                     self._play_recorded(self._recorded, step)
@@ -300,13 +337,23 @@ class Trainer:
         shape = self.system.sample_shape
         numbers = {"seen": self.draw.seen, "turns": self.turns_made, "seconds": self.seconds}
         numbers |= {"counts": self.system.counts(), "sample_shape": None if shape is None else list(shape)}
-        numbers["about"] = about(self.draw.datasets)
+        numbers |= {"about": about(self.draw.datasets), "data": self._fingerprint}
         return self.run.save(self.step, self.system.arrays(), numbers)
 
     def finish(self) -> str:
         """Draw the closing pictures; returns the closing message, with what is wrong with the run if anything is."""
         files = self.pictures.finish(messages.title(self.config))
         shape, folder = self.system.sample_shape, self.run.folder
+    @contextmanager
+    def discarded_if_it_fails(self, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+        """Inside, an error removes the folder of a run that began here and has neither a log point nor a checkpoint."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, but) and self._began and self.run.holds_nothing:
+                self.run.discard()
+            raise
+
         next_ = messages.commands(self.config, folder, images=shape is not None and len(shape) == 3)
         done = messages.outcome(self.step, self.epochs, self.seconds, folder, files, next_)
         return f"{done}\n{self.health.verdict()}"
@@ -425,3 +472,14 @@ def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any
     }
     own = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
     return {"system": OWN, **own, "data": data, **rates}
+def _folder(path: object) -> Path:
+    """The path of a run's folder, from Python: a text or a path object."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise TypeError(f"the folder of a run must be a path, got {_came(path)}")
+    return Path(os.fspath(path)).expanduser()
+
+
+def _came(value: object) -> str:
+    return f"{value!r:.80} ({type(value).__name__})"
+
+
