@@ -26,10 +26,10 @@ from minigan.optim import NotFinite
 from minigan.runs import changes, checkpoint, errors, fingerprint, notebook
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted, stop_on_signals
+from minigan.runs.output import printable
 from minigan.training import build
 from minigan.training.config import OWN, Config
 from minigan.training.draw import DeviceDraw, Draw
-from minigan.runs.output import printable
 from minigan.training.flags import changes as changed_choices
 from minigan.training.flags import from_flags
 from minigan.training.schedule import Schedule, notable
@@ -93,11 +93,11 @@ class Trainer:
     @classmethod
     def start(cls, config: Config, out: Path | str | None = None, **options: Any) -> Trainer:
         """A new run of the system that `config` names."""
+        if not isinstance(config, Config):
+            raise TypeError(f"Trainer.start expects a Config, got {_came(config)}; Config.load reads a config.json")
         datasets = build.datasets(config)
         return cls(build.system(config, about(datasets)), datasets, out, config=config, **options)
 
-        if not isinstance(config, Config):
-            raise TypeError(f"Trainer.start expects a Config, got {_came(config)}; Config.load reads a config.json")
     @classmethod
     def resume(
         cls,
@@ -157,10 +157,10 @@ class Trainer:
     ) -> None:
         config = run.config
         self.run, self.config, self.system, self.hooks, self.quiet = run, config, system, list(hooks), quiet
+        self._began = False  # is it this object that began the run?
         self.device = device.choose(config.device)
         self.device.use()
         on_cpu = self.device.kind == "cpu"
-        self._began = False  # is it this object that began the run?
         self.precision = "float32" if on_cpu else config.precision
         self.draw: Draw = (Draw if on_cpu else DeviceDraw)(datasets, config.batch_size, config.seed, self.device)
         system.connect(self.draw)
@@ -175,10 +175,10 @@ class Trainer:
         self.pictures = Pictures(run, system, self.draw)
         self.schedule = Schedule(system, self.draw.per_epoch(next(iter(datasets))), config.epochs, config.decay)
         self.step, self.turns_made, self.seconds = 0, 0, 0.0
+        self._fingerprint = fingerprint.of(datasets)
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
         self._turn: Turn | None = None  # the one under way
         self.losses: dict[str, float] = {}  # as far as they are on the host
-        self._fingerprint = fingerprint.of(datasets)
         self._recorded = None
         if not on_cpu and config.graph:
             self._recorded = Recorded(system, self.draw, self.device.cuda(), self.health.say)
@@ -212,6 +212,10 @@ class Trainer:
             raise ValueError(f"{path}: not a checkpoint of this run: seen is {numbers.get('seen')!r}")
         if "config" in numbers:
             before = Config.load(json.dumps(numbers["config"]), path)
+        data = fingerprint.changed(numbers.get("data"), self._fingerprint)
+        self._check_length(numbers["step"], before)
+        allowed = allow_changes or changes.were_allowed(self.run.folder, data)
+        changes.check(self.run.folder, data, allowed=allowed)  # before the networks, which may not fit other data
         self.system.restore(path, arrays, numbers["counts"])
         self.step, self.seconds = numbers["step"], numbers["seconds"]
         self.draw.seen.update(seen)
@@ -220,19 +224,6 @@ class Trainer:
         self.run.forget_after(self.step)
         self.log.restore(self.step, path)
 
-    @property
-        data = fingerprint.changed(numbers.get("data"), self._fingerprint)
-        self._check_length(numbers["step"], before)
-        allowed = allow_changes or changes.were_allowed(self.run.folder, data)
-        changes.check(self.run.folder, data, allowed=allowed)  # before the networks, which may not fit other data
-    def total(self) -> int:
-        """Steps of the whole run."""
-        return self.schedule.total
-
-    @property
-    def epochs(self) -> float:
-        """How often the first data set has been seen."""
-        return self.schedule.epochs(next(iter(self.draw.seen.values())))
     def _check_length(self, step: int, before: Config) -> None:
         """ValueError for fewer epochs than are done; a warning where another length makes the learning rates jump."""
         if self.total < step:
@@ -251,6 +242,15 @@ class Trainer:
                 f"{self.config.epochs:g} epochs in place of {before.epochs:g} they jump at step {step:,}, {', '.join(jumps)}",
             )
 
+    @property
+    def total(self) -> int:
+        """Steps of the whole run."""
+        return self.schedule.total
+
+    @property
+    def epochs(self) -> float:
+        """How often the first data set has been seen."""
+        return self.schedule.epochs(next(iter(self.draw.seen.values())))
 
     def _repr_html_(self) -> str:
         return notebook.shown(self.run, f"step {self.step:,} of {self.total:,}, epoch {self.epochs:.3g}")
@@ -332,6 +332,16 @@ class Trainer:
                         self.health.stop(self._turn, error)
                 raise
 
+    @contextmanager
+    def discarded_if_it_fails(self, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+        """Inside, an error removes the folder of a run that began here and has neither a log point nor a checkpoint."""
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, but) and self._began and self.run.holds_nothing:
+                self.run.discard()
+            raise
+
     def save(self) -> Path:
         """Write a checkpoint of the state after the last step."""
         shape = self.system.sample_shape
@@ -344,16 +354,6 @@ class Trainer:
         """Draw the closing pictures; returns the closing message, with what is wrong with the run if anything is."""
         files = self.pictures.finish(messages.title(self.config))
         shape, folder = self.system.sample_shape, self.run.folder
-    @contextmanager
-    def discarded_if_it_fails(self, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-        """Inside, an error removes the folder of a run that began here and has neither a log point nor a checkpoint."""
-        try:
-            yield
-        except Exception as error:
-            if not isinstance(error, but) and self._began and self.run.holds_nothing:
-                self.run.discard()
-            raise
-
         next_ = messages.commands(self.config, folder, images=shape is not None and len(shape) == 3)
         done = messages.outcome(self.step, self.epochs, self.seconds, folder, files, next_)
         return f"{done}\n{self.health.verdict()}"
@@ -447,6 +447,17 @@ class Still:
         """Do nothing."""
 
 
+def _folder(path: object) -> Path:
+    """The path of a run's folder, from Python: a text or a path object."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise TypeError(f"the folder of a run must be a path, got {_came(path)}")
+    return Path(os.fspath(path)).expanduser()
+
+
+def _came(value: object) -> str:
+    return f"{value!r:.80} ({type(value).__name__})"
+
+
 def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
     """What networks depend on in each data set, for `build.system` and for checkpoints."""
     return {name: dataset.about() for name, dataset in datasets.items()}
@@ -472,14 +483,3 @@ def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any
     }
     own = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
     return {"system": OWN, **own, "data": data, **rates}
-def _folder(path: object) -> Path:
-    """The path of a run's folder, from Python: a text or a path object."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise TypeError(f"the folder of a run must be a path, got {_came(path)}")
-    return Path(os.fspath(path)).expanduser()
-
-
-def _came(value: object) -> str:
-    return f"{value!r:.80} ({type(value).__name__})"
-
-
