@@ -55,9 +55,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     command = given[0] if given else ""
-    system = next((word for word in given[1:2] if command == "train" and word in SYSTEMS), "gan")
+    system = next((word for word in given[1:2] if command in ("train", "import") and word in SYSTEMS), "gan")
     _add_train(commands, system)
-    _add_exchange(commands, command)
+    _add_exchange(commands, command, system)
     adders = (
         _add_sample,
         _add_score,
@@ -171,7 +171,7 @@ def _add_translate(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(act=translating.translate)
 
 
-def _add_exchange(commands: argparse._SubParsersAction, command: str) -> None:
+def _add_exchange(commands: argparse._SubParsersAction, command: str, system: str) -> None:
     for name, about in EXCHANGE.items():
         if name != command:
             commands.add_parser(name, help=about)
@@ -184,8 +184,9 @@ def _add_exchange(commands: argparse._SubParsersAction, command: str) -> None:
             exchange.add_export_flags(parser)
             parser.set_defaults(act=exchange.export)
         else:
+            parser.add_argument("system", nargs="?", choices=("gan", "conditional"), default="gan", metavar="SYSTEM")
             exchange.add_import_flags(parser)
-            add_flags(parser)
+            add_flags(parser, system)
             parser.set_defaults(act=exchange.begin)
 
 
@@ -208,7 +209,7 @@ def _add_lab(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:
-    text = """What --objective can be: a table of all objectives, or the card of one.
+    text = """The objectives for --objective: a table of all, or the card of one.
 
 A card has the losses of D and G with their gradients, the paper's defaults, what a healthy run looks like, how it
 fails, and where it comes from.
@@ -238,7 +239,8 @@ def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
     text = """Compare every derivative in the library with finite differences, in float64.
 
 One line per layer, objective and training step with the worst relative error of its first derivatives and, for
-layers, of its second ones. Exit code 1 if any is 1e-6 or more.
+layers, of its second ones. Exit code 1 if any is 1e-6 or more, or not resolved: where a value is so large that its
+rounding hides the difference.
 
 example: minigan gradcheck"""
     parser = commands.add_parser("gradcheck", help="check every gradient", description=text, formatter_class=RAW)
@@ -258,7 +260,7 @@ def _gradcheck(flags: argparse.Namespace) -> int:
 
 
 def _add_data(commands: argparse._SubParsersAction) -> None:
-    text = """What --data can be: each data set with its size and where it is, or where it would come from.
+    text = """The data sets for --data: the size of each, and where it is or would come from.
 
 example: minigan data"""
     parser = commands.add_parser("data", help="the data sets", description=text, formatter_class=RAW)

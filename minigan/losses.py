@@ -48,6 +48,22 @@ def total_variation(y: Array) -> tuple[Array, Array]:
     return ((u * u).sum() + (v * v).sum()) / y.size, 2 / y.size * dy
 
 
+def apart(y: Array) -> tuple[Array, Array]:
+    """How alike are y_i and y_(i + N / 2), of the same condition, in y (N, ...)? A loss that keeps
+    a generator from answering one condition with one image.
+
+    Value       L = -log d               d = mean |y_i - y_(i + N / 2)| over pairs and numbers
+    Gradient    dy_i = -sign(y_i - y_(i + N / 2)) / (d n)     n numbers in N / 2 samples
+                dy_(i + N / 2) = -dy_i
+    Source      Mao et al. 2019 (mode seeking) with 1 / d, whose gradient grows faster where d is 0.
+    """
+    half = len(y) // 2
+    difference = y[:half] - y[half:]
+    d = np.abs(difference).mean() + 1e-3
+    dy = -1 / (d * difference.size) * np.sign(difference)
+    return -np.log(d), np.concatenate([dy, -dy])
+
+
 class Content:
     """How far two images are apart in the features φ of a trained network, which stays as it is.
 

@@ -139,11 +139,11 @@ def _text_cases() -> list[SystemCase]:
     """Every stage, with so few units that no ReLU has its kink within a step of the differences."""
 
     def made() -> tuple[System, dict[str, Dataset]]:
-        system, datasets = small_stackgan(width=0.06)
+        system, datasets = small_stackgan(width=0.08)
         return exact(system), datasets
 
     stages = {"encoder of captions": 0, "small pictures": 30, "large pictures": 70}
-    return [SystemCase(f"stackgan, {name}", made, 4, step) for name, step in stages.items()]
+    return [SystemCase(f"stackgan, {name}", made, 8, step) for name, step in stages.items()]
 
 
 def _styled_cases() -> list[SystemCase]:

@@ -6,7 +6,7 @@ import argparse
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import numpy as np
 
 from minigan import device
 from minigan.atomic import replacing
+from minigan.device import Array
 from minigan.exchange.modules import as_pytorch
 from minigan.exchange.weights import read_safetensors, write_safetensors
-from minigan.layers import Autoencoder, Layer
+from minigan.layers import Autoencoder, Join, Layer, Network
 from minigan.layers.autoencoder import EncoderDecoder
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training import build
@@ -30,15 +31,16 @@ from minigan.training.trainer import Trainer
 EXPORT = """Write the weights of a run's network for PyTorch, and print the module that they fit into.
 
 The file is a state dict in the safetensors format, to be loaded with strict=True; images are (N, C, H, W) there. Where
-the run averages a network's weights, as --average does with G's, the file holds the average.
+the run averages a network's weights, as --average does with G's, the file holds the average. The G of a run with
+conditions takes [z, c] there, the condition joined to the noise, with one-hot vectors for classes.
 
 example: minigan export runs/20260102-120000-infogan-nonsaturating --to G.safetensors"""
 
 IMPORT = """Begin a run with weights from PyTorch, written by safetensors.torch.save_file.
 
-The flags are those of `minigan train` and say what the networks are: `minigan export` prints how the same looks in
-PyTorch. Names, shapes and types must fit. Nothing is trained: `minigan sample`, `minigan score` and `minigan train
---resume` take the new run as any other.
+SYSTEM (gan or conditional) and the flags are those of `minigan train` and say what the networks are: `minigan export`
+prints how the same looks in PyTorch. Names, shapes and types must fit. Nothing is trained: `minigan sample`,
+`minigan score` and `minigan train --resume` take the new run as any other.
 
 example: minigan import --model dcgan --G G.safetensors --D D.safetensors --out runs/from-pytorch"""
 
@@ -79,7 +81,7 @@ def export(flags: argparse.Namespace) -> int:
     if flags.to.suffix != ".safetensors":
         raise ValueError(f"--to {flags.to}: the name must end in .safetensors")
     saved = SavedGenerator(flags.run, best=flags.best, on="cpu")
-    networks = _networks(saved.system, saved.about, saved.draw("export"))
+    networks = _networks(saved.system, saved.about, saved.draw("export"), _averaged)
     if flags.network not in networks:
         raise ValueError(f"--network {flags.network}: the networks of this run are {', '.join(networks)}")
     network, shape = networks[flags.network]
@@ -95,15 +97,16 @@ def begin(flags: argparse.Namespace) -> int:
         raise ValueError("--G or --D must name a file to import")
     if flags.resume is not None:
         raise ValueError("a run begins with imported weights and takes none later: leave out --resume")
-    config = from_flags(flags, Config())
+    config = from_flags(flags, Config(system=flags.system))
     datasets = build.datasets(config)
     about = {name: dataset.about() for name, dataset in datasets.items()}
     system = build.system(config, about)
-    shapes = _networks(system, about, Fixed(np.random.default_rng(0), device.choose(config.device)))
+    draw = Fixed(np.random.default_rng(0), device.choose(config.device))
+    networks = _networks(system, about, draw, lambda player: player.network)
     for name, path in files.items():
         if name not in system.players:
             raise ValueError(f"--{name}: the networks of this run that learn are {', '.join(system.players)}")
-        _read(path, system.players[name], shapes[name][1], getattr(flags, f"rename_{name}"))
+        _read(path, system.players[name], networks[name], getattr(flags, f"rename_{name}"))
     sources = {name: {"file": str(path), "sha256": _sha256(path)} for name, path in files.items()}
     trainer = Trainer(system, datasets, flags.out, config=config, quiet=True)
     run = trainer.run
@@ -114,36 +117,49 @@ def begin(flags: argparse.Namespace) -> int:
     return 0
 
 
-def _read(path: Path, player: Player, shape: tuple[int, ...], names: dict[str, str]) -> None:
-    """Read the weights of a player; where they are averaged, the average begins with them too."""
-    read_safetensors(path, player.network, shape, names)
+def _read(path: Path, player: Player, network: tuple[Layer, tuple[int, ...]], names: dict[str, str]) -> None:
+    """Read the weights of a player's network, with the shape of its inputs; where they are averaged, the average
+    begins with them too."""
+    read_safetensors(path, *network, names)
     average = player.optimizer.average
     if average is not None:
         for name, target in average.target.items():
             target[...] = average.source[name]
 
 
-def _networks(system: System, about: Mapping[str, About], draw: Fixed) -> dict[str, tuple[Layer, tuple[int, ...]]]:
-    """The networks that learn, by name, as samples are drawn from them, each with the shape of one of its inputs.
+def _networks(
+    system: System, about: Mapping[str, About], draw: Fixed, of: Callable[[Player], Layer]
+) -> dict[str, tuple[Layer, tuple[int, ...]]]:
+    """The networks that learn, by name, each with the shape of one of its inputs.
 
-    about: of each data set (Dataset.about)
+    about   of each data set (Dataset.about)
+    of      a player's network: the one that moves, or its average
 
     An autoencoder beside D and G, which computes nothing as a whole, is two networks, "encoder" and "decoder".
     """
     shapes = {name: tuple(facts["shape"]) for name, facts in about.items()}
     real = {name: draw.device.asarray(np.zeros((2, *shape), np.float32)) for name, shape in shapes.items()}
-    inputs = {name: x for name, (_, x) in system.probes(draw, real, 2).items()}
+    inputs = {name: probe[1:] for name, probe in system.probes(draw, real, 2).items()}
     networks = {}
     for name, player in system.players.items():
-        network = _averaged(player)
+        network = of(player)
         if name in inputs:
-            networks[name] = network, tuple(inputs[name].shape[1:])
+            networks[name] = _joined(network, *inputs[name])
         elif isinstance(network, EncoderDecoder) and not isinstance(network, Autoencoder):
             x = next(iter(real.values()))
             codes, _ = network.encoder.forward(x, train=False)
             parts = {"encoder": (network.encoder, x), "decoder": (network.decoder, codes)}
             networks |= {part: (inner, tuple(shown.shape[1:])) for part, (inner, shown) in parts.items()}
     return networks
+
+
+def _joined(network: Layer, x: Array, condition: Array | None = None) -> tuple[Layer, tuple[int, ...]]:
+    """A network and the shape of one of its inputs; of one that begins by joining its condition to its input, the
+    rest, whose inputs are [x, c], with one-hot vectors for labels."""
+    if condition is None or not isinstance(network, Network) or not isinstance(network.layers[0], Join):
+        return network, tuple(x.shape[1:])
+    y, _ = network.layers[0].given(condition).forward(x)
+    return Network(*network.layers[1:]), tuple(y.shape[1:])
 
 
 def _averaged(player: Player) -> Layer:

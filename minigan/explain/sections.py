@@ -11,6 +11,7 @@ from minigan.explain.pages import LABELS, Page, objective_formulas, page, spot, 
 from minigan.explain.step import Explanation
 from minigan.explain.warnings import FAINT, JUMP, TOTAL, loss_marks, slope, sweep_marks
 from minigan.layers import Layer
+from minigan.training import registry
 from minigan.training.config import OWN, Config
 
 THRESHOLDS = (
@@ -31,7 +32,7 @@ def describe(config: Config, explained: Explanation) -> Story:
     """The story of a step."""
     parts = [part for part in explained.parts if part.events]
     return Story(
-        title=f"One step of {config.model} with {config.objective}",
+        title=f"One step of {_named(config)}",
         about=_about(config, [part.turn for part in parts], explained.prepared),
         terms=TERMS,
         parts=[
@@ -42,8 +43,23 @@ def describe(config: Config, explained: Explanation) -> Story:
     )
 
 
+def _named(config: Config) -> str:
+    """The networks and the objective, in a few words."""
+    if config.system in ("gan", OWN):
+        return f"{config.model} with {config.objective}"
+    return f"{config.system} with {config.objective}" if "objective" in _fields(config) else config.system
+
+
+def _fields(config: Config) -> list[str]:
+    """Of the names of a run those that its system has."""
+    known = (*registry.entry(config.system).fields, "data")
+    return [name for name in ("model", "objective", "data") if name in known]
+
+
 def _about(config: Config, turns: list[str], prepared: bool) -> str:
-    flags = f"--model {config.model} --objective {config.objective} --data {config.data}"
+    fields = ("model", "objective", "data") if config.system == OWN else _fields(config)
+    flags = "" if config.system in ("gan", OWN) else f"{config.system} "
+    flags += " ".join(f"--{name} {getattr(config, name)}" for name in fields)
     flags += "" if config.penalty is None else f" --penalty {config.penalty}"
     flags += " --spectral-norm" if config.spectral_norm else ""
     command = "" if config.system == OWN else f" and the numbers of: minigan train {flags}"

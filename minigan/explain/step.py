@@ -33,14 +33,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What happened in each turn of a step. `prepared`: did the system prepare itself before, with one batch?"""
+    """The events of each turn of a step. `prepared`: did the system prepare itself before, with one batch?"""
 
     parts: Sequence[Part]
     prepared: bool = False
 
 
-def explain(config: Config) -> Explanation:
-    """The turns of a step as the run that `config` describes begins."""
+def explain(config: Config, at: float = 0.0) -> Explanation:
+    """The turns of a step of the run that `config` describes, after the share `at` of it, with the networks of its
+    beginning."""
+    if not 0 <= at < 1:
+        raise ValueError(f"the step to explain must be a share of the run in [0, 1), got {at}")
     datasets = build.datasets(config)
     system = build.system(config, {name: dataset.about() for name, dataset in datasets.items()})
     draw = WatchedDraw(datasets, config.batch_size, config.seed, device.choose(config.device))
@@ -49,9 +52,10 @@ def explain(config: Config) -> Explanation:
     for _ in system.before(draw):
         pass
     total = Schedule(system, draw.per_epoch(system.data[0]), config.epochs, config.decay).total
-    turns = list(system.turns(0, total))
+    step = int(at * total)
+    turns = list(system.turns(step, total))
     parts, shown = [], set()
-    system.begin_step(0, total)
+    system.begin_step(step, total)
     draw.begin_step()
     for i, turn in enumerate(turns):
         if turn.name not in shown:  # of many turns of D the first
@@ -147,7 +151,7 @@ def _watched(objective: Objective, log: Log) -> Objective:
 
 
 def _purpose(system: System, turn: Turn) -> str:
-    """What a turn is for, by the players that it moves."""
+    """The purpose of a turn, by the players that it moves."""
     moved = []
     for rivals in system.rivals():
         if rivals.D in turn.moves:

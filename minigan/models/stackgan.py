@@ -73,7 +73,7 @@ def stackgan(
     more = scale.bit_length() - 1
     return Networks(
         TextEncoder(words, length, features, rng=rng),
-        _view((H, W, C), features, wide, rng),
+        _view((H // scale, W // scale, C), features, wide, rng),
         _discriminator(C, base, stairs, features, wide, rng),
         Conditioned(Augment(features, codes, rng=rng), _first(C, base, stairs, z_dim + codes, codes, wide, rng)),
         _discriminator(C, base, stairs + more, features, wide, rng),
@@ -161,9 +161,9 @@ def _discriminator(
 def _view(shape: tuple[int, int, int], features: int, wide: Wide, rng: np.random.Generator) -> Network:
     """The image encoder that captions are matched with."""
     H, W, C = shape
-    layers: list[Layer] = [_down(C, wide(16), rng, bias=True), LeakyReLU()]
-    H, W, n = H // 2, W // 2, wide(16)
-    while min(H, W) > LARGEST_BASE:
+    n = wide(16)
+    layers: list[Layer] = [_plain(C, n, rng), LeakyReLU()]
+    while n < wide(32) or min(H, W) > LARGEST_BASE:
         layers += [_down(n, wide(32), rng), BatchNorm(wide(32)), LeakyReLU()]
         H, W, n = H // 2, W // 2, wide(32)
     hidden = wide(128)

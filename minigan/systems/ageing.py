@@ -25,7 +25,7 @@ from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.stages import Stage, Stages
 from minigan.training.steps import Outcome, discriminator_step, generator_step
-from minigan.training.system import Player, Turn
+from minigan.training.system import Player, Probe, Turn
 
 AGES = 9  # in a row of a picture
 PER_CLASS = 10  # rows of a picture
@@ -119,6 +119,20 @@ class Ageing(ConditionalGAN):
         E.network.backward(2 / z.size * (code - z), cache, grads, need_dx=False)
         E.optimizer.step(grads)
         return Outcome(((code - z) ** 2).mean(), {}, grads)
+
+    def probes(
+        self,
+        draw: Fixed,
+        real: Mapping[str, Array],
+        n: int,
+    ) -> dict[str, Probe]:
+        probes = super().probes(draw, real, n)
+        return {**probes, "E": ("samples", probes["D"][1])}
+
+    def _fixed_conditions(self, draw: Fixed, n: int) -> Array:
+        rng = draw.generator
+        values, labels = self.age_at(rng.random(n)), rng.choice(self.table, n) if self.names else None
+        return draw.device.asarray(self.conditions(values, labels))
 
     def _some_conditions(self, draw: Draw) -> Array:
         """Conditions of other samples than those of D's turn."""

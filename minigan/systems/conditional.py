@@ -22,7 +22,7 @@ from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome, discriminator_step, generator_step
-from minigan.training.system import Rivals, in_pieces
+from minigan.training.system import Probe, Rivals, in_pieces
 
 COLUMNS = 10  # samples of each class in a picture
 MOST_ROWS = 20  # classes in a picture
@@ -58,6 +58,7 @@ class ConditionalGAN(GAN):
         _check_objective(objective)
         super().__init__(G, D, objective, **options)
         self.names = tuple(names)
+        self.real_conditions: Any = None  # of the samples of the data, from `connect` on
         self.table = np.repeat(np.arange(len(counts)), np.array(counts, int))  # a label per sample
 
     def d_turn(self, draw: Draw) -> Outcome:
@@ -99,6 +100,9 @@ class ConditionalGAN(GAN):
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
         self.labels = draw.device.asarray(self.table)
+        of_data = draw.datasets["real"].labels
+        if of_data is not None:
+            self.real_conditions = draw.device.asarray(of_data.astype(np.int64))
 
     def generate(
         self,
@@ -176,8 +180,22 @@ class ConditionalGAN(GAN):
         draw: Fixed,
         real: Mapping[str, Array],
         n: int,
-    ) -> dict[str, tuple[str, Array]]:
-        return {}  # the monitor sends inputs through unbound networks
+    ) -> dict[str, Probe]:
+        """Noise for G, generated samples and, after `connect`, real ones for D."""
+        z, c, G = draw.noise(n, self.z_dim), self._fixed_conditions(draw, n), self.players["G"].network
+        with G.keeping_buffers():
+            x, _ = G.given(c).forward(z)
+        D_x, D_c = x, c
+        if self.real_conditions is not None:
+            some = real["real"][:n]
+            D_x = np.concatenate([x, some])
+            D_c = np.concatenate([c, self.real_conditions[: len(some)]])
+        auxiliary = isinstance(self.objective, AuxiliaryClasses)
+        return {"G": ("noise", z, c), "D": ("samples", D_x) if auxiliary else ("samples", D_x, D_c)}
+
+    def _fixed_conditions(self, draw: Fixed, n: int) -> Array:
+        """n conditions as in the data."""
+        return draw.device.asarray(draw.generator.choice(self.table, n))
 
 
 def _check_objective(objective: Objective) -> None:

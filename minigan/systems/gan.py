@@ -14,7 +14,7 @@ from minigan.objectives import Objective
 from minigan.optim import Adam, Average, Optimizer
 from minigan.training.draw import Draw, Fixed
 from minigan.training.steps import Outcome, discriminator_step, generator_step
-from minigan.training.system import Player, Rivals, System, Turn, in_pieces
+from minigan.training.system import Player, Probe, Rivals, System, Turn, in_pieces
 
 
 class GAN(System):
@@ -28,7 +28,8 @@ class GAN(System):
     D           samples -> what `objective.output` names
     optimizers  default Adam(2e-4, betas=(0.5, 0.999)), DCGAN's
     same_noise  G's turn uses the noise of D's last one: faster, and less random
-    average     decay of the moving average of G's weights that draws the samples; 0: the weights themselves
+    average     decay of the moving average of G's weights that draws the samples; 0: the weights
+                themselves
     """
 
     def __init__(
@@ -56,12 +57,12 @@ class GAN(System):
         self.drawing = G  # the network that samples are drawn from
         if average > 0:
             self.drawing = copy.deepcopy(G)
-            self.players["G"].optimizer.average = Average(G.named_arrays(), self.drawing.named_arrays(), average)
+            source, target = G.named_arrays(), self.drawing.named_arrays()
+            self.players["G"].optimizer.average = Average(source, target, average)
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
-        d_turns = [Turn("D", ("D",), self.d_turn, self.objective.phase)] * self.objective.critic_steps(
-            step, self.n_critic
-        )
+        d_turn = Turn("D", ("D",), self.d_turn, self.objective.phase)
+        d_turns = [d_turn] * self.objective.critic_steps(step, self.n_critic)
         return [*d_turns, Turn("G", ("G",), self.g_turn)]
 
     def d_turn(self, draw: Draw) -> Outcome:
@@ -80,12 +81,13 @@ class GAN(System):
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
-        for name, part in zip(("penalty", "second penalty"), (self.objective, *self.objective.borrowed), strict=False):
+        names = ("penalty", "second penalty")
+        for name, part in zip(names, (self.objective, *self.objective.borrowed), strict=False):
             if hasattr(part, "rng"):
                 part.rng = draw.rng(name)
 
     def before(self, draw: Draw) -> Iterator[None]:
-        """What the objective prepares: MAGAN's margin."""
+        """The objective's preparation: MAGAN's margin."""
         if self.objective.passes:
             D = self.players["D"]
             yield from self.objective.prepare(D.network, D.optimizer, lambda: draw.passes(1))
@@ -101,19 +103,21 @@ class GAN(System):
 
     def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
         z = draw.noise(n, self.z_dim)
-        return in_pieces(lambda rows: self.drawing.forward(rows, train=False)[0], z, progress=progress)
+        G = self.drawing
+        return in_pieces(lambda rows: G.forward(rows, train=False)[0], z, progress=progress)
 
     def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
-        """Losses, what D makes of real and generated samples on average, and the objective's own numbers."""
+        """Losses, D's mean outputs on real and generated samples, and the objective's numbers."""
         losses = {f"{turn.lower()}_loss": outcome.loss for turn, outcome in outcomes.items()}
         judged = outcomes.get("D", outcomes["G"]).scores
         means = {f"d_{name}": self.objective.shown(scores).mean() for name, scores in judged.items()}
-        return losses | means | {name: getattr(self.objective, name) for name in self.objective.readings}
+        readings = {name: getattr(self.objective, name) for name in self.objective.readings}
+        return losses | means | readings
 
     def rivals(self) -> tuple[Rivals, ...]:
         return (Rivals("D" if self.objective.trains_d else None, "G", self.objective),)
 
-    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:
+    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> Mapping[str, Probe]:
         z = draw.noise(n, self.z_dim)
         with self.players["G"].network.keeping_buffers():
             fake, _ = self.players["G"].network.forward(z)
@@ -124,7 +128,9 @@ class GAN(System):
         self, arrays: dict[str, np.ndarray], counts: dict[str, int]
     ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
         """Version 0.1 counted the updates of a D that is not trained, too."""
-        return arrays, {name: n for name, n in counts.items() if self.objective.trains_d or name != "D_optimizer"}
+        trained = self.objective.trains_d
+        counts = {name: n for name, n in counts.items() if trained or name != "D_optimizer"}
+        return arrays, counts
 
     @property
     def _D(self) -> Layer:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minigan import data
-from minigan.data import Dataset, captions
 from minigan.data.pairing import Captions
 from minigan.data.vocabulary import Vocabulary
-from minigan.device import Array, Device
+from minigan.device import Array
 from minigan.layers import Augment, AvgPool2d, Layer, UpsampleNearest2d
 from minigan.layers.layer import Grads
-from minigan.models.stackgan import Networks, base_of, stackgan
+from minigan.losses import apart
+from minigan.models.stackgan import Networks
 from minigan.models.text import matching
 from minigan.objectives import Objective
-from minigan.optim import Adam, Optimizer
-from minigan.random import Streams
-from minigan.training.config import Config
+from minigan.optim import Adam, Average, Optimizer
 from minigan.training.draw import Draw, Fixed
-from minigan.training.registry import About, Entry, Option
-from minigan.training.stages import Stage, Stages
+from minigan.training.stages import Stages
 from minigan.training.steps import Outcome, generator_gradient
-from minigan.training.system import Player, Rivals, System, Turn, in_pieces
+from minigan.training.system import Player, Probe, Rivals, System, Turn, in_pieces
 
 ROWS, COLUMNS = 8, 8  # captions in a picture, and samples of each
-TEXT_RATE = 2e-3  # of the text encoder
 
 
 class StackGAN(System):
@@ -63,14 +59,25 @@ class StackGAN(System):
         stages: Stages,
         kl: float,
         pull: float,
+        match: float = 1.0,
+        vary: float = 0.3,
+        average: float = 0.0,
     ) -> None:
         self.objective, self.stages, self.kl, self.pull = objective, stages, kl, pull
+        self.match, self.vary = match, vary
         self.vocabulary, self.examples = vocabulary, tuple(examples)
         self.z_dim, self.scale, self.sample_shape = z_dim, scale, sample_shape
         self.pages, self.pool = networks, AvgPool2d(scale)  # the networks as they were built
         self.players = {
             name: Player(network, Adam(network.named_params(), 1e-3)) for name, network in networks._asdict().items()
         }
+        self.drawing = {name: getattr(networks, name) for name in ("G1", "G2")}
+        if average > 0:
+            for name, G in list(self.drawing.items()):
+                self.drawing[name] = copy.deepcopy(G)
+                self.players[name].optimizer.average = Average(
+                    G.named_arrays(), self.drawing[name].named_arrays(), average
+                )
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         pairs = (
@@ -96,7 +103,7 @@ class StackGAN(System):
         text, view = self.players["text"], self.players["view"]
         real, rows = draw.numbered("real")
         phi, cache_phi = text.network.forward(self.captions.words(draw, rows))
-        seen, cache_seen = view.network.forward(real)
+        seen, cache_seen = view.network.forward(self.pool.forward(real)[0])
         loss, dphi, dseen = matching(phi, seen)
         grads: dict[str, Grads] = {"text": {}, "view": {}}
         text.network.backward(dphi, cache_phi, grads["text"], need_dx=False)
@@ -126,22 +133,38 @@ class StackGAN(System):
 
     def g2_turn(self, draw: Draw) -> Outcome:
         phi = self._captions(draw)
-        return self._g_turn("2", phi, self._small(draw, phi), self.pull)
+        return self._g_turn("2", phi, self._small(draw, phi))
 
-    def _g_turn(self, number: str, phi: Array, x: Array, pull: float = 0.0) -> Outcome:
-        """G makes pictures of x, given phi; pull > 0: of small pictures x, which they resemble."""
+    def _g_turn(self, number: str, phi: Array, x: Array) -> Outcome:
+        """G makes pictures of x, given phi; x is noise, or small pictures."""
         D, G = self.players[f"D{number}"].network, self.players[f"G{number}"]
         bound, grads = G.network.given(phi), dict[str, Any]()
         fake, cache = bound.forward(x)
         loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
-        if pull > 0:
+        if number == "1":
+            found, d_found = self._found(fake, phi)
+            varied, d_varied = apart(fake)
+            loss = loss + self.match * found + self.vary * varied
+            d_fake = d_fake + self.match * d_found + self.vary * d_varied
+        else:
             small, pooled = self.pool.forward(fake)
-            loss = loss + pull * ((small - x) ** 2).mean()
-            d_fake = d_fake + self.pool.input_grad(2 * pull / x.size * (small - x), pooled)
+            found, d_found = self._found(small, phi)
+            loss = loss + self.match * found + self.pull * ((small - x) ** 2).mean()
+            d_small = self.match * d_found + 2 * self.pull / x.size * (small - x)
+            d_fake = d_fake + self.pool.input_grad(d_small, pooled)
         bound.backward(d_fake, cache, grads, need_dx=False)
         loss = loss + self._augment(number).kl(phi, grads["embed"], self.kl)
         G.optimizer.step(grads)
         return Outcome(loss, scores, grads)
+
+    def _found(self, small: Array, phi: Array) -> tuple[Array, Array]:
+        """Do small pictures and their captions find each other? The loss of both halves, d small."""
+        view, h = self.players["view"].network, len(phi) // 2
+        seen, cache = view.forward(small, train=False)
+        halves = [matching(phi[rows], seen[rows]) for rows in (slice(None, h), slice(h, None))]
+        d = view.backward(np.concatenate([half[2] for half in halves]) / 2, cache)
+        assert d is not None
+        return (halves[0][0] + halves[1][0]) / 2, d
 
     def _pairs(self, draw: Draw) -> tuple[Array, Array, Array]:
         """Pictures, encoded captions that describe them, and encoded captions that do not."""
@@ -151,12 +174,13 @@ class StackGAN(System):
 
     def _captions(self, draw: Draw) -> Array:
         """Encoded captions of other samples than those of D's turn."""
-        return self.encoded(self.captions.any(draw, draw.batch_size))
+        phi = self.encoded(self.captions.any(draw, max(1, draw.batch_size // 2)))
+        return np.concatenate([phi, phi])
 
     def _small(self, draw: Draw, phi: Array) -> Array:
         """What G1 makes of noise: the second generator's input."""
         z = draw.noise(len(phi), self.z_dim)
-        return self.players["G1"].network.given(phi).forward(z, train=False)[0]
+        return self.drawing["G1"].given(phi).forward(z, train=False)[0]
 
     def encoded(self, tokens: Array) -> Array:
         """phi of captions (N, T), scaled to length √n: (N, n)."""
@@ -186,13 +210,13 @@ class StackGAN(System):
 
         Before the last stage the two are the same.
         """
-        n, (first, second) = len(texts), (self._augment("1"), self._augment("2"))
+        n, (first, second) = len(texts), (self.drawing["G1"].embed, self.drawing["G2"].embed)
         tokens = draw.device.asarray(self.vocabulary.tokens(texts))
         noise = [draw.noise(n, size) for size in (self.z_dim, first.codes, second.codes)]
         rows = draw.device.asarray(np.arange(n))
         G1, G2, enlarge = (
-            self.pages.G1.network,
-            self.pages.G2.network,
+            self.drawing["G1"].network,
+            self.drawing["G2"].network,
             UpsampleNearest2d(self.scale),
         )
 
@@ -237,6 +261,23 @@ class StackGAN(System):
         now = next(names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes)
         return super().readings({name: outcomes[name] for name in now if name in outcomes})
 
+    def probes(
+        self,
+        draw: Fixed,
+        real: Mapping[str, Array],
+        n: int,
+    ) -> dict[str, Probe]:
+        """Captions, noise and small pictures, with what the generators make of them for the Ds."""
+        tokens = draw.device.asarray(self.vocabulary.tokens(self._some(n)))
+        phi, z = self.encoded(tokens), draw.noise(n, self.z_dim)
+        with self.pages.G1.keeping_buffers(), self.pages.G2.keeping_buffers():
+            small, _ = self.pages.G1.given(phi).forward(z)
+            large, _ = self.pages.G2.given(phi).forward(small)
+        what = "small pictures", small
+        probes: dict[str, Probe] = {"text": ("captions", tokens), "view": what, "D1": (*what, phi)}
+        probes |= {"G1": ("noise", z, phi), "G2": (*what, phi), "D2": ("pictures", large, phi)}
+        return probes
+
     def rivals(self) -> tuple[Rivals, ...]:
         return Rivals("D1", "G1", self.objective), Rivals("D2", "G2", self.objective)
 
@@ -266,82 +307,3 @@ def matching_step(
     optimizer.step(grads)
     objective.after_d_update(D)
     return Outcome((loss_b + loss_w) / 2, {"real": a, "fake": b, "wrong": w}, grads)
-
-
-def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {"objective": "nonsaturating", "data": data.CAPTIONED}
-    if choices.get("objective", "nonsaturating") in ("nonsaturating", "minimax"):
-        numbers["real_label"] = 0.9
-    return numbers | {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 9.0, "decay": 0.5}
-
-
-def _datasets(config: Config) -> dict[str, Dataset]:
-    if config.data == data.CAPTIONED:
-        return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
-    if config.data in data.NAMES:
-        raise ValueError(
-            f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures "
-            "with captions.csv (columns file and caption), or with photo.txt beside each photo.jpg"
-        )
-    dataset = captions.load(config.data, 64 if config.size is None else config.size)
-    base_of(dataset.shape, config.options["scale"])
-    return {"real": dataset}
-
-
-def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
-    from minigan.training.build import objective_of  # here: build imports the systems
-
-    options, streams, real = config.options, Streams(config.seed), about["real"]
-    if "captions" not in real:
-        raise ValueError(f"data {config.data!r} has no captions")
-    objective = objective_of(config, streams)
-    if objective.output != "score" or objective.penalty is not None or objective.compares or objective.passes:
-        raise ValueError(
-            "stackgan needs an objective with one score for each picture and without a penalty, "
-            f"such as nonsaturating, hinge or lsgan; got {objective.name}"
-        )
-    vocabulary = Vocabulary(tuple(real["captions"]["words"]), real["captions"]["length"])
-    shape, z_dim = tuple(real["shape"]), 32 if config.z_dim is None else config.z_dim
-    sizes = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
-    networks = stackgan(streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes)
-    for part in (*networks, objective):
-        part.convert(on.asarray)
-    return StackGAN(
-        networks,
-        objective,
-        vocabulary=vocabulary,
-        examples=real["captions"]["examples"],
-        z_dim=z_dim,
-        scale=options["scale"],
-        sample_shape=shape,
-        stages=_stages(config),
-        kl=options["kl"],
-        pull=options["pull"],
-    )
-
-
-def _stages(config: Config) -> Stages:
-    text, first = config.options["text"], config.options["first"]
-    if min(text, first) <= 0 or text + first >= 1:
-        raise ValueError(f"text and first are shares of a run, together less than 1, got {text} and {first}")
-    pairs = [{f"D{number}": config.d_lr, f"G{number}": config.g_lr} for number in (1, 2)]
-    shares = first, 1 - text - first
-    pairs_of = [Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)]
-    encoder = Stage(text, {"text": TEXT_RATE, "view": TEXT_RATE}, (0.9, 0.999))
-    return Stages(encoder, *pairs_of, decay=config.decay)
-
-
-ENTRY = Entry(
-    about="makes pictures of captions, small ones first, then larger ones of these",
-    recipe=_recipe,
-    datasets=_datasets,
-    build=_build,
-    fields=("objective", "hyper", "real_label", "z_dim", "width"),
-    options=(
-        Option("scale", 2, "times that the second generator enlarges", (2, 4)),
-        Option("text", 0.18, "share of the run that trains the encoder of captions"),
-        Option("first", 0.55, "share of the run that trains the first generator"),
-        Option("kl", 0.05, "weight that keeps the conditions near a standard Gaussian"),
-        Option("pull", 40.0, "weight that keeps the large picture near the small one"),
-    ),
-)

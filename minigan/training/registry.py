@@ -23,7 +23,7 @@ PAGES = {
     "vae": "minigan.systems.vae",
 }
 PAGES |= {"srgan": "minigan.systems.srgan_build", "cyclegan": "minigan.systems.cyclegan_build"}
-PAGES |= {"stackgan": "minigan.systems.stackgan"}
+PAGES |= {"stackgan": "minigan.systems.stackgan_build"}
 PAGES |= {"stylegan": "minigan.systems.stylegan_build"}
 SYSTEMS = tuple(PAGES)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -29,11 +29,11 @@ def culprit(
         if broken:
             more = f" (and {len(broken) - 1} more of its arrays)" if len(broken) > 1 else ""
             return f"{player}'s {broken[0]} in {_owner(network, broken[0])} holds NaN or infinite values{more}"
-    for player, (what, x) in system.probes(draw.at("health", step), real, PROBES).items():
+    for player, (what, x, *condition) in system.probes(draw.at("health", step), real, PROBES).items():
         if player not in networks:
             continue
         with networks[player].keeping_buffers():
-            overflow = _overflow(networks[player], x, player, what)
+            overflow = _overflow(trace(networks[player], x, player, *condition), player, what)
         if overflow:
             return overflow
     for player, flat in grads.items():
@@ -43,8 +43,8 @@ def culprit(
     return "the losses alone: all weights, outputs and gradients are finite"
 
 
-def _overflow(network: Layer, x: Array, player: str, what: str) -> str | None:
-    for place, layer, y in trace(network, x, player):
+def _overflow(traced: Iterable[tuple[str, Layer, Array]], player: str, what: str) -> str | None:
+    for place, layer, y in traced:
         if not np.isfinite(y).all():
             number = place.partition(" ")[2]
             return f"{player}'s layer {number}, {layer}, gives NaN or infinite values for {what}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array, to_host
-from minigan.layers import Autoencoder, Layer, LeakyReLU, Network, ReLU, Residual, Tanh
+from minigan.layers import Autoencoder, Conditioned, Layer, LeakyReLU, Network, ReLU, Residual, Tanh
 from minigan.objectives import Objective
 from minigan.optim import Optimizer, flatten
 from minigan.training.draw import Draw
@@ -33,7 +33,7 @@ SAMPLED = 1000  # numbers of each parameter that are compared before and after a
 
 @dataclass
 class Update:
-    """What an update did to a player's parameters.
+    """The effect of an update on a player's parameters.
 
     norms   of the gradients by name
     rms     root mean square of all gradients
@@ -52,7 +52,7 @@ def sampled(optimizer: Optimizer) -> np.ndarray:
 
 
 def update(optimizer: Optimizer, before: np.ndarray, grads: Mapping[str, Any]) -> Update:
-    """What an update did that was made with `grads`; `before`: `sampled` before it."""
+    """The effect of an update with `grads`; `before`: `sampled` before it."""
     flat = flatten(grads)
     squares = to_host(np.stack([g.reshape(-1) @ g.reshape(-1) for g in flat.values()])) if flat else np.zeros(0)
     norms = dict(zip(flat, np.sqrt(squares).tolist(), strict=True))
@@ -63,7 +63,7 @@ def update(optimizer: Optimizer, before: np.ndarray, grads: Mapping[str, Any]) -
 
 
 def at_step(system: System, rivals: Rivals, updates: Mapping[str, Update], outcomes: Mapping[str, Outcome]) -> Vitals:
-    """What the last step left to look at, for a discriminator and a generator.
+    """Health numbers of the last step, for a discriminator and a generator.
 
     d_gradient, g_gradient  root mean square over all parameters' gradients
     d_moved, g_moved        by how much this step changed the parameters, as a share of their own size
@@ -87,7 +87,7 @@ def at_step(system: System, rivals: Rivals, updates: Mapping[str, Update], outco
 
 
 def verdicts(objective: Objective, a: Array, b: Array) -> Vitals:
-    """What D's scores a (m, 1) of real and b (n, 1) of generated samples show.
+    """Health numbers of D's scores a (m, 1) of real and b (n, 1) of generated samples.
 
     ranked    share of the pairs of a real and a generated sample that D puts in the right order; 1/2 by chance
     pull      how much the generated samples move D, as a share of how much they would if D took them for real
@@ -129,7 +129,7 @@ def bounded(objective: Objective, D: Layer) -> float | None:
 def at_epoch(
     system: System, networks: Mapping[str, Layer], draw: Draw, real: Mapping[str, Array], step: int, judge: Judge
 ) -> Vitals:
-    """What some samples show at the end of an epoch, `real` being some of each data set.
+    """Health numbers of some samples at the end of an epoch; `real`: some of each data set.
 
     probed         how many samples went through the networks
     idle           share of each ReLU layer's units that fire for none of them, for layers with such units
@@ -140,11 +140,11 @@ def at_epoch(
     fixed = draw.at("health", step)
     vitals: Vitals = {"probed": PROBES, "idle": {}, "linear": {}}
     generators = {rivals.G for rivals in system.rivals()}
-    for player, (_, x) in system.probes(fixed, real, PROBES).items():
+    for player, (_, x, *condition) in system.probes(fixed, real, PROBES).items():
         if player not in networks:
             continue
         with networks[player].keeping_buffers():
-            for name, layer, y in trace(networks[player], x, player):
+            for name, layer, y in trace(networks[player], x, player, *condition):
                 _watch(vitals, name, layer, y, in_generator=player in generators)
     if judge is not None:
         vitals["of"] = SEEN
@@ -166,9 +166,21 @@ def _watch(vitals: Vitals, name: str, layer: Layer, y: Array, *, in_generator: b
         vitals["slope_of_tanh"] = float((1 - y * y).mean())
 
 
-def trace(layer: Layer, x: Array, name: str) -> Iterator[tuple[str, Layer, Array]]:
-    """Send x forward, in training mode: each layer's name ("G 3"), the layer and its output, in order."""
+def trace(layer: Layer, x: Array, name: str, condition: Array | None = None) -> Iterator[tuple[str, Layer, Array]]:
+    """Send x forward, in training mode: each layer's name ("G 3"), the layer and its output, in order.
+
+    condition   of a network that takes one
+    """
+    if condition is not None:
+        layer = layer.given(condition)
     parts: list[tuple[str, Layer]] = []
+    if isinstance(layer, Conditioned):
+        below = name + ("." if " " in name else " ")
+        for traced in trace(layer.embed, layer.condition_of(x), f"{below}embed"):
+            yield traced
+            embedded = traced[2]
+        yield from trace(layer.network, x, f"{below}network", embedded)
+        return
     if isinstance(layer, Network):
         parts = [(f"{name}.{i}" if " " in name else f"{name} {i}", part) for i, part in enumerate(layer.layers)]
     elif isinstance(layer, Autoencoder):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from support.captioned import write_captioned
 
 from minigan.cli import main
 from minigan.exchange import as_pytorch
@@ -150,3 +151,30 @@ def test_import_makes_no_folder_of_what_does_not_fit(run: Path, capsys: pytest.C
     assert "no.safetensors" in refused(capsys, "import", *FLAGS, "--G", "no.safetensors", "--out", "new")
     assert f"{run} exists already" in refused(capsys, "import", *FLAGS, "--D", "D.safetensors", "--out", str(run))
     assert not Path("new").exists()
+
+
+def test_a_conditional_g_goes_out_with_its_condition_joined_to_the_noise_and_comes_back(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small = {"width": 0.05, "batch_size": 500, "epochs": 0.1}
+    Trainer.start(Config(system="conditional", **small), "classes", quiet=True).train()
+    assert main(["export", "classes", "--to", "G.safetensors"]) == 0
+    assert "nn.Linear(72, " in capsys.readouterr().out
+    message = refused(capsys, "export", "classes", "--to", "D.safetensors", "--network", "D")
+    assert "Projection(51, classes=10) cannot be exchanged: it takes a condition beside its input" in message
+    assert main(["import", "conditional", "--width", "0.05", "--G", "G.safetensors", "--out", "new"]) == 0
+    old, new = (SavedGenerator(Path(name)).answer(3, 0, {"class": "7"})[0] for name in ("classes", "new"))
+    np.testing.assert_array_equal(old, new)
+
+
+def test_the_networks_of_a_stackgan_are_listed_and_what_pytorch_has_not_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = write_captioned(Path("pictures"))
+    config = Config(system="stackgan", data=str(folder), size=8, width=0.1, batch_size=4)
+    Trainer.start(config, "captions", quiet=True).save()
+    message = refused(capsys, "export", "captions", "--to", "x.safetensors", "--network", "G")
+    assert "--network G: the networks of this run are text, view, D1, G1, D2, G2" in message
+    assert main(["export", "captions", "--to", "view.safetensors", "--network", "view"]) == 0
+    for name in ("text", "D1", "G1"):
+        refused(capsys, "export", "captions", "--to", f"{name}.safetensors", "--network", name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.captioned import write_captioned
 
 from minigan import data, device, models, objectives
 from minigan.cli import main
@@ -160,3 +161,32 @@ def test_what_is_wrong_is_reported_in_one_line(
     out, err = capsys.readouterr()
     assert caught.value.code == 2 and words in err and err.count("\n") == 1
     assert out == "" and list(Path().iterdir()) == []
+
+
+SYSTEMS = {
+    "conditional": ([], ["One step of conditional with nonsaturating", "Projection", "Join"]),
+    "ageing": (["--at", "0.9"], ["TURN E moves E", "minigan train ageing --model infogan"]),
+    "stackgan": (
+        ["--at", "0.5", "--data", "pictures", "--size", "8"],
+        ["TURN D1 moves D1 to distinguish real samples from G1's", "Augment"],
+    ),
+}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_step_of_another_system_is_explained_in_each_of_its_stages(
+    system: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_captioned(Path("pictures"))
+    flags, expected = SYSTEMS[system]
+    assert main(["explain", "--system", system, *SMALL, *flags]) == 0
+    out = capsys.readouterr().out
+    assert [text for text in expected if text not in out] == []
+
+
+def test_flags_that_a_system_has_not_and_steps_after_the_end_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = {"takes no --objective": ["vae", "--objective", "hinge"], "in [0, 1), got 1": ["conditional", "--at", "1"]}
+    for words, flags in wrong.items():
+        with pytest.raises(SystemExit, match="2"):
+            main(["explain", "--system", *flags])
+        assert words in capsys.readouterr().err

@@ -8,7 +8,8 @@ import pytest
 from minigan import device
 from minigan.data import captioned
 from minigan.scoring.captions import KINDS, scores_of, some_captions, table
-from minigan.systems.stackgan import ENTRY, StackGAN
+from minigan.systems.stackgan import StackGAN
+from minigan.systems.stackgan_build import ENTRY
 from minigan.training.config import Config
 from minigan.training.draw import Fixed
 

@@ -27,6 +27,7 @@ from minigan.runs import checkpoint
 from minigan.systems.conditional import ConditionalGAN, labelled
 from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
+from minigan.watch.vitals import at_epoch
 
 SHAPE, K = (8, 8, 1), 3
 DATA = pictures(60, SHAPE, K)
@@ -128,6 +129,19 @@ def test_every_parameter_moves_and_both_networks_read_the_class(place: str, batc
     if place != "auxiliary":
         scores = [D.given(c + k).forward(samples[0], train=False)[0] for k in (0, 1)]
         assert np.abs(scores[0] - scores[1]).max() > 1e-9
+
+
+@pytest.mark.parametrize("place", ["projection", "auxiliary"])
+def test_the_monitor_looks_into_both_networks(place: str) -> None:
+    system = made(place)
+    draw, networks = Draw({"real": DATA}, 12, 0, CPU), {name: player.network for name, player in system.players.items()}
+    real = {"real": DATA.batch(np.arange(12))}
+    system.connect(draw)
+    networks["G"].layers[2].bias[:3] = -100  # three units of seven before a ReLU
+    networks["D"].layers[0].bias[...] = -100
+    seen = at_epoch(system, networks, draw, real, 0, None)
+    assert seen["idle"] == {"G 3": pytest.approx(3 / 7)}
+    assert seen["linear"]["D 1"] == 1.0 and seen["slope_of_tanh"] > 0.9
 
 
 def fixed() -> Fixed:

@@ -26,9 +26,11 @@ from minigan.models.text import TextEncoder, matching
 from minigan.objectives import get
 from minigan.optim import Adam, flatten
 from minigan.runs import checkpoint
-from minigan.systems.stackgan import ENTRY, StackGAN
+from minigan.systems.stackgan import StackGAN
+from minigan.systems.stackgan_build import ENTRY
 from minigan.training.config import Config
 from minigan.training.draw import Draw
+from minigan.watch.vitals import at_epoch
 
 RNG = np.random.default_rng
 STAGES = {"text": 1, "D1 and G1": 4, "D2 and G2": 8}  # a step in each stage, of 10
@@ -137,9 +139,9 @@ def test_all_three_kinds_of_pairs_reach_the_discriminator() -> None:
 def test_other_objectives_pass_the_gradient_check(name: str) -> None:
     objective = get(name)
     objective.after_d_update = lambda D: None  # type: ignore[method-assign] # clipping has no gradient
-    system, datasets = small_stackgan(objective, width=0.06)
+    system, datasets = small_stackgan(objective, width=0.08)
     exact(system)
-    errors = system_errors(system, datasets, 4, step=30)
+    errors = system_errors(system, datasets, 8, step=30)
     assert set(errors) == {"D1", "G1"} and max(errors.values()) < TOLERANCE
 
 
@@ -273,6 +275,19 @@ def test_a_run_on_a_gpu_goes_through_every_stage(monkeypatch: pytest.MonkeyPatch
     trainer = Trainer(system, datasets, tmp_path / "run", batch_size=6, epochs=2.5, quiet=True, device="cuda:0")
     trainer.train()
     assert trainer.step == trainer.total == 10 and "samples.png" in trainer.finish()
+
+
+def test_the_monitor_looks_into_networks_whose_condition_another_network_computes() -> None:
+    system, datasets = small_stackgan()
+    networks = {name: player.network for name, player in system.players.items()}
+    draw = drawn(datasets)
+    system.connect(draw)
+    real = {"real": datasets["real"].batch(np.arange(6))}
+    networks["G2"].network.layers[0].bias[...] = -100
+    networks["D1"].layers[0].bias[...] = -100
+    seen = at_epoch(system, networks, draw, real, 0, None)
+    assert seen["idle"]["G2 network.1"] == 1.0 and seen["linear"]["D1 1"] == 1.0
+    assert set(system.probes(draw.at("sample", 0), real, 2)) == set(networks)
 
 
 # Choices.
