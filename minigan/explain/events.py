@@ -33,8 +33,9 @@ class Size:
         return self.rms * math.sqrt(math.prod(self.shape))
 
 
-def size(array: Array) -> Size:
-    """The size of an array on any device."""
+def size(array: Any) -> Size:
+    """The size of an array on any device; of a pair (image, style), that of the image."""
+    array = array[0] if isinstance(array, tuple) else array
     wide = array.astype(np.float64)
     return Size(tuple(array.shape), math.sqrt(float((wide * wide).mean())))
 

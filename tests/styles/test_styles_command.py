@@ -150,3 +150,13 @@ def test_the_report_of_a_run_shows_its_styles(run: Path, tmp_path: Path) -> None
     page = write_report(run, tmp_path / "report.html").read_text()
     assert ">Styles</h2>" in page and "mixed samples, their sources at the edges" in page
     assert "5 samples at 9 values of psi" in page
+
+
+def test_a_step_is_explained_layer_by_layer_and_pytorch_has_no_such_generator(
+    run: Path, minigan: Command, tmp_path: Path
+) -> None:
+    code, printed, _ = minigan("explain", "--system", "stylegan", "--width", 0.1)
+    assert code == 0 and {"ModulatedConv2d", "Blur2d", "Noise", "Upsample2d"} <= set(printed.split())
+    code, _, error = minigan("export", run, "--to", tmp_path / "G.safetensors")
+    assert code == 2 and "layer 0, PixelNorm(), cannot be exchanged: PyTorch has no such layer" in error
+    assert minigan("export", run, "--network", "D", "--to", tmp_path / "D.safetensors")[0] == 0
