@@ -18,6 +18,7 @@ import numpy as np
 
 from minigan.data.catalogue import NAMES, load
 from minigan.data.dataset import Dataset
+from minigan.data.finding import find
 from minigan.data.held import check_sides, fitting, rows, split, with_held_out
 from minigan.random import Streams
 
@@ -79,7 +80,14 @@ def has_truth(name: str) -> bool:
 
 
 def domains(
-    name: str, other: str | None, *, size: int | None, seed: int, multiple: int, least: int
+    name: str,
+    other: str | None,
+    *,
+    size: int | None,
+    seed: int,
+    multiple: int,
+    least: int,
+    background: str = "black",
 ) -> dict[str, Dataset]:
     """ "A" and "B" to train on, "held out A" and "held out B": of a task image i of both is the same.
 
@@ -100,9 +108,13 @@ def domains(
     if Path(name).resolve() == Path(other).resolve():
         raise ValueError(f"--data and --data-b must be two folders, got {name} for both")
     size = fitting(size, multiple)
+    for path in (Path(name).expanduser(), Path(other).expanduser()):
+        if not path.is_file():
+            find(path)  # before the other is read, which may take long
     sides = {}
     for side, folder in (("A", name), ("B", other)):
-        sides[side], sides[f"held out {side}"] = split(load(folder, size=size), least)
+        pictures = load(folder, size=size, background=background)
+        sides[side], sides[f"held out {side}"] = split(pictures, least)
     _refuse_the_same(sides["A"], sides["B"])
     for dataset in sides.values():
         check_sides(dataset, multiple)

@@ -14,7 +14,9 @@ SHARE = 10  # one image in ten
 TESTED = {"mnist-10k": "mnist", "mnist": "mnist", "fashion-mnist": "fashion-mnist"}  # where test images come from
 
 
-def with_held_out(name: str, *, size: int | None, multiple: int, least: int) -> tuple[Dataset, Dataset]:
+def with_held_out(
+    name: str, *, size: int | None, multiple: int, least: int, background: str = "black"
+) -> tuple[Dataset, Dataset]:
     """The data set of this name for training, and its held-out images.
 
     mnist and fashion-mnist have a test split; of other images the last tenth is held out, and `least` at the least.
@@ -27,7 +29,8 @@ def with_held_out(name: str, *, size: int | None, multiple: int, least: int) -> 
     if name in COLLECTIONS:
         pair = load(name, size=size), load(name, split="test")
     else:
-        pair = split(load(name, size=fitting(size, multiple) if name not in NAMES else size), least)
+        fit = size if name in NAMES else fitting(size, multiple)
+        pair = split(load(name, size=fit, background=background), least)
     check_sides(pair[0], multiple)
     return pair
 

@@ -22,7 +22,9 @@ from minigan.layers import (
     PixelShuffle,
     PReLU,
     Residual,
+    Sum,
     Tanh,
+    UpsampleNearest2d,
 )
 
 SCALES = (2, 4)
@@ -36,11 +38,14 @@ def srresnet(
     width: int = 32,
     blocks: int = 4,
     batch_norm: bool = True,
+    skip: bool = False,
     rng: np.random.Generator,
-) -> Network:
+) -> Layer:
     """(N, H, W, C) -> (N, scale H, scale W, C) in [-1, 1], for every H and W.
 
     conv 5 → PReLU → Residual(blocks, conv → norm) → per doubling: conv, shuffle, PReLU → conv 5
+
+    skip: these layers, without tanh, make the difference to nearest neighbours (Kim et al. 2016).
     """
     if scale not in SCALES:
         raise ValueError(f"scale must be 2 or 4, got {scale}")
@@ -55,7 +60,8 @@ def srresnet(
         wide = Conv2d(width, 4 * width, 3, 1, 1, rng=rng, init=icnr(uniform_fan_in, 2))
         up += [wide, PixelShuffle(2), PReLU()]
     first, last = Conv2d(C, width, 5, 1, 2, rng=rng), Conv2d(width, C, 5, 1, 2, rng=rng)
-    return Network(first, PReLU(), Residual(*trunk, *conv()), *up, last, Tanh())
+    layers = first, PReLU(), Residual(*trunk, *conv()), *up, last
+    return Sum(UpsampleNearest2d(scale), Network(*layers)) if skip else Network(*layers, Tanh())
 
 
 def enlarged_or_real(

@@ -44,6 +44,7 @@ def _datasets(config: Config) -> dict[str, Dataset]:
         config.data,
         options["data_b"],
         size=config.size,
+        background=config.background,
         seed=config.seed,
         multiple=2 ** options["downs"],
         least=config.batch_size,

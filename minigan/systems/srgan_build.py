@@ -51,7 +51,8 @@ def _datasets(config: Config) -> dict[str, Dataset]:
     if weight > 0 and not points and features.for_data(config.data) is None:
         problem = f"there is no feature network for {config.data}"
         raise ValueError(f"{problem}: leave --content at 0, got {weight:g}")
-    pair = with_held_out(config.data, size=config.size, multiple=scale, least=config.batch_size)
+    kinds = {"size": config.size, "background": config.background, "multiple": scale}
+    pair = with_held_out(config.data, least=config.batch_size, **kinds)
     return dict(zip(SRGAN.data, pair, strict=True))
 
 
@@ -69,6 +70,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> SRGAN:
     H, W, C = shape = tuple(about["real"]["shape"])
     wide = max(1, round(CHANNELS * (config.width or 1.0)))
     sizes = {"scale": options["scale"], "blocks": options["blocks"], "batch_norm": options["norm"]}
+    sizes["skip"] = options["skip"]
     G = srresnet(C, width=wide, rng=streams("init"), **sizes)
     D = enlarged_or_real((H, W, C), width=wide, rng=streams("init"))
     objective = build.objective_of(config, streams)
@@ -106,6 +108,7 @@ ENTRY = Entry(
         Option("scale", 4, "times that sides grow", SCALES),
         Option("blocks", 4, "residual blocks of G; the paper has 16"),
         Option("norm", True, "batch norm in G"),
+        Option("skip", False, "G makes the difference to nearest neighbours"),
         Option("first", 2 / 3, "share of the steps that the first stage has"),
         Option("first_lr", 1e-3, "learning rate of the first stage"),
         Option("pixel", 1.0, "weight of the squared error in the second stage"),

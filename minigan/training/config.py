@@ -207,6 +207,9 @@ class Config:
                 raise ValueError(f"its keys differ from the known ones in {sorted(values.keys() ^ known)}")
             for name, value in values.items():
                 _check_type(name, value)
+            if values.get("system", OWN) != OWN:  # options that earlier versions did not have are as by default
+                options = {option.name: option.default for option in registry.entry(values["system"]).options}
+                values["options"] = options | values.get("options", {})
             return cls(**DEFAULTS | values)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"{source}: not a configuration of this version of minigan: {error}") from error

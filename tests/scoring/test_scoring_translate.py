@@ -32,6 +32,20 @@ def cyclegan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of pictures of different sizes, formats and modes: in colour, grey, and an empty one."""
+    root, rng = tmp_path_factory.mktemp("folders"), np.random.default_rng(0)
+    kinds = {"colour": ["RGB.jpg", "RGBA.png", "P.gif", "RGB.webp"], "grey": ["L.png", "L.bmp"], "empty": []}
+    for name, modes in kinds.items():
+        (root / name).mkdir()
+        for i in range(9 if modes else 0):
+            mode, _, suffix = modes[i % len(modes)].partition(".")
+            noise = Image.fromarray(rng.integers(0, 256, (17 + i, 30 - i, 4), dtype=np.uint8), "RGBA")
+            noise.convert(mode).save(root / name / f"{i}.{suffix}")
+    return {name: root / name for name in kinds}
+
+
 def refused(*arguments: str) -> bool:
     """Does the command end with exit code 2?"""
     with pytest.raises(SystemExit) as end:
@@ -145,6 +159,57 @@ def test_the_report_of_a_cyclegan_shows_what_it_hides(cyclegan: Path, tmp_path: 
     page = (tmp_path / "page.html").read_text()
     assert "What a translation hides" in page and "noise of 16 grey levels" in page
     assert "cannot be shown" not in page
+
+
+def test_mixed_folders_go_through_both_systems(folders: dict[str, Path], tmp_path: Path) -> None:
+    A, B = (str(folders[name]) for name in ("colour", "grey"))
+    small = [*SMALL, "--size", "16", "--batch-size", "2", "--epochs", "1"]
+    for system, more, way, shape in (
+        ("srgan", ["--first", "0.5", "--score-every", "2"], [], (12, 20, 3)),
+        ("cyclegan", ["--data-b", B, "--downs", "1", "--pool", "2"], ["--to", "B"], (3, 5)),
+    ):
+        run, out = tmp_path / system, tmp_path / f"{system}.png"
+        assert main(["train", system, "--data", A, *more, "--out", str(run), *small]) == 0
+        source = picture(tmp_path / "source.png", (3, 5, 3))
+        assert main(["translate", str(run), str(source), "--out", str(out), *way]) == 0
+        assert pixels(out).shape == shape
+        assert main(["score", str(run), "--out", str(tmp_path / "scores.json")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("system", "data", "more", "message"),
+    [
+        ("srgan", "colour", ["--size", "18"], "18 x 18 images do not divide into 4 x 4 blocks; 16 and 20 would fit"),
+        ("srgan", "colour", ["--size", "16"], "colour has 9 images, and 16 are needed"),
+        ("srgan", "colour", ["--content", "1"], "leave --content at 0, got 1"),
+        ("srgan", "empty", [], "no pictures found"),
+        ("cyclegan", "colour", [], "must name two domains"),
+        ("cyclegan", "colour", ["--data-b", "colour"], "must be two folders"),
+        ("cyclegan", "colour", ["--data-b", "empty"], "no pictures found"),
+        ("cyclegan", "colour", ["--data-b", "missing"], "no such folder"),
+        ("cyclegan", "colour", ["--data-b", "grey", "--size", "18"], "do not divide into 4 x 4 blocks"),
+        ("cyclegan", "colour", ["--data-b", "grey", "--size", "16"], "colour has 9 images, and 16 are needed"),
+        (
+            "cyclegan",
+            "colour",
+            ["--data-b", "grey", "--size", "16", "--batch-size", "2", "--identity", "0.5"],
+            "needs equal channels on both sides, got 3 and 1",
+        ),
+    ],
+)
+def test_folders_that_cannot_be_are_refused_before_there_is_a_run(
+    system: str,
+    data: str,
+    more: list[str],
+    message: str,
+    folders: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root, out = folders[data].parent, tmp_path / "run"
+    more = [str(root / word) if word in ("colour", "grey", "empty", "missing") else word for word in more]
+    assert refused("train", system, "--data", str(folders[data]), *more, "--out", str(out))
+    assert message in capsys.readouterr().err and not out.exists()
 
 
 def test_sample_names_the_command_for_such_a_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,13 @@ def test_every_place_of_a_pool_is_met_equally_often() -> None:
 def test_a_pool_of_size_zero_shows_the_fakes_themselves() -> None:
     fakes = numbers(4)
     assert Pool(0, (1, 1, 1), fakes).exchange(fakes, np.random.default_rng(0)) is fakes
+
+
+def test_an_option_that_a_run_of_before_does_not_name_has_its_default() -> None:
+    values = json.loads(Config(system="srgan", options={"skip": True}).dump())
+    assert Config.load(json.dumps(values), Path("config.json")).options["skip"] is True
+    del values["options"]["skip"]
+    assert Config.load(json.dumps(values), Path("config.json")).options == {**values["options"], "skip": False}
 
 
 @pytest.mark.parametrize(
