@@ -12,11 +12,13 @@ function choose(left) {
   const score = answers.filter(Boolean).length;
   const side = realOnTheLeft(i) ? "left" : "right";
   document.getElementById("answer").textContent =
-    `${right ? "Right" : "Wrong"}: the ${side} one was real. ${score} of ${answers.length} right.`;
+    `Pair ${i + 1}: ${right ? "right" : "wrong"}, the ${side} one was real. ${score} of ${answers.length} right.`;
+  const focused = pairs[i].contains(document.activeElement);
   pairs[i].hidden = true;
   if (i + 1 < pairs.length) {
     pairs[i + 1].hidden = false;
-    document.getElementById("count").textContent = `${i + 2} of ${pairs.length}`;
+    if (focused) pairs[i + 1].querySelector("button").focus();
+    document.getElementById("count").textContent = `Pair ${i + 2} of ${pairs.length}`;
   } else {
     finish(score);
   }
@@ -33,7 +35,7 @@ function finish(score) {
   const n = pairs.length, [low, high] = interval(score, n), percent = (x) => `${Math.round(100 * x)} %`;
   const meaning = low > 0.5 ? "The difference is visible." : high < 0.5 ? "You took the generated ones for real."
     : "That may be guessing.";
-  document.getElementById("count").textContent = "";
+  for (const id of ["how", "count", "pairs"]) document.getElementById(id).hidden = true;
   document.getElementById("result").textContent =
     `${score} of ${n} right, ${percent(score / n)}; 95 % interval ${percent(low)} to ${percent(high)}. ` +
     `Guessing gives 50 %. ${meaning}`;
@@ -52,7 +54,9 @@ function finish(score) {
     figure.append(caption);
     all.append(figure);
   });
-  document.getElementById("end").hidden = false;
+  const end = document.getElementById("end");
+  end.hidden = false;
+  end.focus();
 }
 
 pairs.forEach((pair) => {
@@ -61,6 +65,7 @@ pairs.forEach((pair) => {
   right.addEventListener("click", () => choose(false));
 });
 document.addEventListener("keydown", (event) => {
+  if (event.repeat) return;  // a key that is held down is one answer
   if (event.key === "ArrowLeft") choose(true);
   if (event.key === "ArrowRight") choose(false);
 });

@@ -89,19 +89,20 @@ def quiz_page(quiz: Quiz, title: str) -> str:
     facts = {"key": base64.b64encode(key.encode()).decode()}
     script = f"const FACTS = {json.dumps(facts)};\n{_file('quiz.js')}"
     notes = (
-        f"D, the network that was trained to answer this question, is right in {quiz.d_right:.0%} of these pairs; a "
-        f"rule that takes the image nearer to a training image for real, in {quiz.nn_right:.0%}."
+        f"D, the network that was trained to answer this question, is right in {100 * quiz.d_right:.0f} % of these "
+        f"pairs; a rule that takes the image nearer to a training image for real, in {100 * quiz.nn_right:.0f} %."
     )
     body = element(
         "main",
         element("h1", "Which one is real?"),
-        paragraphs(f"{title}. One of two images is from the data, the other is generated. Click the real one, or press "
-                   "← or →."),
-        element("p", f"1 of {k}", id="count", aria_live="polite"),
+        element("p", f"{title}. One of two images is from the data, the other is generated. Click the real one, or "
+                     "press ← or →.", id="how"),
+        element("p", f"Pair 1 of {k}", id="count", aria_live="polite"),
         element("div", *pairs, id="pairs"),
         element("p", id="answer", role="status", aria_live="polite"),
         element("section", element("h2", "The result"), element("p", id="result"), paragraphs(notes),
-                element("div", id="all"), element("div", *nearest, id="nearest", hidden=True), id="end", hidden=True),
+                element("div", id="all"), element("div", *nearest, id="nearest", hidden=True), id="end", hidden=True,
+                tabindex=-1),
     )  # fmt: skip
     return document("Which one is real?", body, style=_file("quiz.css"), script=script)
 
