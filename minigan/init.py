@@ -8,31 +8,33 @@ from typing import TypeAlias
 
 import numpy as np
 
+from minigan.random import generator
+
 Initializer: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], int], np.ndarray]
 
 
 def uniform_fan_in(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
     """U(-1/√fan_in, 1/√fan_in): PyTorch's default for linear and convolutional weights."""
     bound = 1 / math.sqrt(fan_in)
-    return rng.uniform(-bound, bound, shape)
+    return generator(rng).uniform(-bound, bound, shape)
 
 
 def he_uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
     """U(-√(6 / fan_in), √(6 / fan_in)): the variance of `he_normal` (He et al. 2015)."""
     bound = math.sqrt(6 / fan_in)
-    return rng.uniform(-bound, bound, shape)
+    return generator(rng).uniform(-bound, bound, shape)
 
 
 def he_normal(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
     """N(0, 2 / fan_in): keeps the scale through ReLU layers (He et al. 2015)."""
-    return rng.normal(0, math.sqrt(2 / fan_in), shape)
+    return generator(rng).normal(0, math.sqrt(2 / fan_in), shape)
 
 
 def normal(std: float = 0.02) -> Initializer:
     """N(0, std²); 0.02 is the DCGAN paper's (Radford et al. 2015, section 3)."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
-        return rng.normal(0, std, shape)
+        return generator(rng).normal(0, std, shape)
 
     return draw
 
@@ -41,7 +43,7 @@ def truncated_normal(std: float = 0.02) -> Initializer:
     """N(0, std²), drawn again beyond two deviations (TensorFlow's truncated_normal)."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> np.ndarray:
-        w = rng.normal(0, std, shape)
+        w = generator(rng).normal(0, std, shape)
         while (far := np.abs(w) > 2 * std).any():
             w[far] = rng.normal(0, std, np.count_nonzero(far))
         return w

@@ -40,6 +40,18 @@ class Counter:
 Random: TypeAlias = np.random.Generator | Counter  # what a page draws with
 
 
+def generator(rng: Any, *, needed: bool = True) -> Any:
+    """rng itself; TypeError unless random numbers can be drawn from it. `needed`: is None refused?
+
+    A seed is not taken: two layers of the same seed would begin with the same weights.
+    """
+    drawn_from = hasattr(rng, "standard_normal") or isinstance(rng, Counter)
+    if not drawn_from and (needed or rng is not None):
+        example = "numpy.random.default_rng(0), one for all layers of a network"
+        raise TypeError(f"rng must be a generator of NumPy, such as {example}; got {rng!r} ({type(rng).__name__})")
+    return rng
+
+
 class Streams:
     """The random generators of a run, by name: independent, and all rewound together by `seek`."""
 

@@ -17,7 +17,7 @@ KNOWN = {module.name for module in PACKAGE}
 BOOK: dict[str, set[str]] = {
     "device": set(),
     "random": set(),
-    "init": {"device"},
+    "init": {"device", "random"},
     "kernels": {"device", "random"},
     "layers": {"device", "init", "kernels", "random"},
     "optim": {"device", "kernels", "random"},

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigan.data import mixtures, mnist
 from minigan.data.dataset import Dataset
+from minigan.random import generator
 
 SPLITS = ("train", "test")
 MIXTURES = ("ring", "grid")
@@ -74,7 +75,7 @@ def load(
     Raises ValueError for an unknown name, a split that the set lacks, a size where none applies or a missing rng; the
     errors of damaged or missing files are those of `minigan.data.mnist.load` and `minigan.data.folder.load`.
     """
-    name = os.fspath(name)
+    name = name if isinstance(name, str) else lasting(name)
     if name not in NAMES and not _is_path(name):
         known = f"expected {', '.join(NAMES)}, or the path of a folder of pictures"
         raise ValueError(f"unknown data set {name!r}: {known}{near(name, NAMES)}")
@@ -159,7 +160,7 @@ def _captioned(size: int | None, rng: np.random.Generator | None) -> Dataset:
 
     if rng is None:
         raise ValueError(f"the colours of {CAPTIONED} are drawn at random: pass rng=numpy.random.default_rng(seed)")
-    return captioned.load(rng, captioned.SIZES[0] if size is None else size)
+    return captioned.load(generator(rng), captioned.SIZES[0] if size is None else size)
 
 
 def _draw(name: str, rng: np.random.Generator | None) -> Dataset:
@@ -167,7 +168,7 @@ def _draw(name: str, rng: np.random.Generator | None) -> Dataset:
         raise ValueError(f"the points of {name} are drawn at random: pass rng=numpy.random.default_rng(seed)")
     mixture = mixtures.ring() if name == "ring" else mixtures.grid()
     source = f"{POINTS:,} points drawn from {len(mixture.centres)} Gaussians of sigma {mixture.sigma}"
-    return Dataset(name, mixture.sample(POINTS, rng), None, source)
+    return Dataset(name, mixture.sample(POINTS, generator(rng)), None, source)
 
 
 def _published(name: str, what: str) -> Entry:

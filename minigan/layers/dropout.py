@@ -5,7 +5,7 @@ from __future__ import annotations
 from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, any_shape
-from minigan.random import Random
+from minigan.random import Random, generator
 
 
 class Dropout(Layer):
@@ -31,7 +31,7 @@ class Dropout(Layer):
     def __init__(self, p: float = 0.5, *, rng: Random) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"p of Dropout is the share that is dropped, in [0, 1), got {p}")
-        self.p, self.rng = p, rng
+        self.p, self.rng = p, generator(rng)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, any_shape, "any shape")

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, whole
-from minigan.random import Random
+from minigan.random import Random, generator
 
 MODES = ("fixed", "random", "none")  # of Noise, in evaluation mode
 
@@ -100,7 +100,7 @@ class Noise(_Map):
         super().__init__(height, width, channels)
         self.mode = "fixed"
         self.strength = np.zeros(channels, dtype)
-        self.fixed = rng.normal(size=(height, width, 1)).astype(dtype)
+        self.fixed = generator(rng).normal(size=(height, width, 1)).astype(dtype)
         self.rng: Random = rng
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:

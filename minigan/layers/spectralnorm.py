@@ -12,6 +12,7 @@ from minigan.device import Array, like
 from minigan.layers.conv import Conv2d, ConvTranspose2d
 from minigan.layers.layer import Cache, Grads, Layer
 from minigan.layers.linear import Linear
+from minigan.random import generator
 
 OUT_AXIS: dict[type[Layer], int] = {Linear: 1, Conv2d: 3, ConvTranspose2d: 2}  # of the weight
 
@@ -61,7 +62,7 @@ class SpectralNorm(Layer):
             raise ValueError(f"SpectralNorm needs eps > 0, got {eps}")
         self.layer, self.eps, self.params = layer, eps, layer.params
         W = self._matrix()
-        self.u = self._unit(like(rng.normal(size=len(W)), W))
+        self.u = self._unit(like(generator(rng).normal(size=len(W)), W))
         self.v = self._unit(kernels.vector_matrix(self.u, W))
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:

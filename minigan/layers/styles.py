@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from minigan import kernels
 from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, whole
-from minigan.random import Random
+from minigan.random import Random, generator
 
 
 class Partners(Layer):
@@ -29,7 +29,7 @@ class Partners(Layer):
     draws = True
 
     def __init__(self, *, rng: Random) -> None:
-        self.rng = rng
+        self.rng = generator(rng)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
         self.check(x, lambda shape: len(shape) == 2, "(N, d)")

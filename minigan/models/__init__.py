@@ -52,6 +52,8 @@ def get(name: str, streams: Streams, **choices: Any) -> Model:
 
     `critic` names what D returns: a Critic, or its choices as a dict, such as an objective's `critic()`.
     """
+    if not isinstance(streams, Streams):
+        raise TypeError(f"streams must be minigan.random.Streams(seed), got {streams!r} ({type(streams).__name__})")
     unknown = choices.keys() - set(options(name))
     if unknown:
         raise ValueError(f"model {name!r} has no {sorted(unknown)}; it has {', '.join(options(name))}")

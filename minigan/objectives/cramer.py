@@ -9,7 +9,7 @@ import numpy as np
 from minigan.device import Array
 from minigan.objectives.objective import Defaults, Objective
 from minigan.penalties import EPS, Slope, between, towards
-from minigan.random import Random
+from minigan.random import Random, generator
 
 
 class Cramer(Objective):
@@ -61,13 +61,16 @@ class Cramer(Objective):
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         if not features >= 1:
             raise ValueError(f"features is the number of D's outputs, at least 1, got {features}")
-        self.weight, self.features, self.rng = weight, features, rng
+        self.weight, self.features = weight, features
+        self.rng = generator(rng, needed=False)
 
     def d_loss(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
         h, (h1, h2) = a, _halves(a, b)
         (r, e_r), (f, e_f) = _norm(h - h2), _norm(h1 - h2)
         (r0, e_r0), (f0, e_f0) = _norm(h), _norm(h1)
-        loss = (f - f0).mean() - (r - r0).mean()
+        # f0 - r0, without the difference of two large numbers where all features are far from 0
+        gap = ((h1 - h) * (h1 + h)).sum(axis=1, keepdims=True) / (f0 + r0)
+        loss = (f - r - gap).mean()
         m = len(h)
         return loss, (e_r0 - e_r) / m, np.concatenate([e_f - e_f0, e_r - e_f]) / m
 

@@ -10,7 +10,7 @@ from minigan.layers import Network, Sigmoid
 from minigan.objectives.nonsaturating import NonSaturating
 from minigan.objectives.objective import Defaults
 from minigan.penalties import EPS, gradient_penalty
-from minigan.random import Random
+from minigan.random import Random, generator
 
 
 class DRAGAN(NonSaturating):
@@ -53,7 +53,8 @@ class DRAGAN(NonSaturating):
         super().__init__(real_label=real_label)
         if not eps > 0:
             raise ValueError(f"eps, which is added under the root, must be positive, got {eps}")
-        self.weight, self.sigmoid, self.eps, self.rng = weight, sigmoid, eps, rng
+        self.weight, self.sigmoid, self.eps = weight, sigmoid, eps
+        self.rng = generator(rng, needed=False)
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         if self.rng is None:

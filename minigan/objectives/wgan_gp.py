@@ -8,7 +8,7 @@ from minigan.device import Array
 from minigan.objectives.objective import Defaults
 from minigan.objectives.wgan import WGAN
 from minigan.penalties import EPS, between, gradient_penalty
-from minigan.random import Random
+from minigan.random import Random, generator
 
 
 class WGANGP(WGAN):
@@ -49,7 +49,8 @@ class WGANGP(WGAN):
             raise ValueError(f"weight of the gradient penalty must not be negative, got {weight}")
         if not eps > 0:
             raise ValueError(f"eps, which is added under the root, must be positive, got {eps}")
-        self.weight, self.one_sided, self.eps, self.rng = weight, one_sided, eps, rng
+        self.weight, self.one_sided, self.eps = weight, one_sided, eps
+        self.rng = generator(rng, needed=False)
 
     def penalty(self, D: Any, real: Array, fake: Array, grads: dict[str, Any]) -> Array:
         x = between(self.name, self.rng, real, fake)

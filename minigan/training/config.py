@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from minigan import data, models, objectives
 from minigan.kernels.cuda import precision
 from minigan.training import recipes, registry
+from minigan.training.values import taken
 
 MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
 PREPARED = ("size", "background")  # how pictures of one's own are read
@@ -109,6 +110,8 @@ class Config:
         unknown = choices.keys() - DEFAULTS.keys()
         if unknown:
             raise TypeError(f"Config has no {', '.join(sorted(unknown))}; it has {', '.join(DEFAULTS)}")
+        kinds = get_type_hints(Config)
+        choices = {name: taken(name, value, kinds[name]) for name, value in choices.items()}
         start: dict[str, Any] = {}
         if choices.get("system") != OWN and choices.keys() != DEFAULTS.keys():  # a whole config is taken as it is
             start = _papers(choices) if paper else _recipe(choices)
@@ -121,11 +124,11 @@ class Config:
         self._check()
 
     def _check(self) -> None:
-        if not math.isfinite(self.epochs) or min(self.epochs, self.batch_size, self.n_critic, self.threads) <= 0:
-            raise ValueError(
-                "epochs, batch size, D steps per G step and threads must be positive and finite, "
-                f"got {self.epochs}, {self.batch_size}, {self.n_critic} and {self.threads}"
-            )
+        for name in ("epochs", "batch_size", "n_critic", "threads"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} (--{name.replace('_', '-')}) must be positive and finite, got {getattr(self, name)}"
+                )
         if not 0 <= self.decay <= 1:
             raise ValueError(f"decay is a share of the run, in [0, 1], got {self.decay}")
         if self.score_every is not None and self.score_every < 1:
@@ -136,6 +139,9 @@ class Config:
             from minigan.data.pictures import colour  # here: Pillow is slow to import
 
             colour(self.background)
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value}")
         precision.check(self.precision)
         if self.system != OWN:
             self._check_names()
@@ -186,6 +192,11 @@ class Config:
         """The options for `models.get`: the chosen ones; D's normalisation suits objective and penalty."""
         chosen = {name: getattr(self, name) for name in SIZES}
         known = models.options(self.model)
+        for name in chosen:
+            if chosen[name] is not None and name not in known:
+                having = ", ".join(model for model in models.names() if name in models.options(model))
+                flag = f"--{name.replace('_', '-')}"
+                raise ValueError(f"{flag} does not apply to the model {self.model}; the models with it are {having}")
         suited = objectives.find(self.objective).critic_norm
         suited = "layer" if self.penalty is not None and suited == "batch" else suited
         norm = {"critic_norm": suited} if "critic_norm" in known else {}

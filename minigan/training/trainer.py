@@ -35,6 +35,7 @@ from minigan.training.flags import from_flags
 from minigan.training.schedule import Schedule, notable
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
+from minigan.training.values import came
 from minigan.watch import messages
 from minigan.watch.health import Health
 from minigan.watch.judge import FeatureJudge, Judge, judge_for
@@ -80,6 +81,8 @@ class Trainer:
         judge: Callable[[str], Judge] = judge_for,
         **options: Any,
     ) -> None:
+        if not isinstance(system, System):
+            raise TypeError(f"Trainer expects a System, such as GAN(G, D, ...), got {came(system)}")
         datasets = _datasets(system, data)
         if config is None:
             config = Config(**_described(system, datasets) | options)
@@ -94,7 +97,7 @@ class Trainer:
     def start(cls, config: Config, out: Path | str | None = None, **options: Any) -> Trainer:
         """A new run of the system that `config` names."""
         if not isinstance(config, Config):
-            raise TypeError(f"Trainer.start expects a Config, got {_came(config)}; Config.load reads a config.json")
+            raise TypeError(f"Trainer.start expects a Config, got {came(config)}; Config.load reads a config.json")
         datasets = build.datasets(config)
         return cls(build.system(config, about(datasets)), datasets, out, config=config, **options)
 
@@ -121,7 +124,7 @@ class Trainer:
         """
         run = Run.open(_folder(folder))
         if choices is not None and not isinstance(choices, Mapping):
-            raise TypeError(f"Trainer.resume expects choices such as {{'epochs': 40}}, got {_came(choices)}")
+            raise TypeError(f"Trainer.resume expects choices such as {{'epochs': 40}}, got {came(choices)}")
         run.lock.take()
         try:
             before = run.config
@@ -239,7 +242,8 @@ class Trainer:
             self.notes = (
                 *self.notes,
                 f"learning rates: they fall in the last {self.config.decay:.0%} of the run; with "
-                f"{self.config.epochs:g} epochs in place of {before.epochs:g} they jump at step {step:,}, {', '.join(jumps)}",
+                f"{self.config.epochs:g} epochs in place of {before.epochs:g} they jump at step {step:,}, "
+                f"{', '.join(jumps)}",
             )
 
     @property
@@ -450,12 +454,8 @@ class Still:
 def _folder(path: object) -> Path:
     """The path of a run's folder, from Python: a text or a path object."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise TypeError(f"the folder of a run must be a path, got {_came(path)}")
+        raise TypeError(f"the folder of a run must be a path, got {came(path)}")
     return Path(os.fspath(path)).expanduser()
-
-
-def _came(value: object) -> str:
-    return f"{value!r:.80} ({type(value).__name__})"
 
 
 def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
@@ -465,7 +465,11 @@ def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
 
 def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
     """The data sets by the names that the system draws from; ValueError where some are missing."""
-    datasets = {system.data[0]: data} if isinstance(data, Dataset) else dict(data)
+    datasets = {system.data[0]: data} if isinstance(data, Dataset) else data
+    if not isinstance(datasets, Mapping) or not all(isinstance(one, Dataset) for one in datasets.values()):
+        raise TypeError(
+            f"Trainer expects a Dataset, as data.load('mnist') gives, or a dict of them, got {came(data)}"
+        )
     if set(datasets) != set(system.data):
         raise ValueError(
             f"{type(system).__name__} draws from the data sets {', '.join(system.data)}; got {', '.join(datasets)}"

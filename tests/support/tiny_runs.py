@@ -92,14 +92,14 @@ def tiny(data: Path, /, **choices: Any) -> Config:
     return plain(**base | choices)
 
 
-def trained(config: Config, out: Path, **options: Any) -> Trainer:
+def trained(config: Config, out: Path | str, **options: Any) -> Trainer:
     """A run from its first step to its last, without closing pictures."""
     trainer = Trainer.start(config, out, quiet=True, **options)
     trainer.train()
     return trainer
 
 
-def resumed(folder: Path, **options: Any) -> Trainer:
+def resumed(folder: Path | str, **options: Any) -> Trainer:
     """The run in the folder, to its end."""
     trainer = Trainer.resume(folder, quiet=True, **options)
     trainer.train()
