@@ -184,7 +184,7 @@ def _add_exchange(commands: argparse._SubParsersAction, command: str, system: st
             exchange.add_export_flags(parser)
             parser.set_defaults(act=exchange.export)
         else:
-            parser.add_argument("system", nargs="?", choices=("gan", "conditional"), default="gan", metavar="SYSTEM")
+            parser.add_argument("system", nargs="?", choices=SYSTEMS, default="gan", metavar="SYSTEM")
             exchange.add_import_flags(parser)
             add_flags(parser, system)
             parser.set_defaults(act=exchange.begin)

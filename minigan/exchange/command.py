@@ -38,11 +38,12 @@ example: minigan export runs/20260102-120000-infogan-nonsaturating --to G.safete
 
 IMPORT = """Begin a run with weights from PyTorch, written by safetensors.torch.save_file.
 
-SYSTEM (gan or conditional) and the flags are those of `minigan train` and say what the networks are: `minigan export`
+SYSTEM (default gan) and the flags are those of `minigan train` and say what the networks are: `minigan export`
 prints how the same looks in PyTorch. Names, shapes and types must fit. Nothing is trained: `minigan sample`,
 `minigan score` and `minigan train --resume` take the new run as any other.
 
-example: minigan import --model dcgan --G G.safetensors --D D.safetensors --out runs/from-pytorch"""
+examples: minigan import --model dcgan --G G.safetensors --D D.safetensors --out runs/from-pytorch
+          minigan import cyclegan --weights G_AB=G_AB.safetensors --weights G_BA=G_BA.safetensors"""
 
 
 def add_export_flags(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,8 @@ def add_import_flags(parser: argparse.ArgumentParser) -> None:
     for name, player in (("G", "generator"), ("D", "discriminator")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"weights of the {player}: .safetensors")
         _add_rename(parser, f"--rename-{name}")
+    words = "weights of the network of this name, such as G_AB=G_AB.safetensors; repeatable"
+    parser.add_argument("--weights", action=_Pair, default={}, metavar="NAME=FILE", help=words)
 
 
 def _add_rename(parser: argparse.ArgumentParser, flag: str) -> None:
@@ -72,7 +75,8 @@ class _Pair(argparse.Action):
     def __call__(self, parser: Any, flags: Any, values: Any, option: str | None = None) -> None:
         ours, equals, theirs = values.partition("=")
         if not equals:
-            parser.error(f"{option} expects OURS=THEIRS, such as {option} 0=main.0, got {values!r}")
+            example = "G_AB=G_AB.safetensors" if option == "--weights" else "0=main.0"
+            parser.error(f"{option} expects {self.metavar}, such as {option} {example}, got {values!r}")
         setattr(flags, self.dest, {**getattr(flags, self.dest), ours: theirs})
 
 
@@ -93,8 +97,9 @@ def export(flags: argparse.Namespace) -> int:
 def begin(flags: argparse.Namespace) -> int:
     """Make the run, whose first checkpoint holds what was read; imported.json contains what that was."""
     files = {name: path for name, path in (("G", flags.G), ("D", flags.D)) if path is not None}
+    files |= {name: Path(path) for name, path in flags.weights.items()}
     if not files:
-        raise ValueError("--G or --D must name a file to import")
+        raise ValueError("--G, --D or --weights must name a file to import")
     if flags.resume is not None:
         raise ValueError("a run begins with imported weights and takes none later: leave out --resume")
     config = from_flags(flags, Config(system=flags.system))
@@ -105,8 +110,8 @@ def begin(flags: argparse.Namespace) -> int:
     networks = _networks(system, about, draw, lambda player: player.network)
     for name, path in files.items():
         if name not in system.players:
-            raise ValueError(f"--{name}: the networks of this run that learn are {', '.join(system.players)}")
-        _read(path, system.players[name], networks[name], getattr(flags, f"rename_{name}"))
+            raise ValueError(f"{name}: the networks of this run that learn are {', '.join(system.players)}")
+        _read(path, system.players[name], networks[name], getattr(flags, f"rename_{name}", {}))
     sources = {name: {"file": str(path), "sha256": _sha256(path)} for name, path in files.items()}
     trainer = Trainer(system, datasets, flags.out, config=config, quiet=True)
     run = trainer.run

@@ -36,6 +36,7 @@ from minigan.layers import (
     Sigmoid,
     Softplus,
     SpectralNorm,
+    Sum,
     Tanh,
     UpsampleNearest2d,
 )
@@ -54,6 +55,12 @@ def as_pytorch(network: Layer, input_shape: tuple[int, ...]) -> str:
             def forward(self, x):
                 return x + super().forward(x)
 
+    and so does Sum:
+
+        class Sum(nn.ModuleList):
+            def forward(self, x):
+                return sum(layer(x) for layer in self)
+
     Arguments and errors are those of `write_safetensors`.
     """
     tensors(network, input_shape)  # refuses what PyTorch has not
@@ -68,6 +75,8 @@ def _text(layer: Layer, x: Array) -> str:
             lines.append(_text(part, x))
             x, _ = part.forward(x, train=False)
         return _block("Residual(" if isinstance(layer, Residual) else "nn.Sequential(", lines, ")")
+    if isinstance(layer, Sum):
+        return _block("Sum([", [_text(part, x) for part in layer.layers], "])")
     if isinstance(layer, Branches):
         return _block("nn.ModuleList([", [_text(branch, x) for branch in layer.layers], "])")
     if isinstance(layer, Autoencoder):

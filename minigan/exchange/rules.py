@@ -59,7 +59,6 @@ from minigan.layers import (
     SpectralNorm,
     StyledConv,
     Styles,
-    Sum,
     Synthesis,
     Tanh,
     ToImage,
@@ -99,7 +98,7 @@ _BARE: tuple[type[Layer], ...] = (
 _BARE += (PixelShuffle, ReflectionPad2d, UpsampleNearest2d, Patches)
 
 _STYLED: tuple[type[Layer], ...] = (AdaIN, Bias, Blur2d, Constant, Downsample2d, Equalized, MinibatchStd)
-_STYLED += (ModulatedConv2d, Noise, Partners, PixelNorm, Styles, Sum, Synthesis, Upsample2d)
+_STYLED += (ModulatedConv2d, Noise, Partners, PixelNorm, Styles, Synthesis, Upsample2d)
 _STYLED += (StyledConv, ToImage)
 
 # What their arrays are called in PyTorch, where that is not what they are called here.

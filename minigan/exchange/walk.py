@@ -29,9 +29,10 @@ from minigan.layers import (
     Patches,
     Reshape,
     Residual,
+    Sum,
 )
 
-MADE_OF_PARTS = (Branches, Autoencoder, Residual)
+MADE_OF_PARTS = (Branches, Autoencoder, Residual, Sum)
 Leaf = tuple[str, Layer]  # its name with a dot after it, "" for a layer on its own
 
 
@@ -105,11 +106,11 @@ def _leaves(layer: Layer, name: str) -> Iterator[Leaf]:
         yield name, layer
 
 
-def _parts(layer: Branches | Autoencoder | Residual, x: Array) -> list[tuple[str, Layer, Array]]:
+def _parts(layer: Branches | Autoencoder | Residual | Sum, x: Array) -> list[tuple[str, Layer, Array]]:
     """The networks that a layer is made of: name, with a dot where it has one, network and input."""
     if isinstance(layer, Residual):
         return [("", Network(*layer.layers), x)]
-    if isinstance(layer, Branches):
+    if isinstance(layer, Branches | Sum):
         return [(f"{i}.", branch, x) for i, branch in enumerate(layer.layers)]
     codes, _ = layer.encoder.forward(x, train=False)
     return [("encoder.", layer.encoder, x), ("decoder.", layer.decoder, codes)]
@@ -134,6 +135,8 @@ def _check(name: str, layer: Layer, before: tuple[int, ...], after: tuple[int, .
         raise ValueError(f"{where} maps {before} to {after}; only rows (features,) and images (H, W, C) are exchanged")
     if isinstance(layer, LayerNorm) and layer.normalized_shape != before:
         raise ValueError(f"{where} cannot be exchanged: PyTorch's normalises over the last axes of (C, H, W)")
+    if isinstance(layer, Sum) and layer.scale != 1:
+        raise ValueError(f"{where} cannot be exchanged: it scales its sum")
     if isinstance(layer, Patches) and after != (1,):
         raise ValueError(f"{where} cannot be exchanged: PyTorch joins scores of patches where a map has one channel")
     if isinstance(layer, Reshape) and len(before) == len(after) == 3 and before != after:

@@ -143,7 +143,7 @@ def test_one_player_may_be_imported_alone(run: Path) -> None:
 
 def test_import_makes_no_folder_of_what_does_not_fit(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run), "--to", "D.safetensors", "--network", "D"]) == 0
-    assert "--G or --D must name a file" in refused(capsys, "import", *FLAGS, "--out", "new")
+    assert "--G, --D or --weights must name a file" in refused(capsys, "import", *FLAGS, "--out", "new")
     assert "leave out --resume" in refused(capsys, "import", "--D", "D.safetensors", "--resume", str(run))
     assert "4.weight is float32 (1, 8), expected float32 (2, 8)" in refused(
         capsys, "import", *FLAGS, "--G", "D.safetensors", "--out", "new"
@@ -165,6 +165,26 @@ def test_a_conditional_g_goes_out_with_its_condition_joined_to_the_noise_and_com
     assert main(["import", "conditional", "--width", "0.05", "--G", "G.safetensors", "--out", "new"]) == 0
     old, new = (SavedGenerator(Path(name)).answer(3, 0, {"class": "7"})[0] for name in ("classes", "new"))
     np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("system", "data", "more"),
+    [("cyclegan", "mnist-10k:blueprint", []), ("srgan", "mnist-10k", ["--skip", "--content", "0"])],
+)
+def test_every_network_goes_out_by_its_name_and_comes_back(system: str, data: str, more: list[str]) -> None:
+    flags = [system, "--data", data, "--width", "0.05", "--blocks", "1", *more]
+    assert main(["train", *flags, "--epochs", "0.001", "--out", "run"]) == 0
+    old, files = SavedGenerator(Path("run")), []
+    for name in old.system.players:
+        assert main(["export", "run", "--network", name, "--to", f"{name}.safetensors"]) == 0
+        files += ["--weights", f"{name}={name}.safetensors"]
+    assert main(["import", *flags, *files, "--seed", "5", "--out", "new"]) == 0
+    new = SavedGenerator(Path("new"))
+    for name, player in old.system.players.items():
+        for (key, a), (_, b) in zip(
+            player.network.named_arrays(), new.system.players[name].network.named_arrays(), strict=True
+        ):
+            np.testing.assert_array_equal(a, b, err_msg=f"{name}/{key}")
 
 
 def test_the_networks_of_a_stackgan_are_listed_and_what_pytorch_has_not_is_refused(

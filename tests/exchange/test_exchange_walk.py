@@ -29,6 +29,7 @@ from minigan.layers import (
     ReLU,
     Reshape,
     SpectralNorm,
+    Sum,
     Tanh,
 )
 
@@ -81,6 +82,16 @@ def test_autoencoders_and_branches_name_their_parts() -> None:
     ]
     both = Autoencoder(part(4, 2), part(2, 4))
     assert [tensor.name for tensor in tensors(both, (4,))] == ["encoder.0.weight", "decoder.0.weight"]
+
+
+def test_a_sum_names_its_parts_and_is_refused_where_it_scales() -> None:
+    both = linear(2, 3), Network(linear(2, 3), Tanh())
+    assert [tensor.name for tensor in tensors(Sum(*both), (2,))] == ["0.weight", "1.0.weight"]
+    first, second = "nn.Linear(2, 3, bias=False)", "nn.Sequential(\n        nn.Linear(2, 3, bias=False),"
+    written = as_pytorch(Sum(*both), (2,))
+    assert written == f"Sum([\n    {first},\n    {second}\n        nn.Tanh(),\n    ),\n])"
+    with pytest.raises(ValueError, match="cannot be exchanged: it scales its sum"):
+        tensors(Sum(*both, scale=0.5), (2,))
 
 
 def test_a_layer_alone_names_its_arrays_only() -> None:
