@@ -93,7 +93,7 @@ def _train(flags: argparse.Namespace) -> int:
     with trainer.discarded_if_it_fails():
         trainer.introduce()
     trainer.train()
-    print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.folder}")
+    print(f"{trainer.finish()}\nThe run as one page: minigan report {trainer.run.quoted}")
     return 0
 
 

@@ -23,7 +23,8 @@ class Batches:
         if batch_size < 1:
             raise ValueError(f"batch size must be at least 1, got {batch_size}")
         if batch_size > len(dataset):
-            raise ValueError(f"{dataset.name} has {len(dataset)} samples, too few for one batch of {batch_size}")
+            few = f"{dataset.name} has {len(dataset)} samples, too few for one batch of {batch_size}"
+            raise ValueError(f"{few}: a batch (--batch-size) can have {len(dataset)} at most")
         self.dataset = dataset
         self.batch_size = batch_size
         self._streams, self._stream = Streams(seed), stream

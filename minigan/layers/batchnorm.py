@@ -90,7 +90,7 @@ class BatchNorm(Layer):
     def _refuse_one_value(self, m: int) -> None:
         if m < 2:
             problem = f"a batch of {m} values per channel has no variance"
-            raise ValueError(f"{self}: {problem}; use more samples or train=False")
+            raise ValueError(f"{self}: {problem}; use more samples (--batch-size) or train=False")
 
     def _move_running(self, mean: Array, var: Array, m: int) -> None:
         self.running_mean += self.momentum * (mean - self.running_mean)

@@ -103,7 +103,9 @@ def dcgan64(
 ) -> Model:
     """Radford et al. 2015, figure 1: four stairs of stride 2, no pooling, no hidden fully connected layers."""
     if len(sample_shape) != 3 or tuple(sample_shape[:2]) != (64, 64):
-        raise ValueError(f"dcgan64 generates (64, 64, C) images, got samples of shape {sample_shape}")
+        raise ValueError(
+            f"dcgan64 generates (64, 64, C) images, got samples of shape {sample_shape}; --size 64 makes pictures so"
+        )
     rng, C = streams("init"), sample_shape[-1]
     channels = tuple(_scaled(wide, width) for wide in (512, 256, 128, 64))
     critic_norm, init = _plain(critic_norm, critic)
@@ -173,10 +175,18 @@ def _quarters(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(sample_shape) != 3 or sample_shape[0] % 4 or sample_shape[1] % 4:
         raise ValueError(
             f"this model generates (H, W, C) images with H and W multiples of 4, got {sample_shape}; "
-            "the model for points is called points"
+            f"{_way(sample_shape)}"
         )
     H, W, C = sample_shape
     return H // 4, W // 4, C
+
+
+def _way(sample_shape: tuple[int, ...]) -> str:
+    """What to do about samples that do not fit."""
+    if len(sample_shape) != 3:
+        return "points have a model of their own: --model points"
+    below = max(min(sample_shape[:2]) // 4 * 4, 4)
+    return f"pictures can be made {below} or {below + 4} pixels wide and high: --size {below}, --size {below + 4}"
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -73,7 +73,7 @@ def points(
     As an autoencoder D is 2-hidden-hidden-code-hidden-hidden-2.
     """
     if len(sample_shape) != 1:
-        raise ValueError(f"points draws points (d,), not samples of shape {sample_shape}")
+        raise ValueError(f"points draws points (d,), not samples of shape {sample_shape}; --model mlp draws images")
     rng, (d,) = streams("init"), sample_shape
 
     def decoder(inputs: int) -> list[Layer]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan.plots import library
 from minigan.plots.files import replacing_as
 from minigan.plots.palette import BLUE, GREEN, INK, VERMILLION
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 OUTPUTS = {"d_real": "real, $D(x)$", "d_fake": "generated, $D(G(z))$"}
 PLAYERS = {"d_loss": "discriminator", "g_loss": "generator"}
-SCORES = ("fid", "covered", "entropy", "good", "held_out_error")  # at every so many log points, yet one line
+SCORES = ("fid", "swd", "covered", "entropy", "good", "held_out_error")  # at every so many log points, yet one line
 NOT_DRAWN = ("epoch", "seconds", "vitals", "health")
 # Of lines whose names begin with "d" and with "g"; the others are green. Several of a kind differ in their dashes.
 COLOURS = {"d": BLUE, "g": VERMILLION}
@@ -42,7 +43,7 @@ def save_curves(path: str | os.PathLike[str], log: Sequence[Mapping[str, Any]], 
     gap, and no line where it always is. A loss or an output that is not finite leaves a gap with a mark at the foot.
     ValueError: the log is empty, a log point has no `step`, or something in it is not a number.
     """
-    import matplotlib
+    matplotlib = library.load()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     curves = _curves(log)
@@ -83,7 +84,7 @@ def _figure(curves: dict[str, np.ndarray], title: str | None) -> Figure:
         figure.align_ylabels()
     column[-1].set_xlabel("step")
     if title is not None:
-        figure.suptitle(title, x=0.02, ha="left", color=INK, fontsize=13, parse_math=False)
+        figure.suptitle(library.drawable(title), x=0.02, ha="left", color=INK, fontsize=13, parse_math=False)
     return figure
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigan.plots import library
 from minigan.plots.files import save_png
 from minigan.plots.grids import SEPARATOR
 from minigan.plots.letters import LIGHT, font
@@ -36,8 +37,7 @@ def density_frame(
 
     ValueError: points or real are not (N, 2), nothing finite to place the window by, or limits not low < high.
     """
-    import matplotlib
-
+    matplotlib = library.load()
     points = _finite_pairs(points, "points")
     real = None if real is None else _finite_pairs(real, "real")
     limits = _window(points if real is None else real) if limits is None else limits

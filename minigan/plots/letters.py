@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minigan.plots import library
+
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
@@ -17,10 +19,9 @@ SIZE = 14  # pixels of the letters of a label
 
 def font(size: float) -> FreeTypeFont:
     """Letters of so many pixels."""
-    import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+    return ImageFont.truetype(str(Path(library.load().get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
 def labelled(picture: np.ndarray, labels: Sequence[str]) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan.plots import library
 from minigan.plots.density import density_frame
 from minigan.plots.files import replacing_as
 from minigan.plots.grids import grid
@@ -90,7 +91,7 @@ def save_images_rows(path: str | os.PathLike[str], rows: Sequence[ImagesRow]) ->
 
 
 def _save(path: str | os.PathLike[str], draw: Callable[[], Figure]) -> None:
-    import matplotlib
+    matplotlib = library.load()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with matplotlib.rc_context(), replacing_as(path, ".png") as file:

@@ -26,7 +26,7 @@ def of_the_disk(run: Run, step: Callable[[], int]) -> Iterator[None]:
     except OSError as error:
         raise OSError(
             f"step {step()}: the run cannot write to {run.folder}: {error}; {last_good(run)}. "
-            f"When that is repaired, continue with --resume {run.folder}"
+            f"When that is repaired, continue with --resume {run.quoted}"
         ) from error
 
 
@@ -59,7 +59,7 @@ def _of_the_host(run: Run, n: int, step: int, attempt: Callable[[int], object], 
         advice = f"a new run with --batch-size {fits} would fit"
     return (
         f"step {step}: out of memory with batches of {n} ({str(error) or 'no more to be had'}): {advice}; "
-        f"{last_good(run)}. With more memory free, continue with --resume {run.folder}"
+        f"{last_good(run)}. With more memory free, continue with --resume {run.quoted}"
     )
 
 

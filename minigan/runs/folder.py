@@ -142,6 +142,11 @@ class Run:
         self._sweep()
 
     @property
+    def quoted(self) -> str:
+        """Its folder as a shell takes it, for commands in messages."""
+        return quoted(self.folder)
+
+    @property
     def holds_nothing(self) -> bool:
         """Would nothing be lost without it? It has no checkpoint, and no log point yet."""
         return not (self.ways_back() or self.log())
@@ -250,10 +255,15 @@ def _is_point(entry: Mapping[str, Any]) -> bool:
 
 def _taken(folder: Path) -> ValueError:
     if (folder / "config.json").is_file():
-        way = f"choose another --out, or continue it by --resume {shlex.quote(str(folder))}"
+        way = f"choose another --out, or continue it by --resume {quoted(folder)}"
         return ValueError(f"{folder} exists already: {way}")
     what = "a folder with other content" if folder.is_dir() else "a file"
     return ValueError(f"{folder} exists already, and is {what}: choose another --out")
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))
 
 
 def _step(path: Path) -> int:

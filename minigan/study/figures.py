@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigan.plots import library
 from minigan.study import analysis
 from minigan.study.analysis import Row, of, pairs, values
 
@@ -92,6 +93,7 @@ def models(rows: Sequence[Row], data: str, role: str = "wide") -> list[str]:
 
 
 def _panels(rows: Sequence[Row], role: str, draw: Callable[[Axes, str], None]) -> Figure:
+    library.load()
     from matplotlib.figure import Figure
 
     sets = list(dict.fromkeys(data for _, data in pairs(of(rows, role=role))))

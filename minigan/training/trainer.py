@@ -287,7 +287,7 @@ class Trainer:
         bar = tqdm(total=self.total, initial=self.step, unit="step", mininterval=tick, disable=self.quiet)
         # A run that diverges is reported by its losses, once, and not by NumPy at every operation.
         calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
-        at_once = f"stopped at once; --resume {self.run.folder} continues from its last checkpoint"
+        at_once = f"stopped at once; --resume {self.run.quoted} continues from its last checkpoint"
         signals, disk = stop_on_signals(at_once), errors.of_the_disk(self.run, lambda: self.step)
         with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk:
             if self.step == 0:
@@ -302,7 +302,7 @@ class Trainer:
                 self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
                 if stop.requested and self.step < self.total:
                     self.save()
-                    raise Interrupted(f"stopped after step {self.step}; continue with --resume {self.run.folder}")
+                    raise Interrupted(f"stopped after step {self.step}; continue with --resume {self.run.quoted}")
 
     def turns(self, step: int) -> Iterator[tuple[Turn, Draw]]:
         """The turns of a step, each with what it draws from."""
@@ -467,9 +467,7 @@ def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str
     """The data sets by the names that the system draws from; ValueError where some are missing."""
     datasets = {system.data[0]: data} if isinstance(data, Dataset) else data
     if not isinstance(datasets, Mapping) or not all(isinstance(one, Dataset) for one in datasets.values()):
-        raise TypeError(
-            f"Trainer expects a Dataset, as data.load('mnist') gives, or a dict of them, got {came(data)}"
-        )
+        raise TypeError(f"Trainer expects a Dataset, as data.load('mnist') gives, or a dict of them, got {came(data)}")
     if set(datasets) != set(system.data):
         raise ValueError(
             f"{type(system).__name__} draws from the data sets {', '.join(system.data)}; got {', '.join(datasets)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from minigan.watch import signs
@@ -13,14 +13,26 @@ Judge = Callable[[signs.Point, signs.Levels, Facts], str | None]
 
 @dataclass(frozen=True)
 class Condition:
-    """A `name`, a sign to `judge` log points by, the usual `remedy`, what to say when it is `over`, and `patience`, the
-    points in a row after which it begins or ends."""
+    """A `name`, a sign to `judge` log points by, the usual `remedy`, what to say when it is `over`, `patience`, the
+    points in a row after which it begins or ends, and `wants`: which number the remedy makes larger or smaller."""
 
     name: str
     judge: Judge
     remedy: str
     over: str
     patience: int
+    wants: tuple[str, ...] = ()
+
+    def advice(self, active: Collection[str]) -> str:
+        """The remedy, while the conditions of these names are active too; a larger number is not advised where another
+        one asks for a smaller: too large a rate also stops a network, and too wide a clip fills its bounds."""
+        against = {want.replace("larger", "smaller") for want in self.wants if want.startswith("larger")}
+        first = [one.name for one in CONDITIONS if one.name in active and against.intersection(one.wants)]
+        return (
+            f"This is a usual consequence of the other condition, {first[0]}: mend that first."
+            if first
+            else self.remedy
+        )
 
 
 CONDITIONS = (
@@ -31,6 +43,7 @@ CONDITIONS = (
         "in the first epochs it often ends without help.",
         "Mode collapse is over: nothing is missing any more.",
         patience=2,
+        wants=("smaller rate",),
     ),
     Condition(
         "saturated discriminator",
@@ -46,6 +59,7 @@ CONDITIONS = (
         "or a larger clip where weights are clipped.",
         "G's gradient is back.",
         patience=5,
+        wants=("larger clip",),
     ),
     Condition(
         "frozen generator",
@@ -53,6 +67,7 @@ CONDITIONS = (
         "Usual remedies: a larger learning rate for G; where the gradient is zero, look for the layer that stops it.",
         "G moves again.",
         patience=3,
+        wants=("larger rate",),
     ),
     Condition(
         "explosion",
@@ -61,6 +76,7 @@ CONDITIONS = (
         "clipped.",
         "Gradients and scores are back in their range.",
         patience=3,
+        wants=("smaller rate", "smaller clip"),
     ),
     Condition(
         "learning rate too high",
@@ -68,6 +84,7 @@ CONDITIONS = (
         "Usual remedy: a learning rate ten times smaller; 1e-3 is high already for Adam.",
         "The steps are of a reasonable size now.",
         patience=2,
+        wants=("smaller rate",),
     ),
     Condition(
         "unequal players",
@@ -82,6 +99,7 @@ CONDITIONS = (
         "Usual remedies: a smaller learning rate, batch normalisation before the layer, LeakyReLU in place of ReLU.",
         "All layers live again.",
         patience=1,
+        wants=("smaller rate",),
     ),
     Condition(
         "linear layer",
@@ -90,6 +108,7 @@ CONDITIONS = (
         "front of the layer, a larger clip where weights are clipped.",
         "All layers bend again.",
         patience=2,
+        wants=("smaller rate", "larger clip"),
     ),
     Condition(
         "layer without gradient",
@@ -105,6 +124,7 @@ CONDITIONS = (
         "clip.",
         "D's weights have left the bounds.",
         patience=3,
+        wants=("larger clip",),
     ),
     Condition(
         "clip too wide",
@@ -113,5 +133,6 @@ CONDITIONS = (
         "wgan-gp.",
         "The clip is felt again.",
         patience=10,
+        wants=("smaller clip",),
     ),
 )

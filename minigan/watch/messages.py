@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minigan.data import Dataset
+from minigan.runs.folder import quoted
 from minigan.training import registry
 from minigan.training.config import OWN, Config
 
-NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID"}
+NAMES = {"d_loss": "D loss", "g_loss": "G loss", "d_real": "D(x)", "d_fake": "D(G(z))", "fid": "FID", "swd": "SWD"}
 
 
 def objective(config: Config) -> str:
@@ -45,7 +46,7 @@ def plan(config: Config, dataset: Dataset, step: int, total: int, folder: Path, 
     lines += [f"device: {machine(config)}", f"{total:,} steps of {config.batch_size} into {folder}"]
     lines += notes
     if step >= total:
-        lines.append(f"All of them are done; --resume {folder} --epochs N goes further.")
+        lines.append(f"All of them are done; --resume {quoted(folder)} --epochs N goes further.")
     return "\n".join(lines)
 
 
@@ -73,8 +74,8 @@ def commands(config: Config, folder: Path, *, images: bool) -> str:
     """Commands for a finished run; none for one whose networks no name can build again."""
     if config.system == OWN:
         return ""
-    entry = registry.entry(config.system)
+    entry, run = registry.entry(config.system), quoted(folder)
     if entry.use:
-        return f"{entry.use.format(run=folder)}\nHow good it is: minigan score {folder}"
-    lines = [f"More samples: minigan sample {folder} -n 64 --out more.png"]
-    return "\n".join([*lines, f"How good they are: minigan score {folder}"] if images else lines)
+        return f"{entry.use.format(run=run)}\nHow good it is: minigan score {run}"
+    lines = [f"More samples: minigan sample {run} -n 64 --out more.png"]
+    return "\n".join([*lines, f"How good they are: minigan score {run}"] if images else lines)

@@ -14,6 +14,7 @@ from minigan.watch.conditions import CONDITIONS
 from minigan.watch.facts import Facts
 
 EARLY = 20  # log points whose median is what is usual for a run
+BY_NAME = {condition.name: condition for condition in CONDITIONS}
 LEVELS = ("d_gradient", "g_gradient", "size")
 
 
@@ -25,7 +26,7 @@ class Monitor:
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
-        self.active: dict[str, str] = {}  # by condition: what was reported when it began, with the step
+        self._begun: dict[str, str] = {}  # by condition: what was reported when it began, with the step
         self._rows = dict.fromkeys((condition.name for condition in CONDITIONS), 0)
         self._early: dict[str, list[float]] = {name: [] for name in LEVELS}
         self._levels: dict[str, float] = {}
@@ -38,21 +39,28 @@ class Monitor:
             sentence = condition.judge(vitals, self._levels, self.facts)
             if sentence is None:
                 continue
-            ill, before = sentence != "", condition.name in self.active
+            ill, before = sentence != "", condition.name in self._begun
             self._rows[condition.name] = self._rows[condition.name] + 1 if ill != before else 0
             if self._rows[condition.name] < condition.patience:
                 continue
             self._rows[condition.name] = 0
             state = "ends" if before else "begins"
             entry = {"condition": condition.name, "state": state, "says": condition.over if before else sentence}
-            entry["remedy"] = "" if before else condition.remedy
             entries.append(entry)
             if before:
-                del self.active[condition.name]
+                del self._begun[condition.name]
             else:
-                self.active[condition.name] = f"since step {point['step']}: {entry['says']} {entry['remedy']}"
+                self._begun[condition.name] = f"since step {point['step']}: {sentence}"
         self._learn(vitals)
-        return entries
+        return [{**entry, "remedy": self._advice(entry)} for entry in entries]
+
+    @property
+    def active(self) -> dict[str, str]:
+        """By condition: what was reported when it began, with the step, and what to do about it now."""
+        return {name: f"{sentence} {BY_NAME[name].advice(self._begun)}" for name, sentence in self._begun.items()}
+
+    def _advice(self, entry: Mapping[str, str]) -> str:
+        return "" if entry["state"] == "ends" else BY_NAME[entry["condition"]].advice(self._begun)
 
     def _learn(self, vitals: Mapping[str, Any]) -> None:
         """The usual value: the median of the first log points."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from minigan.runs.folder import Run
@@ -40,21 +44,48 @@ class Pictures:
                 save_png(path, plots.density_frame(samples, real=self.real[:POINTS], title=f"step {step}"))
 
     def finish(self, title: str) -> dict[str, str]:
-        """samples.png, losses.png and training.gif; returns their names with what they show."""
-        from PIL import Image
-
+        """samples.png, losses.png and training.gif; returns the names of those that could be written, with what they
+        show. A warning reports each of the others: none is missing because another one failed."""
         from minigan import plots
         from minigan.plots.files import save_png
 
-        folder, pictures = self.run.folder, self.run.pictures()
-        shown = np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), FRAMES)).round().astype(int))
-        frames = [np.asarray(Image.open(pictures[i])) for i in shown]
-        save_png(folder / "samples.png", frames[-1])
-        plots.save_curves(folder / "losses.png", self.run.log(), title=title)
-        plots.save_animation(folder / "training.gif", frames)
         points = self.system.sample_shape is not None and len(self.system.sample_shape) == 1
-        return {
-            "samples.png": f"the density of {POINTS:,} samples" if points else "samples of the trained networks",
-            "losses.png": "losses and scores of all players",
-            "training.gif": f"the same noise at {len(frames)} moments of training",
+        frames, run = self._frames(), self.run
+        drawn: dict[str, tuple[str, Callable[[Path], object]]] = {
+            "samples.png": (
+                f"the density of {POINTS:,} samples" if points else "samples of the trained networks",
+                lambda path: save_png(path, frames[-1]),
+            ),
+            "losses.png": (
+                "losses and scores of all players",
+                lambda path: plots.save_curves(path, run.log(), title=title),
+            ),
+            "training.gif": (
+                f"the same noise at {len(frames)} moments of training",
+                lambda path: plots.save_animation(path, frames),
+            ),
         }
+        return {name: what for name, (what, draw) in drawn.items() if _drawn(run.folder / name, draw)}
+
+    def _frames(self) -> list[np.ndarray]:
+        """Some of the pictures of samples, the first and the last among them; of those that can be read."""
+        from PIL import Image
+
+        pictures, frames = self.run.pictures(), []
+        for i in np.unique(np.linspace(0, len(pictures) - 1, min(len(pictures), FRAMES)).round().astype(int)):
+            try:
+                with Image.open(pictures[i]) as image:
+                    frames.append(np.asarray(image))
+            except (OSError, ValueError, SyntaxError) as error:
+                warnings.warn(f"{pictures[i]} cannot be read: {error}", RuntimeWarning, stacklevel=3)
+        return frames
+
+
+def _drawn(path: Path, draw: Callable[[Path], object]) -> bool:
+    """Has it been drawn? A warning reports what failed, whatever it was: a run that is trained is not lost for that."""
+    try:
+        draw(path)
+    except Exception as error:
+        warnings.warn(f"{path} is not written: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=4)
+        return False
+    return True

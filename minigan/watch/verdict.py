@@ -13,6 +13,7 @@ from minigan.metrics.features import Seen
 from minigan.metrics.score import write_scores
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
+from minigan.training.config import OWN
 from minigan.training.draw import Draw
 from minigan.training.system import System
 from minigan.version import __version__
@@ -38,7 +39,8 @@ def verdict(
     """Score `SAMPLES` samples of a system and write them into scores.json of the run; without a judge, neither."""
     dataset = next(iter(draw.datasets.values()))
     if judge is None:
-        return Verdict([], f"No score: there is no feature network for {dataset.name}. Look at samples.png.")
+        pixels = f" minigan score {run.quoted} compares pixels." if run.config.system != OWN else ""
+        return Verdict([], f"No FID: there is no feature network for {dataset.name}. Look at samples.png.{pixels}")
     try:
         samples = system.generate(draw.at("verdict", 0), SAMPLES)
         if isinstance(judge, Mixture):

@@ -115,7 +115,7 @@ def test_label_smoothing_where_there_are_no_labels_is_refused_and_leaves_no_fold
         ({"optimizer": "lion"}, "unknown optimizer 'lion'"),
         ({"batch_size": 49}, "has 48 samples, too few for one batch of 49"),
         ({"seed": -1}, "seed must be an integer from 0"),
-        ({"hidden": 3}, "model 'dcgan' has no \\['hidden'\\]"),
+        ({"hidden": 3}, "--hidden does not apply to the model dcgan; the models with it are infogan, points"),
         ({"average": 1.0}, "decay of the average"),
         ({"device": "gpu"}, "unknown device 'gpu'"),
         ({"hyper": {"clip": 0.1}}, r"objective 'nonsaturating' has no \['clip'\]; it has \['real_label'\]"),

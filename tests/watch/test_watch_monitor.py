@@ -75,6 +75,18 @@ def test_what_is_still_wrong_is_kept_with_its_step_and_remedy() -> None:
     assert sentence.startswith("since step 30: G does not move: ") and "Usual remedies" in sentence
 
 
+def test_nothing_advises_a_larger_rate_while_the_rate_is_too_large() -> None:
+    monitor = Monitor(Facts())
+    wild = {**FROZEN, "d_moved": 0.9}  # G stands still because D's steps are far too large
+    entries = {entry["condition"]: entry for p in points(*[wild] * 3) for entry in monitor.feed(p)}
+    assert "ten times smaller" in entries["learning rate too high"]["remedy"]
+    remedy = "This is a usual consequence of the other condition, learning rate too high: mend that first."
+    assert entries["frozen generator"]["remedy"] == remedy and monitor.active["frozen generator"].endswith(remedy)
+    for p in points(*[FROZEN] * 2):
+        monitor.feed(p)
+    assert "a larger learning rate for G" in monitor.active["frozen generator"]
+
+
 def test_signs_name_the_players_by_their_own_names() -> None:
     facts = Facts(D="D_A", G="G_BA")
     assert sentences(facts, *[FROZEN] * 3)[0].startswith("G_BA does not move: ")
