@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import threadpoolctl
@@ -14,6 +16,7 @@ from minigan import Layer, discriminator_step, generator_step, kernels, models
 from minigan.engine.choose import choose
 from minigan.engine.memory import keep_freed_memory
 from minigan.engine.pair import OneGeneration
+from minigan.engine.processes import Processes, possible
 from minigan.objectives import WGANGP, NonSaturating, Objective
 from minigan.optim import Adam
 from minigan.random import Streams
@@ -21,8 +24,8 @@ from minigan.random import Streams
 Step = Callable[[], object]
 
 
-def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple[Layer, Layer, Step]:
-    """D, G, and their step: one update of each, on so many threads as a run uses them.
+def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple[Layer, Layer, Step, Processes | None]:
+    """D, G, their step, one update of each on so many threads as a run uses them, and the processes that play it.
 
     same_noise: generate once for both updates, as the PyTorch sides do.
     """
@@ -35,7 +38,8 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
     else:
         model = models.get(name, streams)
     d_optimizer, g_optimizer = (Adam(network.named_params(), 2e-4, betas=betas) for network in (model.D, model.G))
-    chosen = choose({"D": model.D, "G": model.G}, threads=threads, batch_size=batch, on_cpu=True)
+    networks = {"D": model.D, "G": model.G}
+    chosen = choose(networks, threads=threads, batch_size=batch, on_cpu=True, processes=possible())
     d_optimizer.workers = g_optimizer.workers = chosen.team
     D, G = chosen.networks["D"], chosen.networks["G"]
     if same_noise:
@@ -46,12 +50,31 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
     def noise() -> np.ndarray:
         return streams("noise").standard_normal((batch, model.z_dim), np.float32)
 
+    @contextmanager
+    def turn() -> Iterator[None]:
+        if others is not None:
+            others.begin("turn", real[:0])
+        yield
+        if others is not None:
+            others.active = False
+
     def step() -> None:
         z = noise()
-        discriminator_step(D, G, objective, d_optimizer, real, z)
-        generator_step(D, G, objective, g_optimizer, z if same_noise else noise())
+        with turn():
+            discriminator_step(D, G, objective, d_optimizer, real, z)
+        z = z if same_noise else noise()
+        with turn():
+            generator_step(D, G, objective, g_optimizer, z)
 
-    return D, G, step
+    def follow() -> None:
+        while True:  # until this process ends
+            step()
+
+    others = chosen.processes
+    if others is not None:
+        others.start(follow)
+        atexit.register(others.stop)
+    return D, G, step, others
 
 
 def kernel(name: str, batch: int, threads: int) -> Step:
@@ -113,15 +136,16 @@ def _maps(x: np.ndarray, dy: np.ndarray, weight: np.ndarray, bias: np.ndarray) -
 
 def build(name: str, batch: int, threads: int, same_noise: bool) -> Case:
     """The training step of a model, or a kernel."""
-    parameters = []
+    parameters, others = [], None
     if name in MODELS:
-        D, G, step = ours(name, batch, threads, same_noise)
+        D, G, step, others = ours(name, batch, threads, same_noise)
         parameters = [models.count(network) for network in (G, D)]
     else:
         step = kernel(name, batch, threads)
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     names = [f"{b['internal_api']} {b['version']} ({b.get('architecture', '?')})" for b in blas]
     facts = {"parameters": parameters, "library": f"NumPy {np.__version__}, {' and '.join(names)}", "threads": threads}
+    facts |= {"processes": 1 if others is None else others.size}
     return Case(step, facts | {"blas_threads": max((b["num_threads"] for b in blas), default=1)})
 
 

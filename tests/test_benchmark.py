@@ -143,7 +143,7 @@ def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, nam
 def test_a_step_moves_both_networks_and_generates_for_each_or_once(
     parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str, threads: int, same_noise: bool, passes: int
 ) -> None:
-    D, G, step = parts.benchmark_minigan.ours(name, 4, threads, same_noise)
+    D, G, step, others = parts.benchmark_minigan.ours(name, 4, threads, same_noise)
     params = [*D.named_params(), *G.named_params()]
     weights = [param for name, param in params if name.endswith("weight")]  # a critic's last bias has no gradient
     before = [weight.copy() for weight in weights]
@@ -151,6 +151,8 @@ def test_a_step_moves_both_networks_and_generates_for_each_or_once(
     forward, generated = generator.forward, []
     monkeypatch.setattr(generator, "forward", lambda z, *train: generated.append(z) or forward(z, *train))
     step()
+    if others is not None:
+        others.stop()
     assert not any(np.array_equal(a, b) for a, b in zip(before, weights, strict=True))
     assert len(generated) == passes
 
@@ -269,9 +271,8 @@ def clock(parts: SimpleNamespace, side: str, seconds: float) -> Any:
     """A worker without a process, whose every step takes so long."""
     worker = parts.line.Worker.__new__(parts.line.Worker)
     worker.side = side
-    worker.ask = lambda word, *more: {"run": lambda: seconds * more[0], "use": lambda: {"parameters": []}}.get(
-        word, dict
-    )()
+    answers = {"use": {"parameters": [], "processes": 2}, "tally": {"flops": 3e9, "share": 0.5}}
+    worker.ask = lambda word, *more: seconds * more[0] if word == "run" else answers.get(word)
     return worker
 
 
@@ -287,6 +288,7 @@ def test_sides_take_turns_and_seconds_are_those_of_a_step(parts: SimpleNamespace
     assert reported == 2 * ["mlp, batch 4: minigan", "mlp, batch 4: torch-tuned"]
     assert measured["steps"] == {"minigan": 50, "torch-tuned": 2}
     assert measured["seconds"] == {"minigan": 2 * [pytest.approx(0.01)], "torch-tuned": [0.25, 0.25]}
+    assert measured["tally"] == {"flops": 6e9, "share": 0.5}  # of both processes
 
 
 def test_a_worker_that_dies_is_reported_in_a_line(parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

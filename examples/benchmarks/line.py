@@ -143,4 +143,5 @@ def measure(
             seconds[worker.side].append(worker.ask("run", steps[worker.side]) / steps[worker.side])
     memory = {worker.side: worker.ask("memory") for worker in crew}
     books = next(worker for worker in crew if worker.side == OURS).ask("tally", min(10, steps[OURS]))
+    books["flops"] *= facts[OURS].get("processes", 1)  # each of them has an equal share
     return {"facts": facts, "steps": steps, "seconds": seconds, "memory": memory, "tally": books}

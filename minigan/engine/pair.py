@@ -6,6 +6,7 @@ Each is a network with a `forward_pair` of its own (or a memory), to be used in 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.engine.fuse import BatchNormReLU
-from minigan.engine.sharded import Sharded, buffer_pairs, given_rows, join_conditions, parts_of, replica, shares, update
+from minigan.engine.processes import Processes
+from minigan.engine.sharded import Sharded, buffer_pairs, join_conditions, parts_of, replica, shares, update
 from minigan.engine.team import Team
 from minigan.layers import BatchNorm, Layer, accumulate
 from minigan.layers.composite import Around
@@ -75,38 +77,45 @@ class SideBySide(Sharded):
     the second. Both halves start at r, and end at r' and r''; one after the other they end at r'' + (1 - μ) (r' - r).
     """
 
-    def __init__(self, network: Layer, team: Team) -> None:
+    def __init__(self, network: Layer, team: Team | Processes) -> None:
         if not side_by_side(network, team):
-            raise ValueError(f"two batches cannot be computed side by side by {network} and {team.size} threads")
+            raise ValueError(f"two batches cannot be computed side by side by {network} and {team.size} {team.kind}")
         super().__init__(network, team)
         self.half = team.size // 2
         exchanges = [team.exchange_of(self.half) for _ in range(2)]
-        self.halves = [
-            replica(network, exchange, rank, own=False) for exchange in exchanges for rank in range(self.half)
-        ]
-        self._half_buffers = buffer_pairs(network, self.halves)
-        sides = (network, self.halves[0], self.halves[self.half])
-        self._running = [
-            (layer.momentum, *(getattr(one, name) for one in (layer, first, second)))
-            for layer, first, second in zip(*(side.walk() for side in sides), strict=True)
-            if isinstance(layer, BatchNorm)
-            for name in layer.buffers
-        ]
+        self.halves = {
+            rank: replica(network, exchanges[rank // self.half], rank % self.half, own=False) for rank in team.ranks
+        }
+        self._half_buffers = buffer_pairs(network, list(self.halves.values()))
+        norms = {rank: list(_norms(half)) for rank, half in self.halves.items()}
+        self._running = {rank: [getattr(*pair) for pair in _statistics(layers)] for rank, layers in norms.items()}
+        own = list(_norms(network))
+        self._moving = [(layer.momentum, getattr(layer, name)) for layer, name in _statistics(own)]
 
     def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
-        parts = [x[rows] for x in (x1, x2) for rows in shares(x, self.half)]
+        parts, caches = [x[rows] for x in (x1, x2) for rows in shares(x, self.half)], {}
         update(self._half_buffers)
-        results = self.team.run(lambda rank: self.halves[rank].forward(parts[rank]))
-        ys, caches = zip(*results, strict=True)
-        self._move_running()
+
+        def job(rank: int) -> tuple[Array, list[Array]]:
+            y, caches[rank] = self.halves[rank].forward(parts[rank])
+            return y, self._running[rank]
+
+        ys, running = zip(*self.team.run(job), strict=True)
+        for (momentum, r), r1, r2 in zip(self._moving, running[0], running[self.half], strict=True):
+            r[...] = r2 + (1 - momentum) * (r1 - r)
         first, second = ys[: self.half], ys[self.half :]
         return np.concatenate(first), np.concatenate(second), (caches, parts_of(first), parts_of(second))
 
     def backward_pair(self, dy1: Array, dy2: Array, caches: Cache, grads: Grads) -> None:
         inner, first, second = caches
         parts = [*(dy1[rows] for rows in first), *(dy2[rows] for rows in second)]
-        own: list[Grads] = [{} for _ in parts]
-        self.team.run(lambda rank: self.halves[rank].backward(parts[rank], inner[rank], own[rank], need_dx=False))
+
+        def job(rank: int) -> Grads:
+            own: Grads = {}
+            self.halves[rank].backward(parts[rank], inner[rank], own, need_dx=False)
+            return own
+
+        own = self.team.run(job)
         if self.wanted:
             join_conditions(own[: self.half])
             join_conditions(own[self.half :])
@@ -116,13 +125,23 @@ class SideBySide(Sharded):
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Self:
         """As in Layer; the condition is that of both batches."""
         bound = super().given(condition, wanted=wanted, towards=towards)
-        sides = self.halves[: self.half], self.halves[self.half :]
-        bound.halves = [layer for side in sides for layer in given_rows(side, condition, wanted, towards)]
+        rows = shares(condition, self.half) * 2
+        bound.halves = {
+            rank: layer.given(
+                condition[rows[rank]], wanted=wanted, towards=None if towards is None else towards[rows[rank]]
+            )
+            for rank, layer in self.halves.items()
+        }
         return bound
 
-    def _move_running(self) -> None:
-        for momentum, r, r1, r2 in self._running:
-            r[...] = r2 + (1 - momentum) * (r1 - r)
+
+def _norms(network: Layer) -> Iterator[BatchNorm]:
+    return (layer for layer in network.walk() if isinstance(layer, BatchNorm))
+
+
+def _statistics(norms: Sequence[BatchNorm]) -> list[tuple[BatchNorm, str]]:
+    """The running statistics of batch norms, each as the layer and a name."""
+    return [(layer, name) for layer in norms for name in layer.buffers]
 
 
 class OneGeneration(Around):
@@ -176,12 +195,12 @@ def couples(network: Layer) -> bool:
     return any(layer.couples for layer in network.walk())
 
 
-def side_by_side(network: Layer, team: Team) -> bool:
+def side_by_side(network: Layer, team: Team | Processes) -> bool:
     """Can the team be halved, and is batch norm all that couples? Its running statistics follow from two passes at the
     same time, but masks are drawn one after the other."""
     layers = list(network.walk())
     only = all(type(layer) in (BatchNorm, BatchNormReLU) for layer in layers if layer.couples)
-    return team.size % 2 == 0 and only and not any(layer.draws for layer in layers)
+    return team.halves and only and not any(layer.draws for layer in layers)
 
 
 def add_halves(grads: Grads) -> None:

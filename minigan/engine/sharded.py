@@ -1,17 +1,17 @@
-"""A network shared by a team: every thread computes it for its own rows of the batch.
+"""A network shared by a team: every member, a thread or a process, computes it for its own rows of the batch.
 
-    y   = [f(rows of thread 0), f(rows of thread 1), ...]        dx likewise
-    dθ  = Σ over the threads, in their order                     the same sum, added up in another order
+    y   = [f(rows of member 0), f(rows of member 1), ...]        dx likewise
+    dθ  = Σ over the members, in their order                     the same sum, added up in another order
 
-Some layers need more than their rows, and have a form for threads (`shared_layers.py`): batch norm's sums run over the
-whole team. For one number of threads the result is the same to the last bit every time; for another number it differs
+Some layers need more than their rows, and have a form for teams (`shared_layers.py`): batch norm's sums run over the
+whole team. For one number of members the result is the same to the last bit every time; for another number it differs
 by rounding.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate as accumulated
 from itertools import pairwise
 from typing import Any, Self
@@ -20,87 +20,101 @@ import numpy as np
 
 from minigan.device import Array
 from minigan.engine.copies import Memo, twin
+from minigan.engine.processes import Processes
 from minigan.engine.shared_layers import FORMS, without_form
-from minigan.engine.team import Exchange, Team
+from minigan.engine.team import Team
 from minigan.layers import Layer, accumulate
 from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
 
 
 class Sharded(Around):
-    """A network computed by a team: every thread has a replica with the same parameters, and computes its rows.
+    """A network computed by a team: every member has a replica with the same parameters, and computes its rows.
 
     Its parameters and buffers are the network's own. It is a Layer like any other: steps, penalties and optimizers do
-    not depend on the team. ValueError for a batch with fewer rows than threads.
+    not depend on the team. Members are threads (`Team`) or processes (`Processes`): what a job returns reaches all,
+    caches stay where they are. ValueError for a batch with fewer rows than members.
     """
 
-    def __init__(self, network: Layer, team: Team) -> None:
+    def __init__(self, network: Layer, team: Team | Processes) -> None:
         lacking = without_form(network)
         if lacking:
             raise ValueError(f"{lacking[0]} couples the rows of a batch or draws, and has no form for threads")
         super().__init__(network)
         self.team, self.wanted = team, False
-        self.replicas = [replica(network, team.exchange, rank, own=rank == 0) for rank in range(team.size)]
-        self._buffers = buffer_pairs(network, self.replicas[1:])  # the first has the network's own buffers
+        first, *others = team.ranks  # the first of this process has the network's own buffers
+        self.replicas = {rank: replica(network, team.exchange, rank, own=rank == first) for rank in team.ranks}
+        self._buffers = buffer_pairs(network, [self.replicas[rank] for rank in others])
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
-        rows = shares(x, self.team.size)
+        rows, caches = shares(x, self.team.size), {}
         update(self._buffers)
-        results = self.team.run(lambda rank: self.replicas[rank].forward(x[rows[rank]], train))
-        ys, caches = zip(*results, strict=True)
+
+        def job(rank: int) -> Array:
+            y, caches[rank] = self.replicas[rank].forward(x[rows[rank]], train)
+            return y
+
+        ys = self.team.run(job)
         return np.concatenate(ys), (caches, rows, parts_of(ys))
 
     def backward(self, dy: Array, cache: Cache, grads: Grads | None = None, need_dx: bool = True) -> Array | None:
         caches, _, outputs = cache
-        own: list[Any] = [None if grads is None else {} for _ in outputs]
-        parts: list[Array] = self.team.run(
-            lambda rank: self.replicas[rank].backward(dy[outputs[rank]], caches[rank], own[rank], need_dx)
-        )
+
+        def job(rank: int) -> tuple[Array | None, Grads | None]:
+            own: Grads | None = None if grads is None else {}
+            return self.replicas[rank].backward(dy[outputs[rank]], caches[rank], own, need_dx), own
+
+        parts, own = zip(*self.team.run(job), strict=True)
         if grads is not None:
             self.add_up(grads, own)
         return np.concatenate(parts) if need_dx else None
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
         caches, _, outputs = cache
-        results = self.team.run(lambda rank: self.replicas[rank].traced_backward(dy[outputs[rank]], caches[rank]))
-        parts, traces = zip(*results, strict=True)
-        return np.concatenate(parts), Traces(traces)
+        traces = Traces()
+
+        def job(rank: int) -> Array:
+            dx, traces[rank] = self.replicas[rank].traced_backward(dy[outputs[rank]], caches[rank])
+            return dx
+
+        return np.concatenate(self.team.run(job)), traces
 
     def double_backward(self, ddx: Array, dy: Any, cache: Cache) -> tuple[Array, Array | None, Grads]:
         caches, rows, outputs = cache
-        seen = dy if isinstance(dy, Traces) else [dy[part] for part in outputs]
-        results = self.team.run(
-            lambda rank: self.replicas[rank].double_backward(ddx[rows[rank]], seen[rank], caches[rank])
-        )
-        ddys, dxs, own = zip(*results, strict=True)
+
+        def job(rank: int) -> tuple[Array, Array | None, Grads]:
+            seen = dy[rank] if isinstance(dy, Traces) else dy[outputs[rank]]
+            return self.replicas[rank].double_backward(ddx[rows[rank]], seen, caches[rank])
+
+        ddys, dxs, own = zip(*self.team.run(job), strict=True)
         grads: Grads = {}
         self.add_up(grads, own)
         return np.concatenate(ddys), None if dxs[0] is None else np.concatenate(dxs), grads
 
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Self:
-        """As in Layer; every thread gets the rows of the condition that belong to its rows of x."""
+        """As in Layer; every member gets the rows of the condition that belong to its rows of x."""
         bound = copy.copy(self)
         bound.network, bound.wanted = self.network.given(condition, wanted=wanted, towards=towards), wanted
-        bound.replicas = given_rows(self.replicas, condition, wanted, towards)
+        bound.replicas = given_rows(self.replicas, self.team.size, condition, wanted, towards)
         return bound
 
     def add_up(self, grads: Grads, own: Sequence[Grads]) -> None:
-        """grads += the threads' gradients, in the order of the threads."""
+        """grads += the members' gradients, in their order."""
         if self.wanted:
             join_conditions(own)
         for more in own:
             accumulate(grads, more)
 
     def __repr__(self) -> str:
-        return f"{self.network} by {self.team.size} threads"
+        return f"{self.network} by {self.team.size} {self.team.kind}"
 
 
-class Traces(tuple[Any, ...]):
-    """What a traced backward left in each thread."""
+class Traces(dict[int, Any]):
+    """The trace of a traced backward pass, by member."""
 
 
-def replica(network: Layer, exchange: Exchange, rank: int, own: bool) -> Layer:
-    """A copy for one thread, with the same parameters; `own`: and with the network's own buffers."""
+def replica(network: Layer, exchange: Any, rank: int, own: bool) -> Layer:
+    """A copy for one member of a team, with the same parameters; `own`: and with the network's own buffers."""
 
     def stand_in(layer: Layer, memo: Memo) -> Layer | None:
         form: Any = FORMS.get(type(layer))
@@ -125,12 +139,16 @@ def update(pairs: Sequence[tuple[Array, Array]]) -> None:
         target[...] = source
 
 
-def given_rows(replicas: Sequence[Layer], condition: Any, wanted: bool, towards: Any) -> list[Layer]:
-    """The replicas that share a batch, bound to their rows of its condition."""
-    rows = shares(condition, len(replicas))
-    tangents = [None if towards is None else towards[part] for part in rows]
-    bound = zip(replicas, rows, tangents, strict=True)
-    return [one.given(condition[part], wanted=wanted, towards=tangent) for one, part, tangent in bound]
+def given_rows(
+    replicas: Mapping[int, Layer], size: int, condition: Any, wanted: bool, towards: Any
+) -> dict[int, Layer]:
+    """Replicas, those of `size` members that share a batch, bound to their rows of its condition."""
+    rows = shares(condition, size)
+
+    def bind(layer: Layer, part: slice) -> Layer:
+        return layer.given(condition[part], wanted=wanted, towards=None if towards is None else towards[part])
+
+    return {rank: bind(layer, rows[rank]) for rank, layer in replicas.items()}
 
 
 def join_conditions(parts: Sequence[Grads]) -> None:

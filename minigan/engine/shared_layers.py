@@ -1,7 +1,7 @@
-"""Forms for threads: layers that need more than their own rows of the batch, for one thread of a team.
+"""Forms for teams: layers that need more than their own rows of the batch, for one thread or process of a team.
 
-Each is its page's layer for the rows of thread `rank`, and exchanges values with the same layer in the other threads.
-All threads make the same calls in the same order. Parameters are the page's own arrays.
+Each is its page's layer for the rows of member `rank`, and exchanges values with the same layer of the other members.
+All make the same calls in the same order. Parameters are the page's own arrays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from minigan import kernels
 from minigan.device import Array
 from minigan.engine.copies import Memo
 from minigan.engine.fuse import BatchNormReLU
+from minigan.engine.mailboxes import Mailboxes
 from minigan.engine.team import Exchange
 from minigan.layers import (
     Augment,
@@ -35,12 +36,12 @@ T = TypeVar("T")
 
 
 class _Shared:
-    """A layer for one of several threads."""
+    """A layer for one of several threads or processes."""
 
-    exchange: Exchange
+    exchange: Exchange | Mailboxes
     rank: int
 
-    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+    def __init__(self, page: Layer, exchange: Exchange | Mailboxes, rank: int, memo: Memo) -> None:
         """As `page`, whose arrays are copied, or shared where they are in `memo`."""
         vars(self).update(copy.deepcopy(vars(page), memo))
         self.exchange, self.rank = exchange, rank
@@ -49,7 +50,9 @@ class _Shared:
         return self.exchange.gather(self.rank, value)
 
     def from_the_first(self, make: Callable[[], Array]) -> Array:
-        """Compute a value in the first thread and return it in every thread."""
+        """The draw of the first thread, in every thread. Processes have the same generators: each draws for itself."""
+        if self.exchange.forked:
+            return make()
         (made, *_) = self.gather(make() if self.rank == 0 else None)
         assert made is not None
         return made
@@ -109,14 +112,14 @@ class SharedBatchNorm(_Shared, BatchNorm):
 class SharedBatchNormReLU(BatchNormReLU, SharedBatchNorm):
     """Both at once: what BatchNormReLU asks of batch norm is asked of the shared one."""
 
-    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+    def __init__(self, page: Layer, exchange: Exchange | Mailboxes, rank: int, memo: Memo) -> None:
         SharedBatchNorm.__init__(self, page, exchange, rank, memo)
 
 
 class SharedConditionalBatchNorm(ConditionalBatchNorm, SharedBatchNorm):
     """The same of a conditional batch norm, whose page asks for means in one place."""
 
-    def __init__(self, page: Layer, exchange: Exchange, rank: int, memo: Memo) -> None:
+    def __init__(self, page: Layer, exchange: Exchange | Mailboxes, rank: int, memo: Memo) -> None:
         SharedBatchNorm.__init__(self, page, exchange, rank, memo)
 
     def _over_batch(self, x: Array, *sums: Array) -> list[Array]:

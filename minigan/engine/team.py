@@ -19,6 +19,8 @@ T = TypeVar("T")
 class Exchange:
     """Where `size` threads exchange values: each gives one, and gets those of all."""
 
+    forked = False  # has every member its own copy of everything?
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._barrier = Barrier(size)
@@ -49,12 +51,17 @@ class Team:
 
     All of them exchange values in `exchange`; some of them can in one of their own, made by `exchange_of`. One function
     runs at a time: a second thread that calls `run` waits.
+
+    ranks    of the members that belong to this process: all
+    halves   can each half of the members compute something of its own?
     """
+
+    kind = "threads"
 
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ValueError(f"a team has at least 1 thread, got {size}")
-        self.size = size
+        self.size, self.ranks, self.halves = size, range(size), size % 2 == 0
         self._others = ThreadPoolExecutor(max(1, size - 1), "team")
         self._running = Lock()
         self._exchanges: list[Exchange] = []

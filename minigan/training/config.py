@@ -15,7 +15,7 @@ from minigan.kernels.cuda import precision
 from minigan.training import recipes, registry
 from minigan.training.values import taken
 
-MACHINE = ("device", "threads", "graph", "precision")  # how a run is computed
+MACHINE = ("device", "threads", "fork", "graph", "precision")  # how a run is computed
 PREPARED = ("size", "background")  # how pictures of one's own are read
 SIZES = ("z_dim", "width", "hidden")  # of the networks, where a model has them
 # Choices that runs of earlier versions do not name, and had as they are by default.
@@ -54,6 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "device": "cpu",
     "threads": 1,
+    "fork": True,
     "graph": True,
     "precision": "float32",
 }
@@ -103,6 +104,7 @@ class Config:
     seed: int
     device: str
     threads: int  # of the CPU; another number adds up in another order, so it is part of the run
+    fork: bool  # are processes used in the place of threads, where they can be? The same numbers, sooner
     graph: bool  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
     precision: str  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits of the fraction
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--threads", type=int, default=REST, help="of the CPU (default: all cores, up to 4)")
+    what = "share the work among threads of one process, not among processes"
+    group.add_argument("--no-fork", dest="fork", action="store_false", default=REST, help=what)
     group.add_argument("--device", default=REST, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     what = "on a GPU: launch every operation separately"
     group.add_argument("--no-graph", dest="graph", action="store_false", default=REST, help=what)
@@ -134,9 +137,18 @@ def chosen(flags: argparse.Namespace) -> dict[str, Any]:
         choices["real_label"] = choices["hyper"].pop("real_label")
     if "lr" in choices:
         choices["d_lr"] = choices["g_lr"] = choices.pop("lr")
-    if Path(choices.get("data", "")).is_dir() and "data" in choices:
-        choices["data"] = str(Path(choices["data"]).resolve())  # to be found again from another folder
+    if "data" in choices:
+        choices["data"] = _lasting("--data", choices["data"])
+    if "data_b" in options:
+        options["data_b"] = _lasting("--data-b", options["data_b"])
     return choices
+
+
+def _lasting(flag: str, name: str) -> str:
+    """The data to be found again from another folder; a warning where a folder has the name of a data set."""
+    if name in data.NAMES and Path(name).is_dir():
+        warnings.warn(f"{flag} {name} is the data set of this name; the folder here is {flag} ./{name}", stacklevel=2)
+    return data.lasting(name)
 
 
 def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
@@ -157,7 +169,7 @@ def from_flags(flags: argparse.Namespace, recipe: Config) -> Config:
 
 
 def changes(flags: argparse.Namespace) -> dict[str, Any]:
-    """What is to change about the run that --resume names; ValueError for flags that only a new run can have."""
+    """The changes to the run that --resume names; ValueError for flags that only a new run can have."""
     if flags.out is not None:
         raise ValueError(f"--resume continues in {flags.resume}; leave out --out")
     if getattr(flags, "paper", False):

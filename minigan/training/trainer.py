@@ -19,9 +19,12 @@ from tqdm import tqdm
 from minigan import device
 from minigan.data import Dataset
 from minigan.engine.choose import choose
+from minigan.engine.memory import keep_freed_memory
 from minigan.engine.pair import OneGeneration
+from minigan.engine.processes import possible
 from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
+from minigan.layers import Layer
 from minigan.optim import NotFinite
 from minigan.runs import changes, checkpoint, errors, fingerprint, notebook
 from minigan.runs.folder import Run
@@ -189,15 +192,21 @@ class Trainer:
     def _choose_forms(self, on_cpu: bool) -> None:
         """Replace the networks by their fast forms, with the same arrays."""
         config, players = self.config, self.system.players
+        if on_cpu:
+            keep_freed_memory()
         chosen = choose(
-            self.networks, threads=min(config.threads, config.batch_size), batch_size=config.batch_size, on_cpu=on_cpu
+            self.networks,
+            threads=min(config.threads, config.batch_size),
+            batch_size=config.batch_size,
+            on_cpu=on_cpu,
+            processes=config.fork and possible() and not self.hooks,  # a hook may change what only this process has
         )
         for name, player in players.items():
             form = chosen.networks[name]
             player.network = OneGeneration(form) if name in self.system.reuses else form
             if chosen.team is not None:
                 player.optimizer.workers = chosen.team
-        self.notes = chosen.notes
+        self.notes, self._processes = chosen.notes, chosen.processes
 
     def _go_back(self, before: Config, allow_changes: bool) -> None:
         """To the newest checkpoint; `before`: the run's choices until now."""
@@ -289,7 +298,7 @@ class Trainer:
         calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
         at_once = f"stopped at once; --resume {self.run.quoted} continues from its last checkpoint"
         signals, disk = stop_on_signals(at_once), errors.of_the_disk(self.run, lambda: self.step)
-        with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk:
+        with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk, self._together():
             if self.step == 0:
                 self._prepare(lambda: stop.requested)
             self.draw.seek(self.turns_made)
@@ -310,13 +319,16 @@ class Trainer:
             self._turn = turn
             self.draw.begin(step, part)
             self.health.before(turn)
+            self._begin_together(turn.name)
             yield turn, self.draw
+            self._end_together()
 
     def record(self, turn: Turn, outcome: Outcome) -> None:
         """Take what a turn found; FloatingPointError where its loss is not finite.
 
         On a GPU losses are looked at when a log point comes, and stay in `losses` until the next one.
         """
+        self._end_together()
         self.outcomes[turn.name] = outcome
         self.turns_made += 1
         self.health.after(turn, outcome)
@@ -373,27 +385,75 @@ class Trainer:
         for i, turn in enumerate(turns):
             yield turn, 0 if i == len(turns) - 1 else i + 1
 
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Inside, the other processes of the team, if it has any, play the same turns."""
+        if self._processes is None:
+            yield
+            return
+        self._processes.start(self._follow)
+        try:
+            yield
+        finally:
+            self._processes.stop()
+
+    def _follow(self) -> None:
+        """The life of another process: the turns of all steps, and nothing else."""
+        if self.step == 0:
+            self._begin_together("preparation")
+            for _ in self.system.before(self.draw):
+                pass
+            self._end_together()
+        self.draw.seek(self.turns_made)
+        while self.step < self.total:
+            epoch = int(self.epochs)
+            self._set_rates()
+            for turn, part in self._parts(self.step):
+                self.draw.begin(self.step, part)
+                self._begin_together(turn.name)
+                turn.play(self.draw)
+                self._end_together()
+            self.step += 1
+            if int(self.epochs) > epoch:
+                self.system.after_epoch()
+
+    def _begin_together(self, name: str) -> None:
+        """What follows is computed by all processes, which have to agree on it, and on the parameters."""
+        if self._processes is not None:
+            players = self.system.players.values()
+            state = [(player.optimizer.lr, player.optimizer.t, _sample(player.network)) for player in players]
+            self._processes.begin(name, np.array(state))
+
+    def _end_together(self) -> None:
+        if self._processes is not None:
+            self._processes.active = False
+
     def _play_recorded(self, recorded: Recorded, step: int) -> None:
         for turn, part in self._parts(step):
             self.record(turn, recorded.play(turn, step, part))
 
     def _prepare(self, asked_to_stop: Callable[[], bool]) -> None:
-        """What the system does before its first step, with a progress bar."""
+        """Run the system's preparation before its first step, with a progress bar."""
         started, pieces = time.perf_counter(), self.system.preparation(self.draw)
         work: Iterator[None] = self.system.before(self.draw)
         if pieces:
             off = self.quiet
             work = tqdm(work, total=pieces, unit="batch", desc="preparing", leave=False, disable=off)
+        self._begin_together("preparation")
         for _ in work:
             if asked_to_stop():
-                raise Interrupted(f"stopped while preparing; --resume {self.run.folder} begins again")
+                raise Interrupted(f"stopped while preparing; --resume {self.run.quoted} begins again")
+        self._end_together()
         self.seconds += time.perf_counter() - started
 
-    def _begin_step(self) -> None:
+    def _set_rates(self) -> None:
         for name, lr in self.schedule.learning_rates(self.step).items():
             self.system.players[name].optimizer.lr = lr
         self.system.begin_step(self.step, self.total)
         self.draw.begin_step()
+
+    def _begin_step(self) -> None:
+        self._set_rates()
         self.health.look(self.step, self._is_log_point(self.step + 1))
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
@@ -459,8 +519,13 @@ def _folder(path: object) -> Path:
 
 
 def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
-    """What networks depend on in each data set, for `build.system` and for checkpoints."""
+    """The properties of each data set on which networks depend, for `build.system` and for checkpoints."""
     return {name: dataset.about() for name, dataset in datasets.items()}
+
+
+def _sample(network: Layer) -> float:
+    """A sum over a few numbers of every parameter: were they changed in one process alone?"""
+    return float(sum(param.reshape(-1)[:: param.size // 16 + 1].sum() for _, param in network.named_params()))
 
 
 def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
@@ -476,7 +541,7 @@ def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str
 
 
 def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
-    """What config.json contains of a system that was given as an object."""
+    """The entry of config.json for a system that was given as an object."""
     objective = getattr(getattr(system, "objective", None), "name", "")
     data = ", ".join(dataset.name for dataset in datasets.values())
     first = next(iter(system.players.values())).optimizer
