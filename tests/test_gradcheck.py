@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigan import checks, gradcheck, layers, objectives
-from minigan.gradcheck import TOLERANCE, derivative_error
+from minigan.gradcheck import TOLERANCE, Unresolved, derivative_error
 from minigan.layers import BatchNorm, Join, Layer, Linear, Network, Tanh
 from minigan.objectives import GMMN, LSGAN, NonSaturating, RaGAN
 
@@ -118,7 +118,34 @@ def test_the_variable_is_put_back_to_the_last_bit() -> None:
 
 def test_a_gradient_that_is_zero_up_to_rounding_counts_as_right() -> None:
     network = Network(Linear(4, 3, rng=rng(), dtype=np.float64), BatchNorm(3, dtype=np.float64))
-    assert errors(network)["d0.bias"] == 0
+    assert errors(network)["d0.bias"] < 1e-9
+
+
+@pytest.mark.parametrize(("level", "factor", "resolved"), [
+    (1e3, 1, True), (1e3, OFF, True), (1e8, 1, False), (1e8, OFF, False), (1e8, 2, True), (1e13, 1, False),
+    (1e13, 0, False),
+])  # fmt: skip
+def test_an_error_that_the_rounding_of_a_large_value_hides_is_not_resolved(
+    level: float, factor: float, resolved: bool
+) -> None:
+    x = rng().normal(size=7)
+    error = derivative_error(lambda: level + (x**3).sum(), x, factor * 3 * x**2, rng())
+    assert isinstance(error, Unresolved) != resolved
+    assert (error < TOLERANCE) == (resolved and factor == 1)
+
+
+def test_the_table_marks_what_is_not_resolved_and_what_is_wrong() -> None:
+    good, unsure, wrong = {"dx": 1e-9}, {"dx": 0.0, "ddy": Unresolved(0.1)}, {"dx": 2.0, "ddy": Unresolved(0.1)}
+    rows = [("layer", name, row) for name, row in [("A", good), ("B", unsure), ("C", wrong)]]
+    lines = dict(gradcheck.table(rows))
+    marks = {line[2]: (line[0], fine) for line, fine in lines.items() if line[2:3] in ("A", "B", "C")}
+    assert marks == {"A": (" ", True), "B": ("?", False), "C": ("!", False)}
+    assert [fine for line, fine in lines.items() if "not resolved" in line and line[2] == "B"] == [False]
+    last = "5 derivatives checked: WRONG in 1 rows (marked !), not resolved in 1 rows (marked ?)"
+    assert list(lines.items())[-1] == (last, False)
+    assert list(gradcheck.table(rows[:2]))[-1] == ("3 derivatives checked: not resolved in 1 rows (marked ?)", False)
+    assert list(gradcheck.table(rows[:1]))[-1] == ("1 derivatives checked: all below 1e-06", True)
+    assert "| layer | B | 2 | not resolved |" in gradcheck.markdown(rows)
 
 
 def test_the_same_random_numbers_are_drawn_again_where_a_layer_draws() -> None:

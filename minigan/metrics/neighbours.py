@@ -113,6 +113,7 @@ def squared_radii(x: np.ndarray, ks: Sequence[int]) -> np.ndarray:
 
 def nearest(x: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each row of x (n, d) the index of its nearest centre (K, d), and the squared distance: (n,), (n,)."""
+    x, centres = x - centres[0], centres - centres[0]  # a common offset would drown the distances in rounding
     index, squares = np.empty(len(x), np.int64), np.empty(len(x))
     for rows in blocks(len(x), len(centres)):
         block = squared_distances(x[rows], centres)

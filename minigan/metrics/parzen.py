@@ -70,6 +70,7 @@ def log_likelihoods(x: Array, centres: Array, sigmas: Sequence[float]) -> np.nda
     if not (len(sigmas) > 0 and all(0 < sigma < math.inf for sigma in sigmas)):
         raise ValueError(f"expected one or more finite sigmas > 0, got {tuple(sigmas)}")
     out, d = np.empty((len(sigmas), len(x))), x.shape[1]
+    x, centres = x - centres[0], centres - centres[0]  # a common offset would drown the distances in rounding
     for rows in blocks(len(x), len(centres)):
         squares = squared_distances(x[rows], centres)
         closest = squares.min(axis=1)

@@ -68,7 +68,9 @@ class Cramer(Objective):
         h, (h1, h2) = a, _halves(a, b)
         (r, e_r), (f, e_f) = _norm(h - h2), _norm(h1 - h2)
         (r0, e_r0), (f0, e_f0) = _norm(h), _norm(h1)
-        loss = (f - f0).mean() - (r - r0).mean()
+        # f0 - r0, without the difference of two large numbers where all features are far from 0
+        gap = ((h1 - h) * (h1 + h)).sum(axis=1, keepdims=True) / (f0 + r0)
+        loss = (f - r - gap).mean()
         m = len(h)
         return loss, (e_r0 - e_r) / m, np.concatenate([e_f - e_f0, e_r - e_f]) / m
 

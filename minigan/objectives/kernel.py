@@ -105,8 +105,23 @@ def radial_kernel(name: str, bandwidths: Sequence[float]) -> Kernel:
     return KERNELS[name](bandwidths)
 
 
+def centred(*sets: Array) -> tuple[Array, ...]:
+    """The rows of all sets minus one row, the mean of the first set.
+
+    Differences of rows stay the same; where all rows are far from zero, products of float32 would
+    lose them: ‖x‖² is rounded to a multiple of 0.06 at ‖x‖ = 1000.
+    """
+    row = sets[0].mean(axis=0)
+    return tuple(rows - row for rows in sets)
+
+
 def squared_distances(x: Array, y: Array) -> Array:
-    """s_ij = ‖x_i - y_j‖² of rows x (m, d), y (n, d): max(‖x_i‖² + ‖y_j‖² - 2 <x_i, y_j>, 0)."""
+    """s_ij = ‖x_i - y_j‖² of rows x (m, d) and y (n, d), (m, n)."""
+    return squares(*centred(x, y))
+
+
+def squares(x: Array, y: Array) -> Array:
+    """s_ij = max(‖x_i‖² + ‖y_j‖² - 2 <x_i, y_j>, 0), of rows that are centred."""
     s = (x * x).sum(axis=1, keepdims=True) + (y * y).sum(axis=1) - 2 * kernels.matmul(x, y.T)
     return np.maximum(s, 0)  # rounding would make the distance of a point to itself negative
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
+from minigan.objectives.kernel import centred
 from minigan.objectives.objective import Defaults, Objective
 from minigan.objectives.wgan import WGAN
 from minigan.penalties import EPS
@@ -136,7 +137,8 @@ class McGANMean(McGAN):
         self.p, self.squared = p, squared
 
     def distance(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        delta = a.mean(axis=0) - b.mean(axis=0)
+        X, Y = centred(a, b)
+        delta = X.mean(axis=0) - Y.mean(axis=0)
         j, s = self._norm(delta)
         return j, np.ones_like(a) * (s / len(a)), np.ones_like(b) * (s / -len(b))
 
@@ -181,7 +183,8 @@ class McGANCovariance(McGAN):
 
     Derivation  Σ diag(uᵀ M v) is largest at u = [e_l], v = [sign(λ_l) e_l], and J there. An
                 eigenvalue moves by dλ = eᵀ dM e, so dJ = <P, dM>; dM = (dXᵀ X + Xᵀ dX) / m and P is
-                symmetric.
+                symmetric. With t = mean X, X' = X - t and Y' = Y - t, in which float32 keeps its
+                digits, and δ = mean X' - mean Y':  M = X'ᵀ X' / m - Y'ᵀ Y' / n + t δᵀ + δ tᵀ
 
     Constraint  after every critic update  w ← clip(w, -c, c)  for every parameter but u and v, and
                 u ← Q with
@@ -221,7 +224,10 @@ class McGANCovariance(McGAN):
         self.rank = rank
 
     def distance(self, a: Array, b: Array) -> tuple[Array, Array, Array]:
-        M = kernels.matmul(a.T, a) / len(a) - kernels.matmul(b.T, b) / len(b)
+        X, Y = centred(a, b)
+        delta = X.mean(axis=0) - Y.mean(axis=0)
+        cross = a.mean(axis=0)[:, np.newaxis] * delta
+        M = kernels.matmul(X.T, X) / len(a) - kernels.matmul(Y.T, Y) / len(b) + cross + cross.T
         eigenvalues, e = np.linalg.eigh(M)
         largest = np.argsort(-np.abs(eigenvalues))[: self.rank]
         eigenvalues, e = eigenvalues[largest], e[:, largest]

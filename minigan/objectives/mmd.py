@@ -1,7 +1,8 @@
 """The maximum mean discrepancy of two batches, and the slopes of its kernel sums.
 
 The kernel is k(x, y) = κ(‖x - y‖²) + c <x, y>, with κ of kernel.py and `linear` = c. Rows are
-samples.
+samples. MMD² does not change where one row is subtracted from all of X and Y: its products are
+computed from centred rows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 
 from minigan import kernels
 from minigan.device import Array
-from minigan.objectives.kernel import Kernel, squared_distances
+from minigan.objectives.kernel import Kernel, centred, squares
 
 
 def mmd2(
@@ -37,12 +38,13 @@ def mmd2(
         raise ValueError(
             f"the unbiased MMD pairs different samples: it takes two of each kind, got {m} and {n}"
         )
+    X, Y = centred(X, Y)
     value = _mean_within(X, kernel, linear, unbiased) + _mean_within(Y, kernel, linear, unbiased)
     value = value - 2 * _gram(X, Y, kernel, linear).mean()
-    dY = _slope_within(Y, kernel, linear, unbiased) - 2 / (m * n) * pull(Y, X, kernel, linear)
+    dY = _slope_within(Y, kernel, linear, unbiased) - 2 / (m * n) * _pull(Y, X, kernel, linear)
     if not need_dx:
         return value, None, dY
-    dX = _slope_within(X, kernel, linear, unbiased) - 2 / (m * n) * pull(X, Y, kernel, linear)
+    dX = _slope_within(X, kernel, linear, unbiased) - 2 / (m * n) * _pull(X, Y, kernel, linear)
     return value, dX, dY
 
 
@@ -54,8 +56,8 @@ def root(value: Array) -> tuple[Array, Array]:
 
 def pull(h: Array, Z: Array, kernel: Kernel, linear: float = 0.0) -> Array:
     """g_i = ∂/∂h_i Σ_j k(h_i, Z_j) = 2 Σ_j κ'_ij (h_i - Z_j) + c Σ_j Z_j; h, g (N, d), Z (M, d)."""
-    slope = kernel.slope(squared_distances(h, Z))
-    return 2 * _weighted_differences(slope, h, Z) + linear * Z.sum(axis=0)
+    near_h, near_Z = centred(h, Z)
+    return _pull(near_h, near_Z, kernel, 0.0) + linear * Z.sum(axis=0)
 
 
 def pull_backward(
@@ -66,12 +68,18 @@ def pull_backward(
     D_ij = h_i - Z_j        T_ij = 2 κ'_ij q_i + 4 κ''_ij <D_ij, q_i> D_ij
     dR/dh_i = Σ_j T_ij      dR/dZ_j = Σ_i (c q_i - T_ij)
     """
-    s = squared_distances(h, Z)
+    h, Z = centred(h, Z)
+    s = squares(h, Z)
     a = 2 * kernel.slope(s)
     b = 4 * kernel.curvature(s) * ((h * q).sum(axis=1, keepdims=True) - kernels.matmul(q, Z.T))
     dh = a.sum(axis=1, keepdims=True) * q + _weighted_differences(b, h, Z)
     dZ = linear * q.sum(axis=0) - kernels.matmul(a.T, q) + _weighted_differences(b.T, Z, h)
     return dh, dZ
+
+
+def _pull(h: Array, Z: Array, kernel: Kernel, linear: float) -> Array:
+    slope = kernel.slope(squares(h, Z))
+    return 2 * _weighted_differences(slope, h, Z) + linear * Z.sum(axis=0)
 
 
 def _weighted_differences(weights: Array, h: Array, Z: Array) -> Array:
@@ -81,7 +89,7 @@ def _weighted_differences(weights: Array, h: Array, Z: Array) -> Array:
 
 def _gram(X: Array, Y: Array, kernel: Kernel, linear: float) -> Array:
     """k(X_i, Y_j), (m, n)."""
-    k = kernel.value(squared_distances(X, Y))
+    k = kernel.value(squares(X, Y))
     return k + linear * kernels.matmul(X, Y.T) if linear else k
 
 
@@ -92,5 +100,5 @@ def _mean_within(X: Array, kernel: Kernel, linear: float, unbiased: bool) -> Arr
 
 def _slope_within(X: Array, kernel: Kernel, linear: float, unbiased: bool) -> Array:
     """Gradient of `_mean_within`: every sample stands on both sides of a pair, hence the 2."""
-    m, total = len(X), pull(X, X, kernel, linear)
+    m, total = len(X), _pull(X, X, kernel, linear)
     return 2 / (m * (m - 1)) * (total - linear * X) if unbiased else 2 / m**2 * total

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array
-from minigan.objectives.kernel import RBF
+from minigan.objectives.kernel import RBF, centred
 from minigan.objectives.mmd import mmd2, root
 from minigan.objectives.objective import Defaults, Objective
 from minigan.objectives.wgan import long_at_first
@@ -95,6 +95,7 @@ class MMDGAN(Objective):
 
     def _distance(self, X: Array, Y: Array, need_dx: bool = True) -> tuple[Array, Array, Array]:
         """J, dJ/dX (None unless need_dx) and dJ/dY."""
+        X, Y = centred(X, Y)
         value, dX, dY = mmd2(X, Y, self.kernel, need_dx=need_dx)
         r, slope = root(value)
         delta = X.mean(axis=0) - Y.mean(axis=0)

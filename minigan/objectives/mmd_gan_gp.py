@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigan.device import Array
-from minigan.objectives.kernel import radial_kernel
+from minigan.objectives.kernel import centred, radial_kernel
 from minigan.objectives.mmd import mmd2, pull, pull_backward
 from minigan.objectives.objective import Defaults, Objective
 from minigan.penalties import Slope, between, towards
@@ -110,12 +110,14 @@ class MMDGANGP(Objective):
     def _witness_slope(self, h: Array, X: Array, Y: Array) -> Array:
         """u = ∂w/∂h."""
         k, c = self.kernel, self.linear
+        h, X, Y = centred(h, X, Y)
         return pull(h, X, k, c) / len(X) - pull(h, Y, k, c) / len(Y)
 
     def _witness_backward(
         self, du: Array, h: Array, X: Array, Y: Array
     ) -> tuple[Array, Array, Array]:
         """From dR/du to dR/dh, dR/dX and dR/dY."""
+        h, X, Y = centred(h, X, Y)
         to_real, dX = pull_backward(du / len(X), h, X, self.kernel, self.linear)
         to_fake, dY = pull_backward(du / len(Y), h, Y, self.kernel, self.linear)
         return to_real - to_fake, dX, -dY
