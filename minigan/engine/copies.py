@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from minigan.layers import Layer
+from minigan.layers.composite import Composite
 
 Memo = dict[int, Any]  # what stands for what, by id, as copy.deepcopy has it
 
@@ -29,3 +30,21 @@ def twin(network: Layer, stand_in: Callable[[Layer, Memo], Layer | None], own_bu
         if other is not None:
             memo[id(layer)] = other
     return copy.deepcopy(network, memo)
+
+
+def places_of(layer: Layer, prefix: str = "") -> Iterator[tuple[int, str]]:
+    """The layers that compute, by id, with their place among the composites."""
+    if not isinstance(layer, Composite):
+        yield id(layer), prefix.removesuffix(".")
+        return
+    for name, value in vars(layer).items():
+        for inner_name, inner in _items(name, value):
+            if isinstance(inner, Layer):
+                yield from places_of(inner, f"{prefix}{inner_name}.")
+
+
+def _items(name: str, value: Any) -> Iterable[tuple[Any, Any]]:
+    """The layers in an attribute, by name; layers in a row are counted."""
+    if isinstance(value, tuple | list):
+        return enumerate(value)
+    return value.items() if isinstance(value, dict) else [(name, value)]

@@ -6,14 +6,13 @@ The steps of `training.steps` run on these as on any others: what is shown is wh
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minigan.device import Array
-from minigan.engine.copies import twin
+from minigan.engine.copies import places_of, twin
 from minigan.explain.events import Log, Row, Size, size
 from minigan.layers import Layer, Network, accumulate
-from minigan.layers.composite import Around, Composite
+from minigan.layers.composite import Around
 from minigan.layers.layer import Cache, Grads
 from minigan.optim.optimizer import flatten
 
@@ -89,7 +88,7 @@ class WatchedNetwork(_Recorded):
     gets a row after those of its layers."""
 
     def __init__(self, network: Layer, log: Log, name: str) -> None:
-        places = dict(_places(network))
+        places = dict(places_of(network))
         self.page, self.name = network, name
 
         def stand_in(layer: Layer, memo: dict[int, Any]) -> Layer | None:
@@ -134,21 +133,3 @@ class WatchedNetwork(_Recorded):
 
 def _maybe(array: Array | None) -> Size | None:
     return None if array is None else size(array)
-
-
-def _places(layer: Layer, prefix: str = "") -> Iterator[tuple[int, str]]:
-    """The layers that compute, by id, with their place among the composites."""
-    if not isinstance(layer, Composite):
-        yield id(layer), prefix.removesuffix(".")
-        return
-    for name, value in vars(layer).items():
-        for inner_name, inner in _items(name, value):
-            if isinstance(inner, Layer):
-                yield from _places(inner, f"{prefix}{inner_name}.")
-
-
-def _items(name: str, value: Any) -> Iterable[tuple[Any, Any]]:
-    """The layers in an attribute, by name; layers in a row are counted."""
-    if isinstance(value, tuple | list):
-        return enumerate(value)
-    return value.items() if isinstance(value, dict) else [(name, value)]

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from minigan.device import Array, to_host
-from minigan.layers import Autoencoder, Conditioned, Layer, LeakyReLU, Network, ReLU, Residual, Tanh
+from minigan.engine.copies import places_of, twin
+from minigan.layers import Autoencoder, Conditioned, Layer, LeakyReLU, Network, ReLU, Residual, Synthesis, Tanh
+from minigan.layers.composite import Around
+from minigan.layers.layer import Cache
 from minigan.objectives import Objective
 from minigan.optim import Optimizer, flatten
 from minigan.training.draw import Draw
@@ -185,7 +188,9 @@ def trace(layer: Layer, x: Array, name: str, condition: Array | None = None) -> 
         parts = [(f"{name}.{i}" if " " in name else f"{name} {i}", part) for i, part in enumerate(layer.layers)]
     elif isinstance(layer, Autoencoder):
         parts = [(f"{name} encoder", layer.encoder), (f"{name} decoder", layer.decoder)]
-    if not parts:
+    if isinstance(layer, Synthesis):
+        yield from _traced_inside(layer, x, name)
+    elif not parts:
         yield name, layer, layer.forward(x)[0]
     start = x
     for place, part in parts:
@@ -194,3 +199,18 @@ def trace(layer: Layer, x: Array, name: str, condition: Array | None = None) -> 
             yield traced
     if isinstance(layer, Residual):
         yield name, layer, start + x
+
+
+def _traced_inside(layer: Layer, x: Array, name: str) -> Iterator[tuple[str, Layer, Array]]:
+    """As `trace`, of a layer whose parts stand in no row: they are recorded while it computes."""
+    places, seen = dict(places_of(layer)), []
+
+    class Recorded(Around):
+        def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
+            y, cache = self.network.forward(x, train)
+            seen.append((f"{name}.{places[id(self.network)]}", self.network, y))
+            return y, cache
+
+    y, _ = twin(layer, lambda part, memo: Recorded(part) if id(part) in places else None).forward(x)
+    yield from seen
+    yield name, layer, y

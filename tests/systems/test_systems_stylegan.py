@@ -14,7 +14,7 @@ from minigan import Trainer, device
 from minigan.checks.styled_systems import small_papers, small_stylegan
 from minigan.checks.systems import exact, system_errors
 from minigan.gradcheck import TOLERANCE
-from minigan.layers import BatchNorm, LayerNorm, Noise
+from minigan.layers import BatchNorm, Blur2d, LayerNorm, Noise
 from minigan.models.stylegan import generator, levels, plain_discriminator, residual_discriminator
 from minigan.objectives import LSGAN, MMDGAN
 from minigan.optim import Adam
@@ -24,6 +24,7 @@ from minigan.systems.truncation import Consulted, cutoff_of, psi_of, truncated
 from minigan.training import build
 from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
+from minigan.watch.vitals import trace
 
 BATCH = 6
 MADE: dict[str, Callable[[], Any]] = {
@@ -198,6 +199,16 @@ class Moved(Draw):
 
     def _draw_noise(self, n: int, size: int) -> Any:
         return self.move(super()._draw_noise(n, size))
+
+
+def test_the_health_monitor_sees_the_layers_inside_the_synthesis() -> None:
+    G = small_stylegan(mixing=0.0)[0].players["G"].network
+    z = fixed().noise(5, 3)
+    traced = {name: (layer, y) for name, layer, y in trace(G, z, "G")}
+    assert traced["G 6.convs.1.after.0"][0].__class__ is Blur2d and traced["G 6.convs.2.after.2"][1].min() < 0
+    np.testing.assert_array_equal([*traced.values()][-1][1], G.forward(z)[0])
+    G.layers[6].convs.layers[1].pair.weight[0] = np.nan  # type: ignore[attr-defined]
+    assert next(name for name, _, y in trace(G, z, "G") if not np.isfinite(y).all()) == "G 6.convs.1.pair"
 
 
 def test_truncation_by_one_changes_nothing_and_by_zero_leaves_one_image(runs: Any) -> None:
