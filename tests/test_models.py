@@ -370,7 +370,7 @@ def test_the_options_of_a_model_are_known_by_name() -> None:
         ("dcgan64", {"sample_shape": (32, 32, 3)}, r"dcgan64 generates \(64, 64, C\) images, got .* \(32, 32, 3\)"),
         ("dcgan", {"width": 0}, "width must be positive, got 0"),
         ("dcgan", {"width": float("nan")}, "width must be positive"),
-        ("mlp", {"dropout": 1}, r"p of Dropout .* in \[0, 1\), got 1"),
+        ("mlp", {"dropout": 1}, r"p of Dropout, .* must be 0 or in .*, got 1"),
         ("mlp", {"z_dim": 0}, "at least one input"),
         ("points", {"critic": {"output": "logit"}}, "unknown output of D 'logit'; known are score, features, mean"),
         ("points", {"critic": {"features": 0}}, "whole numbers of at least 1, got 0, 16"),

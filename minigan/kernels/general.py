@@ -110,7 +110,7 @@ def dropout_mask(x: Array, p: float, rng: np.random.Generator) -> Array:
     # Drawn on the host: one seed drops the same units on every machine.
     threshold = round(p * 2**16)
     kept = rng.integers(0, 2**16, size=x.shape, dtype=np.uint16) >= threshold
-    return like(kept * np.float32(1 / (1 - threshold / 2**16)), x)
+    return like(kept * x.dtype.type(1 / (1 - threshold / 2**16)), x)
 
 
 def _framed(x: Array, padding: Pair, value: float) -> Array:

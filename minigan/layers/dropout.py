@@ -7,12 +7,16 @@ from minigan.device import Array
 from minigan.layers.layer import Cache, Grads, Layer, any_shape
 from minigan.random import Random, generator
 
+LEAST = 2.0**-16  # the smallest share that a mask can drop
+
 
 class Dropout(Layer):
     """Set a random share of the numbers to 0 in training; scale up the rest: the mean stays.
 
     Shapes      x, y and mask the same, any
     Forward     y = mask · x        mask = 0 with probability p, else 1 / (1 - p)
+                A mask is drawn with 16 bits for each number: p is rounded to a multiple of 2⁻¹⁶,
+                in 1 / (1 - p) too, so that the mean stays; it is 0, or in [2⁻¹⁶, 1 - 2⁻¹⁶].
     Backward    dx = mask · dy
     Twice       ddy = mask · ddx
     Eval mode   y = x.
@@ -29,8 +33,10 @@ class Dropout(Layer):
     shown = ("p",)
 
     def __init__(self, p: float = 0.5, *, rng: Random) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"p of Dropout is the share that is dropped, in [0, 1), got {p}")
+        if not (p == 0 or LEAST <= p <= 1 - LEAST):
+            raise ValueError(
+                f"p of Dropout, the share that is dropped, must be 0 or in [2^-16, 1 - 2^-16], got {p}"
+            )
         self.p, self.rng = p, generator(rng)
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:

@@ -206,5 +206,6 @@ def test_the_dropout_mask_drops_a_share_of_p_and_scales_up_the_rest() -> None:
 def test_one_seed_drops_the_same_on_every_machine_and_in_every_type() -> None:
     masks = [calls(dtype)["dropout_mask"](kernels) for dtype in TOLERANCE]
     masks.append(strict.to_host(calls(np.float32, move=strict.to_device)["dropout_mask"](kernels)))
-    for mask in masks[1:]:
-        np.testing.assert_array_equal(mask, masks[0])
+    for mask in masks:
+        np.testing.assert_array_equal(mask == 0, masks[0] == 0)
+        assert set(np.unique(mask)) == {0, mask.dtype.type(1 / (1 - round(0.3 * 2**16) / 2**16))}

@@ -23,6 +23,21 @@ def test_a_share_p_is_dropped_and_the_mean_stays(p: float) -> None:
     assert abs(y.mean(dtype=np.float64) - 3) < 4 * 3 * np.sqrt(p / (1 - p) / n)
 
 
+@pytest.mark.parametrize("p", [1e-6, 0.999995, -1e-9, 1.0, float("nan")])
+def test_a_share_that_no_mask_of_16_bits_has_is_refused(p: float) -> None:
+    with pytest.raises(ValueError, match=r"p of Dropout .*, got "):
+        Dropout(p, rng=rng())
+
+
+@pytest.mark.parametrize("p", [2.0**-16, 1 - 2.0**-16])
+def test_the_extreme_shares_are_dropped_as_they_are_and_the_scale_is_exact(p: float) -> None:
+    x = np.ones(2**20)
+    mask = Dropout(p, rng=rng()).forward(x)[1]
+    kept = np.count_nonzero(mask)
+    assert abs(kept - (1 - p) * 2**20) < 4 * np.sqrt(16)  # 16 numbers are the rare ones
+    assert set(np.unique(mask)) == {0.0, 1 / (1 - p)}
+
+
 def test_in_eval_mode_it_passes_everything_and_draws_nothing() -> None:
     generator = rng()
     before = generator.bit_generator.state
