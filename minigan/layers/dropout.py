@@ -35,7 +35,7 @@ class Dropout(Layer):
     def __init__(self, p: float = 0.5, *, rng: Random) -> None:
         if not (p == 0 or LEAST <= p <= 1 - LEAST):
             raise ValueError(
-                f"p of Dropout, the share that is dropped, must be 0 or in [2^-16, 1 - 2^-16], got {p}"
+                f"p of Dropout, the dropped share, must be 0 or in [2^-16, 1 - 2^-16], got {p}"
             )
         self.p, self.rng = p, generator(rng)
 
