@@ -1,7 +1,19 @@
 """The data room: data sets by name, as pixels in memory and as batches for a network."""
 
 from minigan.data.batches import Batches
-from minigan.data.catalogue import CAPTIONED, MIXTURES, NAMES, SPLITS, Entry, available, here, lasting, load, near
+from minigan.data.catalogue import (
+    CAPTIONED,
+    MIXTURES,
+    NAMES,
+    SPLITS,
+    Entry,
+    available,
+    by_path,
+    here,
+    lasting,
+    load,
+    near,
+)
 from minigan.data.dataset import Dataset, to_pixels
 from minigan.data.idx import read_idx, write_idx
 from minigan.data.mixtures import Coverage, Mixture, grid, ring
@@ -17,6 +29,7 @@ __all__ = [
     "Entry",
     "Mixture",
     "available",
+    "by_path",
     "grid",
     "here",
     "lasting",

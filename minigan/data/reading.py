@@ -140,7 +140,9 @@ def _fill(store: InMemory, paths: Sequence[Path], size: int | None, background: 
             return error
         if row.shape[:2] != (H, W):
             sizes = f"{row.shape[1]} x {row.shape[0]} pixels, and {paths[0].name} has {W} x {H}"
-            raise ValueError(f"{path}: it has {sizes}; pictures that are not resized must be of one size")
+            raise ValueError(
+                f"{path}: it has {sizes}; pictures must be of one size, or --size N crops and resizes them"
+            )
         return row
 
     with tqdm(total=len(paths), initial=store.done, desc=title, unit="picture", disable=few) as bar:

@@ -22,10 +22,20 @@ FOLDER = "refs"  # within minigan/data
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Statistics of reference images, and the images themselves where they are at hand: uint8 (N, H, W, C)."""
+    """Statistics of reference images, and the images themselves where they are at hand: uint8 (N, H, W, C).
 
-    statistics: Statistics
+    Without a feature network there are no statistics, and `about` is where the images come from.
+    """
+
+    statistics: Statistics | None
     images: np.ndarray | None
+    about: Origin | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from."""
+        found = self.about if self.statistics is None else self.statistics.origin
+        return found or Origin()
 
 
 def for_data(name: str) -> str | None:
@@ -39,25 +49,23 @@ def full_name(name: str) -> str:
 
 
 def images(reference: str) -> np.ndarray:
-    """The images of a reference: `dataset/split`, a data set (its training images), or a folder of pictures of one
-    size; errors as `minigan.data.load`, and ValueError for points, which are not images."""
+    """The images of a reference: `dataset/split`, a data set (its training images), or the pictures of a path, as they
+    are; errors as `minigan.data.load`, and ValueError for points, which are not images."""
     name, split = _parts(reference)
     if name not in data.NAMES:
-        return _pictures(reference)
+        return data.by_path(reference, None, folder_size=None).images
     if name in data.MIXTURES:
         raise ValueError(f"{reference} is made of points, and these metrics are about images")
-    return data.load(name, split=split).images
+    return data.load(name, split=split, rng=np.random.default_rng(0)).images
 
 
 def check_name(reference: str) -> None:
     """ValueError unless this may be a reference: a data set, with a split or without, a file or a folder."""
     name, _ = _parts(reference)
-    if name in data.NAMES or Path(reference).is_dir():
+    if name in data.NAMES or Path(reference).exists():
         return
     if reference.lower().endswith(".npz"):
-        if not Path(reference).is_file():
-            raise ValueError(f"{reference}: there is no such file of statistics to compare with")
-        return
+        raise ValueError(f"{reference}: there is no such file of statistics to compare with")
     base, _, split = reference.rpartition("/")
     if base in data.NAMES:
         raise ValueError(f"{base} has no split {split!r}: expected {' or '.join(data.SPLITS)}")
@@ -74,7 +82,7 @@ def near(reference: str) -> str:
 def here(reference: str) -> bool:
     """Are the images of this reference on this machine?"""
     name, split = _parts(reference)
-    return data.here(name, split) or Path(reference).is_dir()
+    return data.here(name, split) or Path(reference).exists()
 
 
 def _parts(reference: str) -> tuple[str, str]:
@@ -82,16 +90,11 @@ def _parts(reference: str) -> tuple[str, str]:
     return (name, split) if name in data.NAMES and split in data.SPLITS else (reference, "train")
 
 
-def _pictures(folder: str) -> np.ndarray:
-    from minigan.data import folder as pictures  # here: Pillow is slow to import
-
-    return pictures.load(folder, None).images
-
-
-def origin(extractor: Extractor, reference: str, images: np.ndarray) -> Origin:
+def origin(extractor: Extractor | None, reference: str, images: np.ndarray) -> Origin:
     """Where the features of these reference images come from, with the digest of the images."""
-    sha256 = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
-    return Origin(extractor.id, extractor.variant, reference, sha256, quantised=images.dtype == np.uint8)
+    sha256 = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
+    seen_by = ("pixels", "pixels") if extractor is None else (extractor.id, extractor.variant)
+    return Origin(*seen_by, reference, sha256, quantised=images.dtype == np.uint8)
 
 
 def measure(extractor: Extractor, reference: str, images: np.ndarray, *, progress: str | None = None) -> Statistics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,19 +16,24 @@ from minigan.metrics.inception_score import inception_score, softmax
 from minigan.metrics.kid import kid
 from minigan.metrics.modes import class_modes, stacked_modes
 from minigan.metrics.msssim import diversity
+from minigan.metrics.nearest import nearest_images
 from minigan.metrics.neighbours import prdc
 from minigan.metrics.parzen import parzen
 from minigan.metrics.prd import prd
 from minigan.metrics.references import Reference
 from minigan.metrics.score import Protocol, Score
-from minigan.metrics.statistics import Origin
+from minigan.metrics.statistics import Origin, Statistics
+from minigan.metrics.swd import swd
 from minigan.random import Streams
+from minigan.version import __version__
 
+NO_NETWORK = "it needs a feature network"
 NO_IMAGES = "it needs the images of {}, and only their statistics are here (MINIGAN_DATA names the folder of data sets)"
 
 
 class Exhibit:
-    """Generated images beside their reference, as one extractor sees both; what is seen is seen once.
+    """Generated images beside their reference, as one extractor sees both; what is seen is seen once. Without an
+    extractor there are the metrics of `PIXELS` alone.
 
     Features are copied from the extractor's device to the host; what is large about FID and KID is computed there too.
 
@@ -36,8 +42,29 @@ class Exhibit:
     seed       of all random choices of the metrics; each metric draws from a stream of its own
     """
 
-    def __init__(self, extractor: Extractor, images: np.ndarray, reference: Reference, seed: int = 0) -> None:
-        self.extractor, self.images, self.reference, self.seed = extractor, images, reference, seed
+    def __init__(self, extractor: Extractor | None, images: np.ndarray, reference: Reference, seed: int = 0) -> None:
+        self.network, self.images, self.reference, self.seed = extractor, images, reference, seed
+
+    @property
+    def extractor(self) -> Extractor:
+        """The feature network; ValueError where there is none."""
+        if self.network is None:
+            raise ValueError(NO_NETWORK)
+        return self.network
+
+    @property
+    def statistics(self) -> Statistics:
+        """Those of the reference; ValueError where there is no feature network to make them."""
+        if self.reference.statistics is None:
+            raise ValueError(NO_NETWORK)
+        return self.reference.statistics
+
+    @property
+    def compared(self) -> np.ndarray:
+        """The reference images themselves; ValueError where they are not here."""
+        if self.reference.images is None:
+            raise ValueError(NO_IMAGES.format(self.reference.origin.dataset))
+        return self.reference.images
 
     @cached_property
     def seen(self) -> Seen:
@@ -52,9 +79,7 @@ class Exhibit:
     @cached_property
     def real(self) -> np.ndarray:
         """Features of the reference images, as many at random as there are generated ones, all if there are fewer."""
-        images, n = self.reference.images, len(self.images)
-        if images is None:
-            raise ValueError(NO_IMAGES.format(self.reference.statistics.origin.dataset))
+        images, n = self.compared, len(self.images)
         chosen = np.sort(self.rng("reference").permutation(len(images))[:n])
         return self.extractor(images[chosen], progress="looking at the reference").features
 
@@ -66,7 +91,10 @@ class Exhibit:
     @property
     def protocol(self) -> Protocol:
         """The fields that all scores of this sample set share."""
-        return protocol_of(self.extractor, self.reference.statistics, self.quantised, self.seed)
+        if self.network is not None and self.reference.statistics is not None:
+            return protocol_of(self.network, self.reference.statistics, self.quantised, self.seed)
+        own: dict[str, Any] = {"quantised": self.quantised, "version": __version__, "seed": self.seed}
+        return Protocol("", extractor="pixels", variant="pixels", reference=self.reference.origin.reference, **own)
 
     def rng(self, metric: str) -> np.random.Generator:
         return Streams(self.seed).at(metric, 0)
@@ -75,7 +103,7 @@ class Exhibit:
 def _fid(x: Exhibit) -> list[Score]:
     found = score_features(
         x.extractor,
-        x.reference.statistics,
+        x.statistics,
         x.seen.features,
         quantised=x.quantised,
         seed=x.seed,
@@ -86,7 +114,7 @@ def _fid(x: Exhibit) -> list[Score]:
 
 def _fid_infinity(x: Exhibit) -> list[Score]:
     found = fid_infinity(
-        x.reference.statistics,
+        x.statistics,
         x.seen.features,
         rng=x.rng("fid-infinity"),
         origin=Origin(x.extractor.id, x.extractor.variant, quantised=x.quantised),
@@ -133,13 +161,31 @@ def _stacked(x: Exhibit) -> list[Score]:
 
 
 def _ms_ssim(x: Exhibit) -> list[Score]:
-    return [diversity(x.images, rng=x.rng("ms-ssim"), protocol=x.protocol)]
+    """Of the samples; beside it, where pixels are all there is to compare, of as many reference images."""
+    n = len(x.images)
+    score = diversity(x.images, rng=x.rng("ms-ssim"), pairs=_pairs(n), protocol=x.protocol)
+    if x.network is not None or x.reference.images is None or len(x.reference.images) < 2:
+        return [score]
+    rng = x.rng("ms-ssim of real images")
+    real = x.reference.images[np.sort(rng.permutation(len(x.reference.images))[:n])]
+    beside = diversity(real, rng=rng, pairs=_pairs(len(real)))
+    return [replace(score, details={**score.details, "real": beside.value})]
+
+
+def _pairs(n: int) -> int:
+    return min(10_000, n * (n - 1) // 2)
+
+
+def _swd(x: Exhibit) -> list[Score]:
+    return swd(x.compared, x.images, rng=x.rng("swd"), protocol=x.protocol)
+
+
+def _nearest(x: Exhibit) -> list[Score]:
+    return nearest_images(x.compared, x.images, rng=x.rng("nearest"), protocol=x.protocol)
 
 
 def _parzen(x: Exhibit) -> list[Score]:
-    if x.reference.images is None:
-        raise ValueError(NO_IMAGES.format(x.reference.statistics.origin.dataset))
-    generated, real = ((as_pixels(images) / 255).reshape(len(images), -1) for images in (x.images, x.reference.images))
+    generated, real = ((as_pixels(images) / 255).reshape(len(images), -1) for images in (x.images, x.compared))
     if generated.shape[1] != real.shape[1]:
         raise ValueError("it compares pixels, and the images of the reference have another shape")
     held = max(1, len(real) // 11)  # 1,000 for the width and 10,000 to measure, as in the 2014 paper
@@ -157,8 +203,13 @@ METRICS: Mapping[str, Callable[[Exhibit], list[Score]]] = {
     "stacked": _stacked,
     "ms-ssim": _ms_ssim,
     "parzen": _parzen,
+    "swd": _swd,
+    "nearest": _nearest,
 }
 USUAL = ("fid", "kid", "is", "pr", "prd", "modes", "ms-ssim")
+PIXELS = ("swd", "ms-ssim", "nearest")  # without a feature network
+OF_PIXELS = (*PIXELS, "parzen")
+COMPARED = ("swd", "nearest", "parzen")  # pixel by pixel: both sets have one shape
 
 
 def measure(exhibit: Exhibit, metric: str) -> list[Score]:

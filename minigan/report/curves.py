@@ -16,7 +16,7 @@ READINGS = 8  # charts for what else a log holds
 ROWS = 12  # log points in the table
 LARGEST = 1e100  # what is larger is not a measurement, and its square would not be a number
 TITLES = {"fid": "FID", "covered": "covered", "entropy": "entropy of classes, nats", "good": "share of good points"}
-TITLES["held_out_error"] = "error of held-out images"
+TITLES |= {"held_out_error": "error of held-out images", "swd": "SWD of patches"}
 
 
 def curves(evidence: Evidence) -> Html:

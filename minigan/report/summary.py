@@ -14,7 +14,7 @@ from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.metrics.score import Protocol, Score
 from minigan.report.curves import number
 from minigan.report.loaded import Evidence
-from minigan.scoring.report import TITLES, remark
+from minigan.scoring.report import remark, title
 from minigan.training.config import OWN
 from minigan.watch import messages
 from minigan.watch.verdict import fid_sentence
@@ -152,7 +152,7 @@ def _title(score: Score) -> str:
 
 
 def _name(metric: str) -> str:
-    return TITLES.get(metric) or POINTS.get(metric) or metric.replace("_", " ")
+    return POINTS.get(metric) or title(metric)
 
 
 def _remark(evidence: Evidence, score: Score) -> str:

@@ -8,47 +8,59 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minigan import device
+from minigan import data, device
 from minigan.metrics import references, suite
+from minigan.metrics.features import Extractor
+from minigan.metrics.references import Reference
 from minigan.metrics.score import NonFiniteSamples, Score, read_scores, write_scores
 from minigan.scoring import captions
 from minigan.scoring.conditions import condition_scores
 from minigan.scoring.held_out import held_out_scores
-from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference
+from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference, of_run
 from minigan.scoring.report import table
-from minigan.scoring.samples import Samples, collect
+from minigan.scoring.samples import Samples, open_samples, quantised, same_channels
 
-TEXT = """How good are samples? A table, and scores.json with everything that each score was measured with.
+TEXT = """How good are samples? A table, and a file of scores with everything that each was measured with.
 
 SAMPLES is the folder of a run (samples are generated from its newest checkpoint), a .npz with the array "samples" or a
-.npy (uint8, or floating point in [0, 1]; N x H x W or N x H x W x C), or a folder of pictures of one size.
+.npy (whole numbers from 0 to 255, or floating point in [0, 1]; N x H x W or N x H x W x C), or a folder of pictures.
+
+A run is compared with its own data, as it reads them. Where there is a feature network for these data, the scores are
+FID and others; where there is none, as for your own pictures, they compare pixels and need no download: swd, ms-ssim
+and nearest, each with the score of real pictures beside it.
 
 examples: minigan score runs/20260102-120000-infogan-nonsaturating
           minigan score samples.npz --against fashion-mnist --metric fid,modes
+          minigan score generated/ --against photos/ --size 64
           minigan score samples.npz --against stats.npz --extractor inception --weights pt_inception.pth"""
+SCORES = "scores.json"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of `minigan score`."""
     parser.add_argument("samples", type=Path, metavar="SAMPLES", help="a run, a file or a folder")
-    parser.add_argument("--against", help="mnist, fashion-mnist, a data set/split, a folder or a statistics .npz")
-    known, usual = ", ".join(suite.METRICS), ",".join(suite.USUAL)
-    parser.add_argument("--metric", default=usual, help=f"some of {known}, separated by commas (default {usual})")
+    what = "mnist, fashion-mnist, a data set/split, pictures by their path, or a statistics .npz; default a run's data"
+    parser.add_argument("--against", help=what)
+    known, usual, pixels = ", ".join(suite.METRICS), ",".join(suite.USUAL), ",".join(suite.PIXELS)
+    what = f"some of {known}, separated by commas (default {usual}; without a feature network {pixels})"
+    parser.add_argument("--metric", help=what)
     parser.add_argument("-n", type=int, default=10_000, help="samples to generate from a run (default 10,000)")
     parser.add_argument("--best", action="store_true", help="of a run: its best checkpoint, not the newest")
-    parser.add_argument("--extractor", choices=EXTRACTORS, help="the feature network; default that of --against")
+    what = f"{', '.join(EXTRACTORS)}, or the .json of a network of your own; default that of the data"
+    parser.add_argument("--extractor", help=what)
     parser.add_argument("--variant", choices=VARIANTS, default="pt", help="how Inception's input is resized")
     parser.add_argument("--weights", type=Path, help="Inception's weights; default $MINIGAN_INCEPTION_WEIGHTS")
+    parser.add_argument("--size", type=int, help="pictures of folders are cropped and resized to this side")
     parser.add_argument("--no-quantise", action="store_true", help="do not round floating-point samples to 8 bits")
-    parser.add_argument("--than", type=Path, metavar="SCORES", help="an earlier scores.json, or its folder, to compare")
+    parser.add_argument("--than", type=Path, metavar="SCORES", help="earlier scores, or their folder, to compare")
     parser.add_argument("--seed", type=int, default=0, help="of the samples and of the metrics' choices (default 0)")
-    parser.add_argument("--out", type=Path, help="file to write; default scores.json beside or in SAMPLES")
+    parser.add_argument("--out", type=Path, help="file to write; default scores.json in a run or a folder")
     parser.add_argument("--device", default=None, help="of all networks and roots: cpu, cuda, cuda:N or auto")
 
 
 def score(flags: argparse.Namespace) -> int:
-    """Measure, print the table, write the file."""
-    metrics = _metrics(flags.metric)
+    """Measure, print the table, write the file. What can be checked is checked before anything is generated."""
+    wanted = None if flags.metric is None else _metrics(flags.metric)
     if flags.n < 2:
         raise ValueError(f"-n must be at least 2, got {flags.n}")
     if not 0 <= flags.seed < 2**64:
@@ -57,30 +69,101 @@ def score(flags: argparse.Namespace) -> int:
     on.use()
     if flags.against is not None:
         references.check_name(flags.against)
-    earlier = [] if flags.than is None else read_scores(flags.than)
-    choices = {"n": flags.n, "seed": flags.seed, "best": flags.best, "on": str(on)}
-    held = held_out_scores(flags.samples, n=flags.n, best=flags.best, on=str(on))
+    out, earlier = _free_place(flags), [] if flags.than is None else read_scores(flags.than)
+    choices = {"n": flags.n, "best": flags.best, "on": str(on)}
+    held = held_out_scores(flags.samples, **choices)
     if held is not None:
         print(held.text)
-        return _write(flags.out or flags.samples / "scores.json", held.scores)
-    captioned = captions.of_run(flags.samples, n=min(flags.n, 1000), best=flags.best, on=str(on))
+        return _write(out, held.scores)
+    captioned = captions.of_run(flags.samples, **{**choices, "n": min(flags.n, 1000)})
     if captioned is not None:
         print(captioned[1])
-        return _write(flags.out or flags.samples / "scores.json", captioned[0])
-    samples = collect(flags.samples, quantise=not flags.no_quantise, **choices)
-    against = _against(flags.against, samples)
-    extractor = choose_extractor(flags.extractor, flags.variant, flags.weights, against).to_device(on)
-    reference = find_reference(against, extractor)
-    print(f"{samples.source}\nagainst {reference.statistics.origin.dataset}, seen by {extractor.id}\n")
-    scores, left_out = _measured(suite.Exhibit(extractor, samples.images, reference, flags.seed), metrics)
+        return _write(out, captioned[0])
+    stacked = wanted is not None and "stacked" in wanted
+    samples = open_samples(flags.samples, **choices, seed=flags.seed, size=flags.size, stacked=stacked)
+    against = flags.against or samples.reference
+    extractor = choose_extractor(flags.extractor, flags.variant, flags.weights, against)
+    if extractor is not None:
+        extractor.to_device(on).check_shape((*samples.shape[:2], 1) if stacked else samples.shape)
+    metrics = wanted or list(suite.USUAL if extractor is not None else suite.PIXELS)
+    _check_metrics(metrics, against or samples.source, extractor)
+    reference = _reference(flags, samples, against, extractor)
+    _check_shapes(samples, reference, extractor)
+    exhibit = _exhibit(samples, reference, extractor, flags)
+    seen_by = "pixel by pixel" if extractor is None else f"seen by {extractor.id}"
+    print(f"{samples.source}\nagainst {reference.origin.dataset}, {seen_by}\n")
+    scores, left_out = _measured(exhibit, metrics)
     if samples.generator is not None:
-        scores += condition_scores(samples.generator, extractor, reference, flags.n)
+        scores += condition_scores(samples.generator, exhibit, flags.n)
     print(table(scores, earlier))
     for reason in left_out:
         print(reason)
-    return _write(
-        flags.out or (flags.samples if flags.samples.is_dir() else flags.samples.parent) / "scores.json", scores
-    )
+    return _write(out, scores)
+
+
+def _free_place(flags: argparse.Namespace) -> Path:
+    """Where the scores go: scores.json in a folder, NAME.scores.json beside a file; ValueError where that would replace
+    a file of something else."""
+    samples: Path = flags.samples
+    default = samples / SCORES if samples.is_dir() else samples.with_name(f"{samples.name}.{SCORES}")
+    out: Path = flags.out or default
+    if out.is_dir() or not out.parent.is_dir():
+        why = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise ValueError(f"--out must name a file to write, got {out}: {why}")
+    if out.exists():
+        try:
+            read_scores(out)
+        except ValueError:
+            what = "is there already and is not a file of scores"
+            raise ValueError(f"{out} {what}: give another name by --out, so that it stays") from None
+    return out
+
+
+def _reference(
+    flags: argparse.Namespace, samples: Samples, against: str | None, extractor: Extractor | None
+) -> Reference:
+    """What is compared with. A run of one's own pictures is compared in the size in which it reads them."""
+    if against is None and samples.generator is not None:
+        return of_run(samples, extractor)
+    if against is None:
+        raise ValueError(
+            f"{samples.source}: say what to compare them with, by --against mnist, --against fashion-mnist, "
+            f"a folder of pictures, or a .npz of statistics"
+        )
+    size, background = flags.size, "black"
+    if samples.generator is not None and samples.generator.config.data not in data.NAMES:
+        size, background = size or samples.shape[0], samples.generator.config.background
+    return find_reference(against, extractor, size, background)
+
+
+def _check_metrics(metrics: Sequence[str], against: str, extractor: Extractor | None) -> None:
+    """ValueError for metrics that need a network where there is none."""
+    if extractor is None and (need := [name for name in metrics if name not in suite.OF_PIXELS]):
+        raise ValueError(
+            f"{', '.join(need)}: needs a feature network, and there is none for {against}. Leave out "
+            f"--metric ({', '.join(suite.PIXELS)} need none), or choose one by --extractor: inception with its "
+            "--weights, or one of your own (python examples/train_extractor.py FOLDER_OF_CLASSES --out judges)"
+        )
+
+
+def _check_shapes(samples: Samples, reference: Reference, extractor: Extractor | None) -> None:
+    """ValueError for images of different sizes where they are compared pixel by pixel."""
+    if extractor is None and reference.images is not None and samples.shape[:2] != reference.images.shape[1:3]:
+        mine, theirs = (" x ".join(map(str, shape)) for shape in (samples.shape[:2], reference.images.shape[1:3]))
+        raise ValueError(
+            f"samples of {mine} pixels cannot be compared with pictures of {theirs}: --size N crops and resizes the "
+            "pictures of folders"
+        )
+
+
+def _exhibit(
+    samples: Samples, reference: Reference, extractor: Extractor | None, flags: argparse.Namespace
+) -> suite.Exhibit:
+    images = samples.images if flags.no_quantise else quantised(samples.images)
+    if extractor is None and reference.images is not None:
+        images, real = same_channels(images, reference.images)
+        reference = Reference(None, real, reference.about)
+    return suite.Exhibit(extractor, images, reference, flags.seed)
 
 
 def _write(out: Path, scores: Sequence[Score]) -> int:
@@ -95,16 +178,6 @@ def _metrics(names: str) -> list[str]:
     if unknown or not metrics:
         raise ValueError(f"--metric {names}: expected some of {', '.join(suite.METRICS)}, separated by commas")
     return list(dict.fromkeys(metrics))
-
-
-def _against(given: str | None, samples: Samples) -> str:
-    against = given or samples.reference
-    if against is None:
-        raise ValueError(
-            f"{samples.source}: say what to compare them with, by --against mnist, --against fashion-mnist, "
-            f"a folder of pictures, or a .npz of statistics"
-        )
-    return against
 
 
 def _measured(exhibit: suite.Exhibit, metrics: list[str]) -> tuple[list[Score], list[str]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from minigan.data import ages
 from minigan.metrics.conditions import asked_age, asked_class, fid_within_classes
-from minigan.metrics.features.extractor import Extractor
-from minigan.metrics.images import protocol_of
-from minigan.metrics.references import Reference
 from minigan.metrics.score import Score
+from minigan.metrics.suite import Exhibit
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.systems.ageing import Ageing
 from minigan.systems.conditional import ConditionalGAN
@@ -17,20 +17,24 @@ from minigan.systems.conditional import ConditionalGAN
 ROWS = 200  # noises, each at the knots of the age
 
 
-def condition_scores(generator: SavedGenerator, extractor: Extractor, reference: Reference, n: int) -> list[Score]:
+def condition_scores(generator: SavedGenerator, exhibit: Exhibit, n: int) -> list[Score]:
     """n samples of classes and ages as frequent as in the data, scored by what was asked for; none where the run takes
     no condition, or where nothing recognises its classes and measures its ages."""
     system, scores = generator.system, list[Score]()
     if not isinstance(system, ConditionalGAN):
         return []
-    protocol = protocol_of(extractor, reference.statistics, quantised=True)
+    extractor, reference = exhibit.network, exhibit.reference
+    protocol = replace(exhibit.protocol, quantised=True, seed=None)
     rng = generator.draw("asked classes").generator
     labels = rng.choice(system.table, n) if system.names else None
     asked: dict[str, np.ndarray] = {} if labels is None else {"labels": labels}
+    measured = isinstance(system, Ageing) and system.age in ages.MEASURED
+    if not (measured or (labels is not None and extractor is not None)):
+        return []
     if isinstance(system, Ageing):
         asked["values"] = system.age_at(rng.uniform(0.05, 0.95, n))
     samples = system.generate(generator.draw("asked samples"), n, progress="asking", **asked)  # type: ignore[arg-type]
-    if labels is not None and system.names == tuple(extractor.classes):
+    if labels is not None and extractor is not None and system.names == tuple(extractor.classes):
         features, logits = extractor(samples)
         scores += asked_class(labels, logits, system.names, protocol)
         if reference.images is not None:

@@ -21,6 +21,9 @@ TITLES = {
     "stacked_kl": "KL to even stacks",
     "ms_ssim": "MS-SSIM of pairs",
     "parzen": "Parzen, nats",
+    "swd": "SWD, mean of its scales",
+    "nearest": "nearest real picture",
+    "nearer_than_real": "nearer than real",
     "asked_class": "asked class",
     "asked_class_least": "asked class, the worst",
     "fid_within_classes": "FID within classes",
@@ -35,7 +38,6 @@ REMARKS = {
     "density": "1 for a perfect generator",
     "classes_entropy": "nats, at most the logarithm of their number",
     "classes_kl": "0 is perfectly even",
-    "ms_ssim": "lower is more diverse; compare with real images",
     "parzen": "for old tables only: it prefers averages to real images",
     "asked_class": "share of samples that are recognised as the class that was asked for",
     "fid_within_classes": "lower is better; the mean over all classes",
@@ -56,13 +58,20 @@ def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
     for score in scores:
         metric = score.protocol.metric
         change = f"{difference(score, before[metric]):+.4g}" if metric in before else ""
-        lines.append([TITLES.get(metric, metric.replace("_", " ")), _number(score), change, remark(score)])
+        lines.append([title(metric), _number(score), change, remark(score)])
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     rows = [
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {f'{change:>{widths[2]}}  ' if than else ''}{meaning}".rstrip()
         for name, value, change, meaning in lines
     ]
     return "\n".join([*rows, "", "measured with", *(f"  {score.protocol}" for score in scores)])
+
+
+def title(metric: str) -> str:
+    """What people call a metric."""
+    if metric.startswith("swd_"):
+        return f"SWD at {metric.removeprefix('swd_')} pixels"
+    return TITLES.get(metric, metric.replace("_", " "))
 
 
 def remark(score: Score) -> str:
@@ -83,7 +92,21 @@ def remark(score: Score) -> str:
         return f"of {details['modes']}; {details['expected']:.0f} of as many fair samples"
     if metric == "stacked_kl":
         return f"0 is perfectly even; {details['expected']:.3g} for as many fair samples"
+    if metric == "ms_ssim":
+        return f"lower is more diverse; {_real(score) or 'compare with real images'}"
+    if metric == "nearest":
+        return f"distance in pixels, the median: near 0 are copies; {_real(score)}"
+    if metric == "nearer_than_real":
+        equal = f"; {details['equal']} are real pictures to the last bit" if details.get("equal") else ""
+        return f"share nearer to a real picture than the nearest real ones are; {_real(score)}{equal}"
+    if metric.startswith("swd"):
+        return f"lower is better; {_real(score)}"
     return REMARKS.get(metric, "")
+
+
+def _real(score: Score) -> str:
+    """The same of real pictures, in words; "" where it was not measured."""
+    return f"real pictures have {score.details['real']:.3g}" if "real" in score.details else ""
 
 
 def _number(score: Score) -> str:

@@ -9,19 +9,20 @@ import numpy as np
 
 from minigan.data import MIXTURES, Mixture
 from minigan.metrics import score_images
-from minigan.metrics.features import MADE_FOR
+from minigan.metrics.swd import SIDE, swd
 from minigan.training.draw import Draw
 from minigan.training.system import System
 from minigan.watch.judge import Judge
 
 SAMPLES = 2000
-NAMES = ("fid", "covered", "entropy", "good", "held_out_error")
+PIXELS, DIRECTIONS = 512, 128  # images and directions where pixels are compared: a few seconds
+NAMES = ("fid", "swd", "covered", "entropy", "good", "held_out_error")
 
 
 class Scoring:
     """Scores every so many steps, always of the same noise, so that the scores show the generator's progress and
-    nothing else. Where there is no judge of the samples, the score is the system's error of held-out images;
-    ValueError where scores are asked for and there is neither.
+    nothing else. Where there is no judge of the samples, the score is the system's error of held-out images, or else
+    the sliced Wasserstein distance to the run's own pictures; ValueError where scores are asked for and there is none.
 
     best   {"step", and the scores} of the best step so far; None before the first
     """
@@ -30,11 +31,12 @@ class Scoring:
         self.system, self.draw, self.judge, self.every = system, draw, judge, every
         self.best: dict[str, Any] | None = None
         if every is not None and judge is None and system.held_out_error() is None:
-            data = next(iter(draw.datasets.values())).name
-            raise ValueError(
-                f"there is no feature network for {data}, so its samples cannot be scored; data sets with one are "
-                f"{', '.join(MADE_FOR)}, and the points of {' and '.join(MIXTURES)} need none. Leave out --score-every"
-            )
+            dataset = next(iter(draw.datasets.values()))
+            if not dataset.is_image or min(dataset.shape[:2]) < SIDE or len(dataset) < 2:
+                raise ValueError(
+                    f"the samples of {dataset.name} cannot be scored: that takes images of at least {SIDE} x {SIDE} "
+                    f"pixels, or the points of {' or '.join(MIXTURES)}. Leave out --score-every"
+                )
 
     def due(self, step: int) -> bool:
         """Is this one of the steps with scores?"""
@@ -43,13 +45,22 @@ class Scoring:
     def take(self, step: int) -> dict[str, Any]:
         """The scores of the generator as it is now; for images "fid", "covered" and "entropy" (of the classes, in
         nats), for mixtures "covered" and "good" (the share of points within three deviations of a Gaussian); without
-        a judge "held_out_error"."""
-        if self.judge is None:
-            scores = {"held_out_error": self.system.held_out_error()}
+        a judge "held_out_error" or "swd"."""
+        error = self.system.held_out_error() if self.judge is None else None
+        if error is not None:
+            scores = {"held_out_error": error}
+        elif self.judge is None:
+            scores = {"swd": self._swd()}
         else:
             scores = _numbers(self.system.generate(self.draw.at("score", 0), SAMPLES), self.judge)
         self.remember({"step": step, **scores})
         return scores
+
+    def _swd(self) -> float:
+        real = next(iter(self.draw.datasets.values())).images
+        samples = self.system.generate(self.draw.at("score", 0), PIXELS)
+        rng = self.draw.at("swd", 0).generator
+        return swd(real, samples, rng=rng, most=PIXELS, directions=DIRECTIONS)[-1].value
 
     def remember(self, point: Mapping[str, Any]) -> None:
         """Take note of a log point with scores."""
@@ -74,6 +85,5 @@ def _numbers(samples: np.ndarray, judge: Judge) -> dict[str, Any]:
 
 def _rank(scores: Mapping[str, Any]) -> tuple[float, ...]:
     """The better, the larger."""
-    if "held_out_error" in scores:
-        return (-scores["held_out_error"],)
-    return (-scores["fid"],) if "fid" in scores else (scores["covered"], scores["good"])
+    lower = next((scores[name] for name in ("held_out_error", "swd", "fid") if name in scores), None)
+    return (scores["covered"], scores["good"]) if lower is None else (-lower,)

@@ -39,8 +39,10 @@ def digits(tmp_path: Path) -> Path:
     return tmp_path / "digits.npz"
 
 
-def scores(folder: Path) -> dict[str, float]:
-    return {score.protocol.metric: score.value for score in scoring.read_scores(folder)}
+def scores(path: Path) -> dict[str, float]:
+    """Those in a folder, or beside a file of samples."""
+    path = path if path.is_dir() else path.with_name(f"{path.name}.scores.json")
+    return {score.protocol.metric: score.value for score in scoring.read_scores(path)}
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -53,7 +55,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_real_digits_score_like_a_perfect_generator(digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(digits), "--against", "mnist", "--metric", "fid,is,modes,ms-ssim"]) == 0
     out = capsys.readouterr().out
-    found = scores(digits.parent)
+    found = scores(digits)
     perfect = float(re.search(r"a perfect generator has about (\S+)", out).group(1))  # type: ignore[union-attr]
     assert 0 < found["fid"] < 3 * perfect
     assert found["inception_score"] > 8.5  # 40 digits in each of its ten parts
@@ -64,20 +66,19 @@ def test_real_digits_score_like_a_perfect_generator(digits: Path, capsys: pytest
     assert re.search(fid, out)
 
 
-def test_noise_scores_far_worse_than_digits(digits: Path, tmp_path: Path) -> None:
+def test_noise_scores_far_worse_than_digits_and_each_file_has_scores_of_its_own(digits: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (N, 28, 28), dtype=np.uint8)
     np.savez(tmp_path / "noise.npz", samples=noise)
     for name in ("digits", "noise"):
-        (tmp_path / name).mkdir()
-        arguments = ["--against", "mnist", "--metric", "fid,modes", "--out", str(tmp_path / name / "scores.json")]
-        main(["score", f"{name}.npz", *arguments])
-    assert scores(tmp_path / "noise")["fid"] > 20 * scores(tmp_path / "digits")["fid"]
-    assert scores(tmp_path / "noise")["classes_entropy"] < scores(tmp_path / "digits")["classes_entropy"]
+        main(["score", f"{name}.npz", "--against", "mnist", "--metric", "fid,modes"])
+    noise, real = scores(tmp_path / "noise.npz"), scores(digits)
+    assert noise["fid"] > 20 * real["fid"]
+    assert noise["classes_entropy"] < real["classes_entropy"]
 
 
 def test_with_the_images_of_the_reference_samples_are_compared_one_by_one(digits: Path) -> None:
     assert main(["score", str(digits), "--against", "mnist-10k", "--metric", "pr"]) == 0
-    found = scores(digits.parent)
+    found = scores(digits)
     assert found["precision"] > 0.8
     assert found["density"] == pytest.approx(1, abs=0.3)
     assert found["coverage"] > 0.9
@@ -90,12 +91,12 @@ def test_what_needs_images_is_left_out_by_name_where_only_statistics_are_here(
     out = capsys.readouterr().out
     assert "kid is left out: it needs the images of mnist/test" in out
     assert "pr is left out:" in out
-    assert set(scores(digits.parent)) == {"fid"}
+    assert set(scores(digits)) == {"fid"}
 
 
 def test_nothing_measured_is_an_error(digits: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "kid is left out" in refused(capsys, str(digits), "--against", "mnist", "--metric", "kid")
-    assert not (digits.parent / "scores.json").exists()
+    assert [path.name for path in digits.parent.iterdir()] == ["digits.npz"]
 
 
 def test_a_run_is_scored_into_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,11 +107,12 @@ def test_a_run_is_scored_into_its_folder(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_the_same_command_gives_the_same_scores(digits: Path) -> None:
-    arguments = ["score", str(digits), "--against", "mnist-10k", "--metric", "is,ms-ssim,prd", "--seed", "7"]
+    arguments = ["score", str(digits), "--against", "mnist-10k", "--metric", "is,nearest,prd", "--seed", "7"]
     main(arguments)
-    first = (digits.parent / "scores.json").read_text()
+    kept = digits.with_name("digits.npz.scores.json")
+    first = kept.read_text()
     main(arguments)
-    assert (digits.parent / "scores.json").read_text() == first
+    assert kept.read_text() == first
 
 
 def test_earlier_scores_are_compared_and_others_refused(
@@ -128,7 +130,7 @@ def test_statistics_of_a_file_are_a_reference(digits: Path, tmp_path: Path) -> N
     extractor = features.get("lenet-mnist-v1")
     references.measure(extractor, "mine", data.load("mnist-10k").images[:N]).save(tmp_path / "mine.npz")
     main(["score", str(digits), "--against", "mine.npz", "--metric", "fid"])
-    assert scores(tmp_path)["fid"] == pytest.approx(0, abs=1e-6)
+    assert scores(digits)["fid"] == pytest.approx(0, abs=1e-6)
 
 
 def test_statistics_of_other_features_are_refused(
@@ -166,7 +168,10 @@ def test_pictures_are_scored_against_pictures_through_inception(
         (["digits.npz"], "say what to compare them with"),
         (["digits.npz", "--against", "mnist", "--metric", "beauty"], "expected some of fid, fid-infinity, kid"),
         (["digits.npz", "--against", "mnist", "--metric", ","], "expected some of fid"),
-        (["digits.npz", "--against", "ring"], "no feature network was made for ring: choose one by --extractor"),
+        (["digits.npz", "--against", "ring"], "ring is made of points, and these metrics are about images"),
+        (["digits.npz", "--against", "captioned-mnist", "--metric", "fid,kid"], "fid, kid: needs a feature network"),
+        (["digits.npz", "--against", "mnist", "--extractor", "vgg"], "must be one of lenet-mnist-v1"),
+        (["digits.npz", "--against", "mnist", "--out", "no/where.json"], "there is no folder no"),
         (["digits.npz", "--against", "mnist", "-n", "1"], "-n must be at least 2"),
         (["digits.npz", "--against", "mnist", "--seed", "-1"], "--seed must be an integer"),
         (["nothing", "--against", "mnist"], "there is no such folder"),
@@ -188,7 +193,7 @@ def test_on_a_gpu_the_extractor_looks_and_the_scores_stay(digits: Path, monkeypa
     found = []
     for on in ("cpu", "cuda"):
         assert main(["score", str(digits), "--against", "mnist", "--metric", "fid,is", "--device", on]) == 0
-        found.append(scores(digits.parent))
+        found.append(scores(digits))
     assert moved[-1] == "cuda:0" and "cpu" in moved
     assert found[1] == pytest.approx(found[0], rel=1e-4)
 

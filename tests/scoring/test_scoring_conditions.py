@@ -14,6 +14,7 @@ from minigan.metrics.conditions import asked_age, asked_class, fid_within_classe
 from minigan.metrics.references import Reference
 from minigan.metrics.score import Protocol
 from minigan.metrics.statistics import Origin, Statistics
+from minigan.metrics.suite import Exhibit
 from minigan.scoring.conditions import condition_scores
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training.config import Config
@@ -62,6 +63,11 @@ def test_a_run_has_the_scores_of_its_conditions(system: str, expected: set[str],
     trainer.train()
     extractor = features.get("lenet-mnist-v1")
     statistics = Statistics.of(np.eye(128) + 1.0, Origin(extractor.id, extractor.variant))
-    scores = condition_scores(SavedGenerator(tmp_path / "run"), extractor, Reference(statistics, None), 40)
+    generator, reference = SavedGenerator(tmp_path / "run"), Reference(statistics, None)
+    exhibit = Exhibit(extractor, np.zeros((1, 28, 28, 1), np.uint8), reference)
+    scores = condition_scores(generator, exhibit, 40)
+    ages = {name for name in expected if name.startswith("age")}
+    pixels = condition_scores(generator, Exhibit(None, exhibit.images, Reference(None, None)), 40)
+    assert {score.protocol.metric for score in pixels} == ages
     assert {score.protocol.metric for score in scores} == expected
     assert all(np.isfinite(score.value) for score in scores if score.protocol.metric.startswith("asked"))

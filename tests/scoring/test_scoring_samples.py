@@ -32,6 +32,17 @@ def test_a_file_of_bytes_is_taken_as_it_is(tmp_path: Path) -> None:
     assert found.reference is None
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint16, ">i4"])
+def test_whole_numbers_of_any_type_are_pixels(tmp_path: Path, dtype: str) -> None:
+    np.save(tmp_path / "a.npy", pixels().astype(dtype))
+    np.testing.assert_array_equal(collect(tmp_path / "a.npy", n=1).images, pixels()[..., np.newaxis])
+
+
+def test_images_with_equal_channels_are_grey(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.repeat(pixels()[..., np.newaxis], 3, axis=3))
+    np.testing.assert_array_equal(collect(tmp_path / "a.npy", n=1).images, pixels()[..., np.newaxis])
+
+
 def test_numbers_are_rounded_to_bytes_half_to_even_unless_asked_otherwise(tmp_path: Path) -> None:
     x = np.zeros((1, 2, 2, 3), np.float32)
     x[0, 0, 0], x[0, 1, 1] = (0.5 / 255, 1.5 / 255, 1), 0.4
@@ -60,7 +71,7 @@ def test_a_folder_of_pictures_is_not_resized(tmp_path: Path) -> None:
 def test_pictures_of_two_sizes_are_refused_with_both(tmp_path: Path) -> None:
     Image.fromarray(pixels(1, 20, 20)[0]).save(tmp_path / "a.png")
     Image.fromarray(pixels(1, 20, 21)[0]).save(tmp_path / "b.png")
-    with pytest.raises(ValueError, match=r"b\.png: it has 21 x 20 pixels, and a\.png has 20 x 20"):
+    with pytest.raises(ValueError, match=r"b\.png: it has 21 x 20 pixels, and a\.png has 20 x 20; .* --size N crops"):
         collect(tmp_path, n=1)
 
 
@@ -69,8 +80,9 @@ def test_pictures_of_two_sizes_are_refused_with_both(tmp_path: Path) -> None:
     [
         (pixels().astype(np.float32) / 127.5 - 1, ValueError, r"must lie in \[0, 1\]"),
         (np.full((2, 4, 4), np.nan), NonFiniteSamples, "NaN"),
-        (pixels(2, 3), ValueError, "expected shape"),
-        (pixels().astype(np.int32), TypeError, "expected uint8"),
+        (pixels(2, 3), ValueError, r"expected pictures \(N, H, W, C\)"),
+        (pixels().astype(np.int32) - 1, ValueError, "expected pixels from 0 to 255, got -1 to"),
+        (np.array(["a"]), ValueError, "expected uint8, or floating point"),
     ],
 )
 def test_arrays_that_are_not_images_are_refused_with_the_path(

@@ -119,9 +119,16 @@ def test_a_mixture_is_scored_by_its_modes(tmp_path: Path) -> None:
     assert trainer.run.best()[2]["score"].keys() == {"step", "covered", "good"}
 
 
-def test_scores_of_what_nothing_can_see_are_refused_before_there_is_a_folder(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no feature network for .*pictures.*mnist-10k.*--score-every"):
-        Trainer.start(tiny(pictures, score_every=5), tmp_path / "run")
+def test_pictures_without_a_feature_network_are_scored_by_their_patches(pictures: Path, tmp_path: Path) -> None:
+    run = trained(tiny(pictures, epochs=2, score_every=6), tmp_path / "run").run
+    found = {point["step"]: point["swd"] for point in run.log() if "swd" in point}
+    assert list(found) == [6, 12] and min(found.values()) > 0
+    assert run.best()[2]["score"] == {"step": min(found, key=found.__getitem__), "swd": min(found.values())}
+
+
+def test_scores_of_what_cannot_be_compared_are_refused_before_there_is_a_folder(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"pictures cannot be scored: .* at least 7 x 7 pixels.*--score-every"):
+        Trainer.start(tiny(pictures, model="mlp", size=4, score_every=5), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -65,6 +65,9 @@ class Extractor:
         self.device = on
         return self
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """ValueError for images (H, W, C) that the network cannot look at."""
+
     def bring(self, images: np.ndarray) -> Array:
         """Pixels (N, H, W, C) in [0, 255] as float32, to what the network takes, on its device."""
         raise NotImplementedError

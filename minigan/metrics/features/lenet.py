@@ -1,6 +1,6 @@
 """LeNet: the digits' own feature network, made of this library's layers and trained by it.
 
-    x in [0, 1] - 0.5, 28 x 28
+    x in [0, 1] - 0.5, 28 x 28 (or H x W, with C channels, for a network of one's own)
     conv 5x5, 16, padding 2 → ReLU → max pool 2        14 x 14 x 16
     conv 5x5, 32, padding 2 → ReLU → max pool 2         7 x  7 x 32
     flatten → fc 128 → ReLU                            128: the features
@@ -44,23 +44,32 @@ TOLERANCE = 1e-4  # relative, of golden features: matrix products differ between
 class LeNet(Extractor):
     """The feature network of MNIST and Fashion-MNIST, with its classes.
 
-    `body` makes the 128 features, `head` the ten logits.
+    `body` makes the 128 features, `head` the logits. For images (H, W, C) of another `shape`, H and W are divided by 4
+    and rounded down on the way.
     """
 
     variant, d = VARIANT, FEATURES
 
-    def __init__(self, name: str, classes: Iterable[str], *, rng: np.random.Generator) -> None:
-        self.name, self.classes = name, tuple(classes)
+    def __init__(
+        self,
+        name: str,
+        classes: Iterable[str],
+        *,
+        rng: np.random.Generator,
+        shape: tuple[int, int, int] = (SIZE, SIZE, 1),
+    ) -> None:
+        self.name, self.classes, self.shape = name, tuple(classes), shape
+        H, W, C = shape
         drawn: dict[str, Any] = {"rng": rng, "init": init.he_uniform}
         self.body = Network(
-            Conv2d(1, 16, 5, padding=2, **drawn),
+            Conv2d(C, 16, 5, padding=2, **drawn),
             ReLU(),
             MaxPool2d(2),
             Conv2d(16, 32, 5, padding=2, **drawn),
             ReLU(),
             MaxPool2d(2),
             Flatten(),
-            Linear(7 * 7 * 32, FEATURES, **drawn),
+            Linear((H // 4) * (W // 4) * 32, FEATURES, **drawn),
             ReLU(),
         )
         self.head = Linear(FEATURES, len(self.classes), **drawn)
@@ -72,10 +81,16 @@ class LeNet(Extractor):
     def networks(self) -> tuple[Layer, Layer]:
         return self.body, self.head
 
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        H, W, C = self.shape
+        kind = "grey images" if C == 1 else "images in colour"
+        if tuple(shape[:2]) != (H, W) or shape[2] not in (1, C):
+            h, w, c = shape
+            raise ValueError(f"{self.name} looks at {kind} of {H} x {W}, got {h} x {w} with {c} channel(s)")
+
     def bring(self, images: np.ndarray) -> Array:
-        N, H, W, C = images.shape
-        if (H, W, C) != (SIZE, SIZE, 1):
-            raise ValueError(f"{self.name} looks at grey images of {SIZE} x {SIZE}, got {H} x {W} with {C} channel(s)")
+        self.check_shape(images.shape[1:])
+        images = np.broadcast_to(images, (*images.shape[:3], self.shape[2]))  # grey ones in all channels
         return like(images, self.head.weight) / np.float32(255) - np.float32(0.5)
 
     def look(self, x: Array) -> tuple[Array, Array]:
@@ -98,7 +113,7 @@ class LeNet(Extractor):
     def write(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write <name>.npz and <name>.json: the weights, and the card with classes, digest and golden features."""
         folder.mkdir(parents=True, exist_ok=True)
-        own = {"name": self.name, "preprocessing": self.variant, "classes": self.classes}
+        own = {"name": self.name, "preprocessing": self.variant, "classes": self.classes, "shape": self.shape}
         checks = {"weights_sha256": self.digest, "golden": self.golden()}
         with replacing(folder / f"{self.name}.npz") as file:
             weights: dict[str, Any] = {name: to_host(array) for name, array in self.arrays().items()}
@@ -110,7 +125,8 @@ class LeNet(Extractor):
     def read(cls, card: Path, weights: Path) -> LeNet:
         """The network of a card and its weights; errors as `load`."""
         header = json.loads(card.read_text())
-        network = cls(header["name"], header["classes"], rng=np.random.default_rng(0))
+        shape = tuple(header.get("shape", (SIZE, SIZE, 1)))
+        network = cls(header["name"], header["classes"], rng=np.random.default_rng(0), shape=shape)
         saved, _ = files.read(weights, "file of a network's weights", only=NAMES)
         if len(saved) < len(NAMES):
             raise ValueError(f"{weights}: damaged, it lacks {', '.join(name for name in NAMES if name not in saved)}")
@@ -124,8 +140,9 @@ class LeNet(Extractor):
 
     def golden(self) -> dict[str, list[float]]:
         """The features of the four procedural images, to six digits."""
-        seen = self(np.stack(list(procedural().values())))
-        return {name: [float(f"{v:.6g}") for v in row] for name, row in zip(procedural(), seen.features, strict=True)}
+        images = procedural(self.shape)
+        seen = self(np.stack(list(images.values())))
+        return {name: [float(f"{v:.6g}") for v in row] for name, row in zip(images, seen.features, strict=True)}
 
     def check(self, golden: Mapping[str, list[float]], path: Path) -> None:
         """ValueError where the procedural images do not have these features."""
@@ -144,13 +161,14 @@ def digest(arrays: Mapping[str, Array]) -> str:
     return sha.hexdigest()
 
 
-def procedural() -> dict[str, np.ndarray]:
-    """Four images of formulas, float32 (28, 28, 1) in [0, 1]."""
-    i, j = np.indices((SIZE, SIZE), dtype=np.float32)
+def procedural(shape: tuple[int, int, int] = (SIZE, SIZE, 1)) -> dict[str, np.ndarray]:
+    """Four images of formulas, float32 (H, W, C) in [0, 1], all channels alike."""
+    H, W, C = shape
+    i, j = np.indices((H, W), dtype=np.float32)
     images: dict[str, np.ndarray] = {
         "zeros": 0 * i,
         "ones": 0 * i + 1,
-        "ramp": j / (SIZE - 1),
+        "ramp": j / (W - 1),
         "checkerboard": (i + j) % 2,
     }
-    return {name: image[..., np.newaxis] for name, image in images.items()}
+    return {name: np.repeat(image[..., np.newaxis], C, axis=2) for name, image in images.items()}
