@@ -39,6 +39,7 @@ from minigan.training.registry import entry
 
 DATA = "mnist-10k:colour"
 SHOWN, ATTACKED = 12, 100
+ROWS = ["b", "BA(b)", "8 (BA(b) - truth)", "AB(BA(b))", "with noise of 16", "through a threshold"]
 
 
 def main() -> None:
@@ -118,7 +119,7 @@ def draw(system: Any, held: dict[str, Dataset], path: Path) -> None:
     hard = np.where(fake > 0, 1, -1).astype(np.float32)
     rows = [held["B"].images[n], _grey(to_pixels(fake)), _grey(to_pixels(np.clip(8 * (fake - a), -1, 1)))]
     rows += [system.pixels(x, "B") for x in (fake, noisy, hard)]
-    plots.save_grid(path, np.concatenate(rows), len(n), scale=2)
+    plots.save_grid(path, np.concatenate(rows), len(n), scale=2, labels=ROWS)
 
 
 def _grey(images: np.ndarray) -> np.ndarray:
