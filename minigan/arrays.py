@@ -23,6 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from minigan import foreign
 from minigan.atomic import replacing
 
 HEADER = "minigan"
@@ -145,7 +146,8 @@ def _suspicion(path: Path, what: str) -> Iterator[IO[bytes]]:
     except (FileNotFoundError, PermissionError):
         raise
     except (*_DAMAGED, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a {what}, or a damaged one ({error})") from error
+        known = foreign.hint(path) if path.is_file() else ""
+        raise ValueError(f"{path}: not a {what}, or a damaged one ({error}{known})") from error
 
 
 def _archive(file: IO[bytes]) -> zipfile.ZipFile:

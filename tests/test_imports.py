@@ -30,14 +30,15 @@ BOOK: dict[str, set[str]] = {
 MAY_SEE: dict[str, set[str]] = {
     **BOOK,
     "atomic": set(),
-    "arrays": {"atomic"},
+    "arrays": {"atomic", "foreign"},
     "version": set(),
     "parallel": set(),
     "docpages": set(),
+    "foreign": set(),
     "html": set(),
     "plots": {"atomic"},
-    "data": {"arrays", "atomic", "device", "parallel", "random"},
-    "metrics": {"arrays", "atomic", "data", "device", "init", "layers", "parallel", "random", "version"},
+    "data": {"arrays", "atomic", "device", "foreign", "parallel", "random"},
+    "metrics": {"arrays", "atomic", "data", "device", "foreign", "init", "layers", "parallel", "random", "version"},
 }
 # A system is a page of the book that stands on the base classes of training.
 MAY_SEE["systems"] = {*MAY_SEE, "training"}
@@ -47,7 +48,7 @@ MAY_SEE |= {room: {*TOOLS} for room in ("training", "runs", "watch", "scoring", 
 MAY_SEE["report"] |= {"scoring", "styles"}
 MAY_SEE["styles"] = {*TOOLS, "scoring", "html"}
 MAY_SEE["lab"] = {*TOOLS, "docpages", "explain", "scoring", "styles"}
-MAY_SEE["exchange"] = {"atomic", "device", "layers", "scoring", "training", "runs"}
+MAY_SEE["exchange"] = {"atomic", "device", "foreign", "layers", "scoring", "training", "runs"}
 MAY_SEE["objective_cards"] = {"docpages", "objectives", "training"}
 MAY_SEE["explain"] = {
     "atomic",

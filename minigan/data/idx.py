@@ -26,6 +26,7 @@ from typing import IO, cast
 
 import numpy as np
 
+from minigan import foreign
 from minigan.atomic import replacing
 
 UNSIGNED_BYTE = 0x08
@@ -95,7 +96,8 @@ def _plain(raw: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
 def _read_header(stream: IO[bytes], path: Path) -> tuple[int, ...]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise ValueError(f"{path}: not an IDX file: expected 4 bytes that begin with 00 00, got {magic.hex(' ')!r}")
+        came = f"expected 4 bytes that begin with 00 00, got {magic.hex(' ')!r}"
+        raise ValueError(f"{path}: not an IDX file: {came}{foreign.hint(path)}")
     kind, ndim = magic[2], magic[3]
     if kind != UNSIGNED_BYTE:
         raise ValueError(f"{path}: expected values of IDX type 0x08 (unsigned byte), got type 0x{kind:02x}")

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
+from minigan import foreign
 from minigan.atomic import replacing
 from minigan.device import like
 from minigan.exchange.naming import renamed
@@ -24,6 +25,7 @@ from minigan.layers import Layer
 
 KINDS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
 TIMES, ROOM = 16, 2**24  # a file of a network has at most 16 times the network's bytes, and 16 MiB
+COUNTED = "num_batches_tracked"  # what a file may lack
 SHOWN = 40  # differences that an error lists
 
 
@@ -75,11 +77,27 @@ def read_safetensors(
         except ValueError as error:
             wrong.append(f"{name} {error}")
     if wrong:
+        wrong = _with_the_way(wrong, set(named), set(found))
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise ValueError(f"{path}: does not fit this network: {'; '.join(sorted(wrong)[:SHOWN])}{more}")
+        raise ValueError(f"{path}: does not fit this network: {'; '.join(wrong[:SHOWN])}{more}")
     for name, values in numbers.items():
         array = named[name].array
         array[...] = like(named[name].inwards(values), array)
+
+
+def _with_the_way(wrong: list[str], ours: set[str], theirs: set[str]) -> list[str]:
+    """The differences in order; where all names differ in how they begin, only that, and the renaming that helps."""
+    ours, theirs = ({name for name in names if not name.endswith(COUNTED)} for names in (ours, theirs))
+    for a, b, way in (
+        (ours, theirs, "the names begin with {0}. there: add the renaming ={0}, as in --rename-G ={0}"),
+        (theirs, ours, "no name begins with {0}. there: leave the renaming ={0} out"),
+    ):
+        first = min(a, default="")
+        for name in b:
+            start = name.removesuffix(first)
+            if start != name and start.endswith(".") and {start + one for one in a} <= b:
+                return [way.format(start[:-1])]
+    return sorted(wrong)
 
 
 def _named(found: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
@@ -90,15 +108,28 @@ def _named(found: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
 
 def _load(path: Path, most: int) -> dict[str, dict[str, Any]]:
     """The raw tensors by name: "dtype", "shape" and "data"; ValueError for a damaged or foreign file."""
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: not a file")
+    if not path.is_file():
+        if path.exists():
+            raise ValueError(f"{path}: not a file")
+        raise FileNotFoundError(f"{path}: there is no such file")
     size = path.stat().st_size
     if size > most:
+        _refuse_foreign(path)
         raise ValueError(f"{path}: has {size:,} bytes, far more than the weights of this network")
     try:
         return dict(deserialize(path.read_bytes()))
     except (SafetensorError, UnicodeError) as error:
+        _refuse_foreign(path)
         raise ValueError(f"{path}: not a safetensors file, or a damaged one ({str(error)[:200]})") from error
+
+
+def _refuse_foreign(path: Path) -> None:
+    """ValueError for a file that is known to be of another kind; what begins with a header is a safetensors file."""
+    with open(path, "rb") as file:
+        start = file.read(foreign.LONGEST)
+    what = "" if start[8:9] == b"{" else foreign.described(start)
+    if what:
+        raise ValueError(f"{path}: not a safetensors file, or a damaged one ({what})")
 
 
 def _numbers(found: Mapping[str, Any], tensor: Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,36 @@ def test_a_foreign_or_hostile_file_is_refused_with_its_path(data: bytes, tmp_pat
     with pytest.raises(ValueError, match="not a safetensors file, or a damaged one") as caught:
         read_safetensors(path, small(), SHAPE)
     assert str(caught.value).startswith(f"{path}: ") and len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull fetches that"),
+        (b"\n <!DOCTYPE html><html>404</html>", "it is a web page"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "safetensors.torch.save_file"),
+        (b"\x80\x04\x95", "safetensors.torch.save_file"),
+        (b"PK\x03\x04" + bytes(26) + b"archive/data.pkl", "safetensors.torch.save_file"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_what_is_given_in_place_of_weights_is_named_with_the_way(data: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "G.pth"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        read_safetensors(path, small(), SHAPE)
+
+
+def test_names_that_differ_in_their_beginning_alone_are_answered_with_the_renaming(tmp_path: Path) -> None:
+    path, network = tmp_path / "weights.safetensors", shake(small())
+    write_safetensors(path, network, SHAPE, {"": "module"})
+    with pytest.raises(ValueError, match=r"begin with module\. there: add the renaming =module") as caught:
+        read_safetensors(path, network, SHAPE)
+    assert "missing" not in str(caught.value)
+    write_safetensors(path, network, SHAPE)
+    with pytest.raises(ValueError, match=r"no name begins with module\. there: leave the renaming =module out"):
+        read_safetensors(path, network, SHAPE, {"": "module"})
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from minigan import foreign
+
 FILES = ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth")  # one file, two names
 SIZE = 95_628_359  # bytes
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -46,8 +48,8 @@ def examine(path: Path, *, allow_unverified: bool) -> tuple[str, str]:
     if not genuine and not allow_unverified:
         raise ValueError(
             f"{path}: not the published weights of Inception: {size:,} bytes with SHA-256 {sha256}, expected {SIZE:,} "
-            f"bytes with {SHA256}. Scores from other weights are not FIDs; allow_unverified=True takes them "
-            f"under another name"
+            f"bytes with {SHA256}{foreign.hint(path)}. Scores from other weights are not FIDs; allow_unverified=True "
+            f"takes them under another name"
         )
     return NAME if genuine else UNVERIFIED, sha256
 
