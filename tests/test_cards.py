@@ -164,3 +164,15 @@ def test_results_that_are_there_belong_to_objectives_and_travel_with_the_package
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     assert objective_cards.MEASURED.name in setup["options.package_data"]["minigan"].split(", ")
+
+
+@pytest.mark.parametrize(
+    "name", ["minimax", "nonsaturating", "began", "dragan", "gmmn", "mmd-gan-gp", "fgan-hellinger"]
+)
+def test_a_card_states_that_noise_is_normal_where_the_paper_has_uniform_noise(name: str) -> None:
+    deviates = objective_cards.card(name).partition("Deviates")[2]
+    assert re.search(r"\bnormal;.* uniform", deviates, re.DOTALL)
+
+
+def test_the_card_of_began_states_which_fakes_move_k() -> None:
+    assert "D's update" in objective_cards.paragraphs("began")["Deviates"]

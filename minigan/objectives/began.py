@@ -39,7 +39,8 @@ class BEGAN(EnergyObjective):
     Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros
                 is nearly its own reconstruction in a D without normalisation, and G never leaves
                 that grey. The paper lowers the learning rate when the convergence measure stalls;
-                here that is the run's schedule.
+                here that is the run's schedule. k moves by F of the fakes of D's update; the paper
+                takes those of G's update. Noise is normal; the paper's is uniform in [-1, 1].
     Source      Berthelot, Schumm & Metz 2017, section 3.
     """
 

@@ -30,8 +30,9 @@ class DRAGAN(NonSaturating):
     Healthy     As the non-saturating GAN, with L of G below 3; gradient norms near the data 0.8 to
                 1.2.
     Fails       Perturbed points that land on other data: D goes flat.
-    Source      Kodali et al. 2017, section 3.2, with the noise of the authors' code
-                (uniform, half a deviation).
+    Deviates    U is uniform, as in the authors' code; the paper perturbs by normal noise. The noise
+                of G is normal; theirs is uniform in [-1, 1].
+    Source      Kodali et al. 2017, section 3.2; x̂ as in the authors' code.
     """
 
     name = "dragan"

@@ -35,6 +35,8 @@ class FGAN(Objective):
                 L = -mean g(b)        db = -g'(b) / n      with `alternative`: "be called real"
 
     h is stated and computed as one function of v: that way no logarithm meets a 0.
+
+    Deviates    Noise is normal; the paper's is uniform in [-1, 1].
     """
 
     defaults = Defaults()

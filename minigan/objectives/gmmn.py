@@ -45,7 +45,8 @@ class GMMN(Objective):
                 paper's ends in a sigmoid and is pre-trained layer by layer with cross-entropy and
                 dropout. Real batches are encoded when they are met, not once beforehand. After
                 10,000 steps the paper continues with rate 0.2 and momentum 0.99; runs here decay
-                the rate instead, and their SGD has no momentum.
+                the rate instead, and their SGD has no momentum. Noise is normal; the paper's is
+                uniform in [-1, 1].
     Source      Li, Swersky & Zemel 2015, algorithm 1; bandwidths, σ unsquared, and w: the authors'
                 code.
     """

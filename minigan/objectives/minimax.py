@@ -29,6 +29,7 @@ class Minimax(Objective):
                 towards -0.693.
     Fails       A sure D has σ(b) → 0, and with it the gradient of G: G stops. Mode collapse:
                 samples near identical, the losses swing in antiphase.
+    Deviates    Noise is normal; the paper's is uniform.
     Source      Goodfellow et al. 2014, equation 1; smoothing: Salimans et al. 2016, section 3.4.
     """
 

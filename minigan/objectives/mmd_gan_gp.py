@@ -50,7 +50,7 @@ class MMDGANGP(Objective):
                 parameter's gradient to norm 1 and lowers the rate by a test: left out, so that the
                 objective is the losses and one penalty. Its penalty takes the norm over one axis of
                 the image, here over all numbers; its unbiased estimator keeps the diagonal of the
-                linear kernel, here both leave.
+                linear kernel, here both leave. Noise is normal; theirs is uniform in [-1, 1].
     Source      Bińkowski, Sutherland, Arbel & Gretton 2018.
     """
 

@@ -21,6 +21,7 @@ class NonSaturating(Minimax):
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64.
     Healthy     L of D 0.9 to 1.3, L of G 0.8 to 2, D right on 55 to 80 % of the samples.
     Fails       D perfect: L of G climbs past 5 and does not return. Mode collapse.
+    Deviates    Noise is normal; that of both papers is uniform.
     Source      Goodfellow et al. 2014, section 3, last paragraph; Radford et al. 2015 for the
                 numbers.
     """
