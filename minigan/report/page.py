@@ -80,7 +80,7 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
 def _sections_of_translations(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     """The same of a run that turns images into images: it has no samples of noise, and held-out images instead."""
     sections: dict[str, Callable[[], Html]] = {
-        "Held-out images over time": lambda: timeline.moments(evidence),
+        "Held-out images over time": lambda: timeline.moments(evidence, "held-out images"),
         "Curves": lambda: curves.curves(evidence),
         "How good?": lambda: translations.held_out(evidence),
         "Health": lambda: summary.health(evidence),

@@ -38,8 +38,9 @@ def summary(evidence: Evidence) -> Html:
         rate = f", {log[-1]['step'] / seconds:.1f} steps per second" if seconds > 0 else ""
         facts["time"] = f"{_minutes(seconds)} minutes{rate}"
     if evidence.scores:
-        first = evidence.scores[0]
-        facts["score"] = f"{_title(first)} {first.value:.4g}"
+        of = evidence.scores[-1].protocol.parameters.get("of")  # of several sets of images the run's own is the last
+        first = next(score for score in evidence.scores if score.protocol.parameters.get("of") == of)
+        facts["score"] = f"{_title(first)} {first.value:.4g}{'' if of is None else f' ({of})'}"
     if log:
         facts["health"] = _state(evidence)
     shown = [(name, text) for name, text in facts.items() if text]

@@ -14,8 +14,11 @@ LARGE = 60_000  # bytes from which a colour picture is kept as a JPEG
 BUDGET = 2_500_000  # characters of all pictures together
 
 
-def moments(evidence: Evidence) -> Html:
-    """Pictures at some moments of training, all of them shown; with JavaScript, one at a time, and a slider."""
+def moments(evidence: Evidence, what: str = "noise") -> Html:
+    """Pictures at some moments of training, all of them shown; with JavaScript, one at a time, and a slider.
+
+    what: always the same in them
+    """
     shown = _fitting(_pictures(evidence))
     damaged = [
         f"{name} cannot be shown: {why}." for name, why in evidence.missing.items() if name.startswith("samples/")
@@ -37,7 +40,7 @@ def moments(evidence: Evidence) -> Html:
         class_="slider",
         hidden=True,
     )
-    text = "The same noise at each moment: what changes is the generator alone."
+    text = f"The same {what} at each moment: only the networks change."
     frames = element("div", *figures, class_="moments")
     return joined([paragraphs(text, *damaged), controls, frames, *_others(evidence)])
 

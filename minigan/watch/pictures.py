@@ -51,6 +51,7 @@ class Pictures:
 
         points = self.system.sample_shape is not None and len(self.system.sample_shape) == 1
         frames, run = self._frames(), self.run
+        same = "held-out images" if any(name.startswith("held out") for name in self.draw.datasets) else "noise"
         drawn: dict[str, tuple[str, Callable[[Path], object]]] = {
             "samples.png": (
                 f"the density of {POINTS:,} samples" if points else "samples of the trained networks",
@@ -61,7 +62,7 @@ class Pictures:
                 lambda path: plots.save_curves(path, run.log(), title=title),
             ),
             "training.gif": (
-                f"the same noise at {len(frames)} moments of training",
+                f"the same {same} at {len(frames)} moments of training",
                 lambda path: plots.save_animation(path, frames),
             ),
         }

@@ -158,6 +158,7 @@ def test_the_report_of_a_cyclegan_shows_what_it_hides(cyclegan: Path, tmp_path: 
     assert main(["report", str(cyclegan), "--out", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text()
     assert "What a translation hides" in page and "noise of 16 grey levels" in page
+    assert "The same held-out images at each moment" in page
     assert "cannot be shown" not in page
 
 
