@@ -61,6 +61,7 @@ def main() -> None:
     print(trainer.finish())
     verdict = trainer.verdict()
     print(f"All of it as one page: {write_report(trainer.run.folder)}\n{verdict}")
+    print(f"Move through what it has learned: minigan lab --run {trainer.run.folder}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from minigan.data import MIXTURES
 from minigan.lab import drawing, settings
+from minigan.lab.explorer import Explorers
 from minigan.lab.frames import pack, text
 from minigan.lab.orders import Refused, order_of, preset_of, scene_of
 from minigan.lab.presets import lessons
@@ -18,8 +19,8 @@ Answer: TypeAlias = tuple[int, str, bytes]
 Route: TypeAlias = Callable[[Any, Mapping[str, str], bytes], Answer]
 
 
-def hello() -> bytes:
-    """What the page asks first: objectives, data, lessons, limits."""
+def hello(explorers: Explorers) -> bytes:
+    """What the page asks first: objectives, data, lessons, runs, limits."""
     shapes = drawing.shapes()
     return text(
         {
@@ -32,6 +33,7 @@ def hello() -> bytes:
             "penalties": list(settings.PENALTIES),
             "ranges": settings.RANGES,
             "at_once": settings.AT_ONCE,
+            "runs": explorers.described(),
             "lessons": [json.loads(lesson.dump()) for lesson in lessons()],
         }
     )
@@ -45,6 +47,10 @@ def find(method: str, path: str) -> Route | None:
     if method == "GET" and slow:
         number = int(slow[1])
         return lambda server, query, body: _film(server, number)
+    run = re.fullmatch(r"/api/runs/(\d{1,3})/(\w+)", path)
+    if method == "POST" and run:
+        which, what = int(run[1]), run[2]
+        return lambda server, query, body: _explore(server, which, what, body)
     return None
 
 
@@ -71,6 +77,10 @@ def _film(server: Any, number: int) -> Answer:
         return session.film.frames[number]
 
     return 200, "application/octet-stream", server.player.order(frame)
+
+
+def _explore(server: Any, number: int, what: str, body: bytes) -> Answer:
+    return 200, "application/octet-stream", server.explorers.answer(number, what, json.loads(body))
 
 
 PLAIN: dict[tuple[str, str], Route] = {

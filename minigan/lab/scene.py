@@ -9,15 +9,16 @@ import numpy as np
 
 from minigan import docpages, objectives
 from minigan.explain.events import file_name
+from minigan.explain.pages import objective_formulas
 from minigan.lab.drawing import Drawing
 from minigan.lab.plane import Plane
 from minigan.lab.presets import Preset
 from minigan.lab.settings import config_of, hyper, shown
 from minigan.lab.view import REAL, View
-from minigan.objectives.objective import OUTPUTS
+from minigan.objectives.objective import OUTPUTS, Objective
 from minigan.training import build, steps
 
-FORMULAS = ("D", "G", "Penalty", "Constraint", "State", "Source")
+FORMULAS = {"D": "d_loss", "G": "g_loss", "Penalty": "penalty", "Constraint": "after_d_update", "Source": "name"}
 
 
 def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -25,7 +26,6 @@ def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[s
     config, objective = plane.config, plane.objective
     recipe = config_of({"objective": config.objective}, config.data, preset.seed)
     drawing = plane.source if isinstance(plane.source, Drawing) else None
-    page = docpages.paragraphs(objectives.find(config.objective))
     numbers = {
         "number": number,
         "window": view.window,
@@ -40,13 +40,22 @@ def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[s
         "trains_d": objective.trains_d,
         "logit": objective.logit,
         "z_dim": plane.system.z_dim,
-        "formulas": [[label, page[label]] for label in FORMULAS if label in page],
+        "formulas": _formulas(objective),
         "code": [_source(steps.update_discriminator), _source(steps.generator_step), _source(steps.generator_gradient)],
         "networks": build.table(config, {"real": plane.dataset.about()}),
         "lesson": {name: getattr(preset, name) for name in ("title", "question", "look_for", "until")},
         "layers": preset.view.get("layers"),
     }
     return numbers, {"real": plane.dataset.images[:REAL]}
+
+
+def _formulas(objective: Objective) -> list[list[str]]:
+    """What the objective's page states, and those of its base classes where the losses are theirs: [heading, text]."""
+    found = []
+    for label, method in FORMULAS.items():
+        method = "joint_g_loss" if method == "g_loss" and objective.compares else method
+        found += [[f"{label}, as {of} has it", text] for of, text in objective_formulas(objective, (label,), method)]
+    return found
 
 
 def _source(function: Any) -> dict[str, Any]:

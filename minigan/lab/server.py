@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 
 from minigan.lab import door, routes
 from minigan.lab.door import Closed
+from minigan.lab.explorer import Explorers
 from minigan.lab.frames import text
 from minigan.lab.orders import Refused
 from minigan.lab.player import Busy, Player
@@ -34,12 +35,12 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = sys.platform != "win32"  # there it would let two servers share a port
     request_queue_size = 32
 
-    def __init__(self, player: Player, port: int) -> None:
+    def __init__(self, player: Player, explorers: Explorers, port: int) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.player = player
+        self.player, self.explorers = player, explorers
         self.secret, self._ticket, self._made = secrets.token_urlsafe(24), secrets.token_urlsafe(24), time.monotonic()
         self.files = _files()
-        self.hello = routes.hello()
+        self.hello = routes.hello(explorers)
         self.connections = threading.BoundedSemaphore(CONNECTIONS)
         self.frames = threading.BoundedSemaphore(WAITING)
 

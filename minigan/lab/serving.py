@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from minigan.lab.command import PORT
+from minigan.lab.explorer import Explorers
 from minigan.lab.player import Player
 from minigan.lab.presets import Preset, from_words
 from minigan.lab.server import Server
@@ -25,17 +27,18 @@ def serve(
     data: str,
     seed: int,
     *,
+    runs: Sequence[Path],
     port: int | None,
     browser: bool,
 ) -> int:
-    """Serve a session until Ctrl-C. What is wrong with a preset or a port is raised before anything is served.
+    """Serve a session until Ctrl-C. What is wrong with a preset, a run or a port is raised before anything is served.
 
     words   of --preset, or None: then the session follows from the objective's recipe with `choices`, data and seed
     """
     values = {"lab": 1, "choices": choices, "data": {"name": data}, "seed": seed}
     preset = Preset.read(values) if words is None else from_words(words)
-    player = Player(Session(preset))
-    server = bound(lambda number: Server(player, number), port)
+    explorers, player = Explorers(runs), Player(Session(preset))
+    server = bound(lambda number: Server(player, explorers, number), port)
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.002)  # a request is answered while a step is computed
     try:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from minigan.lab import door
+from minigan.lab.explorer import Explorers
 from minigan.lab.frames import unpack
 from minigan.lab.orders import order_of
 from minigan.lab.player import Busy, Player
@@ -64,7 +65,7 @@ class Client:
 def lab() -> Iterator[Client]:
     session = Session(Preset.read({"lab": 1, "choices": SMALL}))
     player = Player(session, idle=5.0)
-    server = Server(player, 0)
+    server = Server(player, Explorers([]), 0)
     player.start()
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield Client(server)
@@ -256,9 +257,9 @@ def test_clients_that_vanish_or_never_read_stop_nobody(lab: Client, capfd: pytes
             client.close()
         else:
             kept.append(client)
-    first = lab.frame()
-    while (now := lab.frame(first["number"]))["step"] < first["step"] + 20:
-        pass
+    first = now = lab.frame()
+    while now["step"] < first["step"] + 20:
+        now = lab.frame(now["number"])
     assert now["playing"]
     for client in kept:
         client.close()
@@ -349,9 +350,9 @@ def test_a_port_that_is_taken_is_named_and_another_is_found(monkeypatch: pytest.
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ValueError, match=f"port {port} is taken: leave out --port"):
-            bound(lambda number: Server(player, number), port)
+            bound(lambda number: Server(player, Explorers([]), number), port)
         monkeypatch.setattr("minigan.lab.serving.PORT", port)
-        server = bound(lambda number: Server(player, number), None)
+        server = bound(lambda number: Server(player, Explorers([]), number), None)
         assert server.server_port != port
         server.server_close()
 

@@ -29,6 +29,7 @@ export const isDrawing = () => state.on;
 function toggle(on, places) {
   Object.assign(state, { on, stroke: null, down: false });
   $("pen").hidden = !on;
+  $("words").hidden = on;
   $("picture").classList.toggle("drawing", on);
   $("draw").setAttribute("aria-pressed", on);
   $("draw").textContent = on ? "Stop drawing" : "Draw your own";
@@ -58,7 +59,7 @@ function sketch(places) {
     c.lineWidth = Math.max(2, (Math.abs(width) / places) * S);
     c.beginPath();
     c.moveTo(...at(points[0], points[1]));
-    for (let i = 0; i < points.length; i += 2) c.lineTo(...at(points[i], points[i + 1]));
+    for (let i = 0; i < points.length; i += 2) c.lineTo(...at(points[i] + 0.5, points[i + 1])); // half a place on: a line of no length is not drawn
     c.stroke();
   }
   if (document.activeElement === $("picture")) {
