@@ -43,7 +43,7 @@ def split(dataset: Dataset, least: int) -> tuple[Dataset, Dataset]:
             f"{dataset.name} has {len(dataset)} images, and {2 * least} are needed: a batch to train on, and as many "
             "that are held out; take a smaller --batch-size"
         )
-    return rows(dataset, np.arange(len(dataset) - held)), rows(dataset, np.arange(len(dataset) - held, len(dataset)))
+    return rows(dataset, slice(-held)), rows(dataset, slice(-held, None))
 
 
 def test_images(name: str, n: int) -> Dataset | None:
@@ -52,10 +52,10 @@ def test_images(name: str, n: int) -> Dataset | None:
     if source is None or not here(source, "test"):
         return None
     dataset = load(source, split="test")
-    return rows(replace(dataset, name=f"{source}/test"), np.arange(min(n, len(dataset))))
+    return rows(replace(dataset, name=f"{source}/test"), slice(n))
 
 
-def rows(dataset: Dataset, chosen: np.ndarray) -> Dataset:
+def rows(dataset: Dataset, chosen: np.ndarray | slice) -> Dataset:
     """Some images of a data set, with their labels."""
     labels = None if dataset.labels is None else dataset.labels[chosen]
     return replace(dataset, images=dataset.images[chosen], labels=labels)

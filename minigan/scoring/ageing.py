@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan import data, metrics, plots
+from minigan import metrics, plots
 from minigan.data import ages
 from minigan.layers import Layer
 from minigan.metrics.features import LeNet
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.systems.ageing import Ageing
+from minigan.training.datasets import dataset_of
 
 TEXT = """Show a picture older and younger.
 
@@ -107,8 +108,8 @@ def _picture(flags: argparse.Namespace, generator: SavedGenerator) -> np.ndarray
     if flags.picture is not None:
         from minigan.data import pictures  # here: Pillow is slow to import
 
-        return pictures.read(flags.picture, H, channels=C)[np.newaxis]
-    dataset = data.load(generator.config.data, size=generator.config.size)
+        return pictures.read(flags.picture, H, generator.config.background, C)[np.newaxis]
+    dataset = dataset_of(generator.config)
     if not 0 <= flags.index < len(dataset):
         raise ValueError(f"--index must be in [0, {len(dataset)}), got {flags.index}")
     return dataset.images[flags.index : flags.index + 1]

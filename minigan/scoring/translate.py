@@ -42,7 +42,7 @@ def translate(flags: argparse.Namespace) -> int:
     source = {"srgan": "real", "cyclegan": {"A": "B", "B": "A", None: "A"}[flags.to]}[generator.config.system]
     channels = generator.about[source]["shape"][2]
     for path, target in files:
-        for suffix, picture in work(_read(path, channels, grey=flags.grey)).items():
+        for suffix, picture in work(_read(path, channels, generator.config.background, grey=flags.grey)).items():
             _write(target.with_name(f"{target.stem}{suffix}{target.suffix}"), picture)
     what = flags.out if len(files) > 1 or flags.input.is_dir() else files[0][1]
     print(f"{what}: {len(files)} picture{'s' if len(files) > 1 else ''} through {generator.path}")
@@ -113,14 +113,14 @@ def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
     return list(zip(paths, targets, strict=True))
 
 
-def _read(path: Path, channels: int, *, grey: bool) -> np.ndarray:
+def _read(path: Path, channels: int, background: str, *, grey: bool) -> np.ndarray:
     """A picture as networks take it, float32 (H, W, channels)."""
     from minigan.data import pictures
 
-    pixels = pictures.read(path)
+    pixels = pictures.read(path, background=background)
     if channels == 1 and not grey and pixels.shape[2] == 3:
         raise ValueError(f"{path}: this run takes grey pictures, and this one is in colour; --grey converts it")
-    pixels = pictures.read(path, channels=channels)
+    pixels = pictures.read(path, None, background, channels)
     return pixels.astype(np.float32) / 127.5 - 1
 
 

@@ -176,7 +176,7 @@ def _project(flags: argparse.Namespace) -> int:
     _suffix(flags.out, ".png")
     saved, system = saved_stylegan(flags.run, flags.best)
     H, W, C = shape = system.sample_shape or (0, 0, 0)
-    picture = pictures.read(flags.picture, H if flags.resize else None, channels=C)
+    picture = pictures.read(flags.picture, H if flags.resize else None, channels=C, background=saved.config.background)
     if picture.shape != shape:
         came = " x ".join(map(str, picture.shape))
         raise ValueError(

@@ -13,6 +13,7 @@ from minigan.models.stackgan import base_of, stackgan
 from minigan.random import Streams
 from minigan.systems.stackgan import StackGAN
 from minigan.training.config import Config
+from minigan.training.datasets import dataset_of
 from minigan.training.registry import About, Entry, Option
 from minigan.training.stages import Stage, Stages
 
@@ -28,13 +29,13 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 def _datasets(config: Config) -> dict[str, Dataset]:
     if config.data == data.CAPTIONED:
-        return {"real": data.load(config.data, size=config.size, rng=Streams(config.seed)("data"))}
+        return {"real": dataset_of(config)}
     if config.data in data.NAMES:
         raise ValueError(
             f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures "
             "with captions.csv (columns file and caption), or with photo.txt beside each photo.jpg"
         )
-    dataset = captions.load(config.data, 64 if config.size is None else config.size)
+    dataset = captions.load(config.data, 64 if config.size is None else config.size, config.background)
     base_of(dataset.shape, config.options["scale"])
     return {"real": dataset}
 
