@@ -33,12 +33,25 @@ MAY_SEE: dict[str, set[str]] = {
     "arrays": {"atomic", "foreign"},
     "version": set(),
     "parallel": set(),
+    "places": set(),
     "docpages": set(),
     "foreign": set(),
     "html": set(),
     "plots": {"atomic"},
-    "data": {"arrays", "atomic", "device", "foreign", "parallel", "random"},
-    "metrics": {"arrays", "atomic", "data", "device", "foreign", "init", "layers", "parallel", "random", "version"},
+    "data": {"arrays", "atomic", "device", "foreign", "parallel", "places", "random"},
+    "metrics": {
+        "arrays",
+        "atomic",
+        "data",
+        "device",
+        "foreign",
+        "init",
+        "layers",
+        "parallel",
+        "places",
+        "random",
+        "version",
+    },
 }
 # A system is a page of the book that stands on the base classes of training.
 MAY_SEE["systems"] = {*MAY_SEE, "training"}

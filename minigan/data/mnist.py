@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from minigan import arrays
+from minigan import arrays, places
 from minigan.data.dataset import Dataset
 from minigan.data.download import fetch
 from minigan.data.idx import content_hash, read_idx
@@ -139,9 +139,7 @@ def download(name: str, file: str) -> Path:
 
 def cache(name: str) -> Path:
     """Where downloads of the set are kept: the user's cache folder of this operating system."""
-    import pooch
-
-    return Path(pooch.os_cache("minigan")) / name
+    return places.cache() / name
 
 
 def _candidates(name: str, file: str) -> Iterator[Path]:
@@ -150,7 +148,7 @@ def _candidates(name: str, file: str) -> Iterator[Path]:
         yield folder / file
         yield folder / f"{file}.gz"
     if name == "mnist":
-        yield Path.home() / ".keras" / "datasets" / "mnist.npz"
+        yield from _at_home(".keras", "datasets", "mnist.npz")
 
 
 def _places(name: str) -> Iterator[Path]:
@@ -162,10 +160,17 @@ def _places(name: str) -> Iterator[Path]:
         yield from (root / name, root / torchvision, root)
     yield cache(name)
     yield Path("data") / torchvision
-    yield Path.home() / ".keras" / "datasets" / name
+    yield from _at_home(".keras", "datasets", name)
     if name == "mnist":
-        yield Path.home() / ".dezero"
+        yield from _at_home(".dezero")
     yield Path("/usr/share/datasets") / name  # Debian's package dataset-fashion-mnist
+
+
+def _at_home(*parts: str) -> Iterator[Path]:
+    """The path below the home directory, where there is one."""
+    home = places.home()
+    if home is not None:
+        yield home.joinpath(*parts)
 
 
 def _read_keras(path: Path, key: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minigan import parallel
+from minigan import parallel, places
 from minigan.atomic import replacing
 from minigan.data import pictures
 
@@ -122,9 +122,7 @@ def cache() -> Path:
     """Where prepared pixels are kept: $MINIGAN_CACHE, or the cache folder of this user."""
     if given := os.environ.get("MINIGAN_CACHE"):
         return Path(given).expanduser() / "prepared"
-    import pooch  # here: slow to import
-
-    return Path(pooch.os_cache("minigan")) / "prepared"
+    return places.cache() / "prepared"
 
 
 def _fill(store: InMemory, paths: Sequence[Path], size: int | None, background: str, title: str) -> None:

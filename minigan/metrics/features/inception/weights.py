@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from minigan import foreign
+from minigan import foreign, places
 
 FILES = ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth")  # one file, two names
 SIZE = 95_628_359  # bytes
@@ -59,6 +59,4 @@ def _places() -> Iterator[Path]:
     if given := os.environ.get(VARIABLE):
         yield Path(given).expanduser()
         return
-    import pooch  # here, not above: it is slow to import
-
-    yield from (Path(pooch.os_cache("minigan")) / file for file in FILES)
+    yield from (places.cache() / file for file in FILES)
