@@ -9,14 +9,17 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import gpu_machine
 
-from minigan import data
+from minigan import Trainer, data
+from minigan.cli import main
 from minigan.data import Dataset
 from minigan.device import Device
 from minigan.metrics.features import LeNet
 from minigan.metrics.features.sanity import Row
 from minigan.metrics.statistics import Statistics
+from minigan.training.config import Config
 
 ROOT = Path(__file__).parent.parent
 
@@ -125,3 +128,47 @@ def test_a_network_on_a_gpu_learns_the_same(training: ModuleType, monkeypatch: p
     moved = there.arrays()
     for name, array in here.arrays().items():
         np.testing.assert_allclose(moved[name].get(), array, rtol=0, atol=1e-4, err_msg=name)
+
+
+def classes_of_pictures(folder: Path, n: int = 30) -> Path:
+    """Squares and crosses in colour, in a subfolder for each."""
+    rng = np.random.default_rng(0)
+    for kind in ("crosses", "squares"):
+        (folder / kind).mkdir(parents=True)
+        for i in range(n):
+            image = np.full((20, 16, 3), rng.integers(0, 60, 3), np.uint8)
+            top, left, colour = *rng.integers(3, 7, 2), rng.integers(120, 256, 3)
+            if kind == "squares":
+                image[top + 2 : top + 10, left : left + 7] = colour
+            else:
+                image[top + 5 : top + 7, left : left + 7] = image[top + 2 : top + 10, left + 3] = colour
+            Image.fromarray(image).save(folder / kind / f"{i}.png")
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:.*covariance is singular")
+def test_pictures_of_ones_own_in_class_folders_get_a_network_that_scores_a_run(
+    training: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = classes_of_pictures(tmp_path / "My photos")
+    monkeypatch.setattr(training, "LR", 1e-2)
+    monkeypatch.setattr(training, "BATCH", 8)
+    monkeypatch.setattr(sys, "argv", ["x", str(photos), "--size", "12", "--out", str(tmp_path / "j"), "--epochs", "12"])
+    training.main()
+    card = tmp_path / "j" / "extractors" / "lenet-my-photos.json"
+    assert f"minigan score RUN --extractor {card}" in capsys.readouterr().out
+    run = tmp_path / "run"
+    Trainer.start(Config(data=str(photos), size=12, model="mlp", batch_size=16, epochs=1), run, quiet=True).train()
+    metrics = ["--metric", "is,modes"]
+    assert main(["score", str(run), "-n", "20", "--extractor", str(card), *metrics]) == 0
+    assert "seen by lenet-my-photos:" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"looks at images in colour of 12 x 12, got 28 x 28"):
+        LeNet.read(card, card.with_suffix(".npz")).check_shape((28, 28, 3))
+
+
+def test_pictures_without_classes_are_refused(training: ModuleType, tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="has no classes: put the pictures of each class into a subfolder"):
+        training.own(str(tmp_path), 8, 0)
+    with pytest.raises(ValueError, match=r"at least 2 classes of 5 pictures, got .'crosses': 3, 'squares': 3"):
+        training.own(str(classes_of_pictures(tmp_path / "few", 3)), 8, 0)

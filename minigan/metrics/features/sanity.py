@@ -47,10 +47,17 @@ class Battery:
     """The battery of one network: images of its data set, damaged, against other images of that set.
 
     reference, images, foreign: uint8 (N, H, W, C); labels (N,) are those of `images`, `foreign` show something else.
+    Without foreign images, as for pictures of any kind, those and mirrored ones are left out: a mirrored photograph is
+    a photograph.
     """
 
     def __init__(
-        self, extractor: Extractor, reference: np.ndarray, images: np.ndarray, labels: np.ndarray, foreign: np.ndarray
+        self,
+        extractor: Extractor,
+        reference: np.ndarray,
+        images: np.ndarray,
+        labels: np.ndarray,
+        foreign: np.ndarray | None,
     ) -> None:
         self.extractor, self.images, self.labels, self.foreign = extractor, images, labels, foreign
         self.whole = Statistics.of(extractor(reference).features)
@@ -64,9 +71,12 @@ class Battery:
                 d for d, share in zip(row.distances, row.recognised, strict=True) if share >= STILL * row.recognised[0]
             ]
             farthest = max(farthest, *still)
-        kept = [self.labels >= count for count in DROPPED]
+        dropped = tuple(count for count in DROPPED if count < len(self.extractor.classes))
+        kept = [self.labels >= count for count in dropped]
         found = [self._look(self.images[chosen], self.labels[chosen]) for chosen in kept]
-        yield _growing("classes dropped", DROPPED, found)
+        yield _growing("classes dropped", dropped, found)
+        if self.foreign is None:
+            return
         clean, mirrored = found[0], self._look(self.images[:, :, ::-1], self.labels)
         yield _row("mirrored", (0, 1), [clean, mirrored], mirrored[0] > 3 * clean[0])
         strange = self._look(self.foreign, self.labels[:0])
