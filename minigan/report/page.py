@@ -12,7 +12,7 @@ import numpy as np
 
 from minigan.atomic import replacing
 from minigan.html import Html, document, element, joined, paragraphs
-from minigan.report import copying, curves, repeat, samples, styles, summary, timeline, translations
+from minigan.report import asked, copying, curves, repeat, samples, styles, summary, timeline, translations
 from minigan.report.loaded import DAMAGED, Evidence
 
 
@@ -68,6 +68,7 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
         "How good?": lambda: summary.scores(evidence, images),
         "Health": lambda: summary.health(evidence),
         "New samples": lambda: samples.samples(evidence, images),
+        **asked.part(evidence),
         "Between samples": lambda: samples.walk(evidence),
         **({"Styles": lambda: styles.styles(evidence)} if styles.has_styles(evidence) else {}),
         "Does it copy?": lambda: copying.copying(evidence, images),
