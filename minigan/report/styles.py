@@ -1,4 +1,4 @@
-"""The styles of a StyleGAN: mixing, truncation, a walk through w."""
+"""The styles of a StyleGAN: mixing, truncation, a walk through w, noise, and the styles of given images."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import numpy as np
 
 from minigan import plots
 from minigan.html import Html, figure, joined, paragraphs, picture_uri
+from minigan.models.stylegan import StyleGenerator
 from minigan.report.loaded import Evidence
-from minigan.styles import layers_of, mixing_grid, psi_grid, tour
+from minigan.styles import layers_of, mixing_grid, noise_variations, project, psi_grid, tour
+from minigan.styles.variations import moved
 from minigan.styles.walk import PSIS
 from minigan.systems.stylegan import StyleGAN
 
 ROWS, COLUMNS, STEPS = 5, 8, 9
+PROJECTED = 100  # steps of a projection
 
 
 def has_styles(evidence: Evidence) -> bool:
@@ -20,7 +23,7 @@ def has_styles(evidence: Evidence) -> bool:
 
 
 def styles(evidence: Evidence) -> Html:
-    """Three pictures of the newest generator, or the best one."""
+    """Pictures of the newest generator, or the best one."""
     generator = evidence.generator
     assert generator is not None and isinstance(generator.system, StyleGAN)
     system, G = generator.system, generator.system.drawing
@@ -30,6 +33,7 @@ def styles(evidence: Evidence) -> Html:
     mixing = plots.grid(mixing_grid(G, w[:ROWS], w[ROWS:], coarse), COLUMNS + 1, scale=1)
     psi = plots.grid(psi_grid(G, w[:ROWS]), len(PSIS), scale=1)
     walk = plots.grid(tour(G, z[:ROWS], STEPS), STEPS, scale=1)
+    noisy = noise_variations(G, w[:ROWS], STEPS, np.random.default_rng(0))
     return joined(
         [
             paragraphs(
@@ -44,8 +48,28 @@ def styles(evidence: Evidence) -> Html:
             _shown(psi, f"{ROWS} samples at {len(PSIS)} values of psi"),
             paragraphs("A straight way through w, from each sample to the next and back to the first."),
             _shown(walk, f"{ROWS} rows of {STEPS} samples on the way from one style to the next"),
+            paragraphs(
+                f"Noise: one style in each row, with other random pictures added to its maps. They move a pixel by "
+                f"{100 * moved(noisy, STEPS):.2g} % of its range: its standard deviation."
+            ),
+            _shown(plots.grid(noisy, STEPS, scale=1), f"{ROWS} rows of {STEPS} samples that differ by their noise"),
+            *_projected(evidence, G),
         ]
     )
+
+
+def _projected(evidence: Evidence, G: StyleGenerator) -> list[Html]:
+    """Images of the data, and what the generator makes of the styles that come nearest."""
+    if evidence.dataset is None:
+        return []
+    images = evidence.dataset.images[:COLUMNS]
+    found = project(G, images.astype(np.float32) / np.float32(127.5) - 1, np.random.default_rng(0), steps=PROJECTED)
+    grid = plots.grid(np.concatenate([images, found.images]), len(images), scale=1)
+    about = (
+        f"Projection: images of the data, and below each the nearest that the generator makes, found in w in "
+        f"{PROJECTED} steps; {found.psnr.mean():.1f} dB."
+    )
+    return [paragraphs(about), _shown(grid, f"{len(images)} images of the data, and their projections")]
 
 
 def _shown(picture: np.ndarray, alt: str) -> Html:

@@ -1,9 +1,10 @@
-"""Uses of a trained StyleGAN: mixing, truncation, walks, projection, path lengths, a quiz."""
+"""Uses of a trained StyleGAN: mixing, truncation, walks, noise, projection, path lengths, a quiz."""
 
 from minigan.styles.mixing import layers_of, mixed, mixing_grid
 from minigan.styles.paths import PathLengths, path_lengths
 from minigan.styles.projection import Projection, project
 from minigan.styles.separability import Separability, separability
+from minigan.styles.variations import noise_variations
 from minigan.styles.walk import great_circle, psi_grid, tour
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "layers_of",
     "mixed",
     "mixing_grid",
+    "noise_variations",
     "path_lengths",
     "project",
     "psi_grid",

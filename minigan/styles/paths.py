@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minigan.metrics.features import Extractor
 from minigan.models.stylegan import StyleGenerator
@@ -37,6 +38,7 @@ class PathLengths:
         return "\n".join(lines)
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its products are too small for more
 def path_lengths(G: StyleGenerator, judge: Extractor, rng: np.random.Generator, pairs: int = 2000) -> PathLengths:
     """mean ‖φ(G(p(t))) - φ(G(p(t + ε)))‖² / ε², without the LEFT_OUT longest and shortest.
 

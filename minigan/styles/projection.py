@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minigan.data import to_pixels
 from minigan.device import Array, to_host
@@ -32,6 +33,7 @@ class Projection:
         return -10 * np.log10(np.maximum(self.error, 1e-12))
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its products are too small for more
 def project(
     G: StyleGenerator, targets: Array, rng: np.random.Generator, *, space: str = "w", steps: int = 300
 ) -> Projection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from minigan.metrics.features import Extractor
 from minigan.models.stylegan import StyleGenerator
@@ -33,6 +34,7 @@ class Separability:
         )
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its products are too small for more
 def separability(G: StyleGenerator, judge: Extractor, rng: np.random.Generator, n: int = SAMPLES) -> Separability:
     """Label n samples by `judge`, and fit linear softmax classifiers on standardised z and w to all but a fifth.
 

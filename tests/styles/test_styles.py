@@ -14,6 +14,7 @@ from minigan.styles import (
     layers_of,
     mixed,
     mixing_grid,
+    noise_variations,
     path_lengths,
     project,
     psi_grid,
@@ -22,6 +23,7 @@ from minigan.styles import (
 )
 from minigan.styles.mixing import images_of
 from minigan.styles.projection import rate
+from minigan.styles.variations import moved
 
 
 def styles(G: StyleGenerator, n: int, seed: int = 0) -> np.ndarray:
@@ -195,3 +197,13 @@ def test_a_class_that_is_linear_in_w_is_read_from_it(G: StyleGenerator) -> None:
     found = separability(Half(), Eye(), np.random.default_rng(2), 2000)  # type: ignore[arg-type]
     assert found.w > 0.94 and found.w_bits < 0.3
     assert 0.5 < found.z < found.w
+
+
+def test_variations_differ_by_their_noise_alone_and_the_mode_is_as_before(G: StyleGenerator) -> None:
+    w = styles(G, 2)
+    images = noise_variations(G, w, 4, np.random.default_rng(1))
+    assert images.shape == (8, 16, 16, 1) and 0 < moved(images, 4) < images.std() / 255
+    fixed = np.repeat(images_of(G, w), 4, axis=0)
+    assert moved(fixed, 4) == 0 and moved(np.concatenate([images[:4], fixed[:4]]), 8) > 0
+    flat = np.array([0, 255, 0, 255], np.uint8).reshape(4, 1, 1, 1)
+    assert moved(flat, 2) == 0.5

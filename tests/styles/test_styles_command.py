@@ -149,7 +149,7 @@ def test_the_report_of_a_run_shows_its_styles(run: Path, tmp_path: Path) -> None
 
     page = write_report(run, tmp_path / "report.html").read_text()
     assert ">Styles</h2>" in page and "mixed samples, their sources at the edges" in page
-    assert "5 samples at 9 values of psi" in page
+    assert "5 samples at 9 values of psi" in page and "8 images of the data, and their projections" in page
 
 
 def test_a_step_is_explained_layer_by_layer_and_pytorch_has_no_such_generator(
