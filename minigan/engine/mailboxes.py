@@ -34,14 +34,13 @@ class Mailboxes:
     dict, number, string or None with arrays in it. Arrays that come from another process are new ones.
 
     room     bytes of the longest message; what no message touches takes no memory
-    woken    called when a process has waited for another: it does not return where that was only told to end
     waiting  called again and again while a process waits: it raises where waiting is in vain
     """
 
     forked = True
 
-    def __init__(self, size: int, room: int, woken: Callable[[], None], waiting: Callable[[], None]) -> None:
-        self.size, self.woken, self.waiting = size, woken, waiting
+    def __init__(self, size: int, room: int, waiting: Callable[[], None]) -> None:
+        self.size, self.waiting = size, waiting
         memory = mmap.mmap(-1, 2 * size * _aligned(room))  # without a name: it is gone with the last process
         self._boxes = np.frombuffer(memory, np.uint8).reshape(2, size, -1)
         self._layouts: dict[tuple[int, int, Any], Layout] = {}  # by half, rank and description
@@ -65,20 +64,12 @@ class Mailboxes:
             self._wait(self._arrived[other][rank])
         return [value if other == rank else self._read(other) for other in range(self.size)]
 
-    def wake_all(self, rank: int) -> None:
-        """Let the others call `woken`, if they wait."""
-        for other in range(self.size):
-            if other != rank:
-                self._arrived[rank][other].release()
-
     def _wait(self, semaphore: Any) -> None:
         for _ in range(SPINS):
             if semaphore.acquire(False):
-                break
-        else:
-            while not semaphore.acquire(True, PATIENCE):
-                self.waiting()
-        self.woken()
+                return
+        while not semaphore.acquire(True, PATIENCE):
+            self.waiting()
 
     def _write(self, rank: int, value: Any) -> None:
         arrays: list[np.ndarray] = []

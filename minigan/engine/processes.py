@@ -12,7 +12,6 @@ import mmap
 import os
 import signal
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +24,6 @@ from minigan.engine.mailboxes import Mailboxes
 T = TypeVar("T")
 
 MESSAGE = 2000  # bytes of the reason that a process leaves when it fails
-GOING, STOPPED = 0, 1
 
 
 def possible() -> bool:
@@ -52,17 +50,17 @@ class Processes:
 
     def __init__(self, size: int, room: int) -> None:
         self.size, self.rank, self.active, self.halves = size, 0, False, size == 2
-        self.exchange = Mailboxes(size, room, self._woken, self._waiting)
+        self.exchange = Mailboxes(size, room, self._waiting)
         self._parent = os.getpid()
         self._others: dict[int, int] = {}  # rank -> process number; in the first process alone
-        self._shared = mmap.mmap(-1, 1 + size * MESSAGE)
+        self._reasons = mmap.mmap(-1, size * MESSAGE)
 
     def start(self, follow: Callable[[], None]) -> None:
         """Fork the others: each calls `follow`, which plays the turns that this process plays, and ends."""
         sys.stdout.flush()
         sys.stderr.flush()
         self.exchange.reset()
-        self._shared[:] = bytes(len(self._shared))
+        self._reasons[:] = bytes(len(self._reasons))
         self._parent = os.getpid()
         for rank in range(1, self.size):
             with warnings.catch_warnings():
@@ -100,18 +98,13 @@ class Processes:
         return Alone()
 
     def stop(self) -> None:
-        """End the other processes, wherever they are."""
+        """End the other processes, wherever they are: they have nothing to lose."""
         self.active = False
-        self._shared[0] = STOPPED
-        self.exchange.wake_all(self.rank)
-        end = time.monotonic() + 1
-        for rank, number in list(self._others.items()):
-            while rank in self._others and time.monotonic() < end and not self._ended(rank):
-                time.sleep(0.001)
-            if rank in self._others:
-                os.kill(number, signal.SIGKILL)
-                os.waitpid(number, 0)
-                del self._others[rank]
+        for number in self._others.values():
+            os.kill(number, signal.SIGKILL)
+        for number in self._others.values():
+            os.waitpid(number, 0)
+        self._others = {}
 
     def _be(self, rank: int, follow: Callable[[], None]) -> NoReturn:
         """The life of another process. It writes nothing and returns nowhere."""
@@ -124,17 +117,12 @@ class Processes:
             code = 0
         except BaseException as error:
             reason = f"{type(error).__name__}: {error}".encode()[:MESSAGE]
-            self._shared[1 + rank * MESSAGE : 1 + rank * MESSAGE + len(reason)] = reason
+            self._reasons[rank * MESSAGE : rank * MESSAGE + len(reason)] = reason
         finally:
             os._exit(code)
 
-    def _woken(self) -> None:
-        if self.rank > 0 and self._shared[0] == STOPPED:
-            os._exit(0)
-
     def _waiting(self) -> None:
-        """Are the others alive?"""
-        self._woken()
+        """While a process waits: are the others alive?"""
         if self.rank > 0:
             if os.getppid() != self._parent:
                 os._exit(1)
@@ -154,8 +142,7 @@ class Processes:
 
     def _failure(self, rank: int) -> Exception:
         """The exception that reports the end of a process."""
-        start = 1 + rank * MESSAGE
-        reason = self._shared[start : start + MESSAGE].rstrip(b"\0").decode(errors="replace")
+        reason = self._reasons[rank * MESSAGE : (rank + 1) * MESSAGE].rstrip(b"\0").decode(errors="replace")
         if reason.startswith("MemoryError"):
             return MemoryError(reason)
         code = os.waitstatus_to_exitcode(self._status)

@@ -23,7 +23,8 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
-    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises Interrupted with the words `at_once`.
+    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises Interrupted with the words `at_once`, and
+    the following ones do nothing, because what has been opened is being closed.
 
     A weight update cut in half would leave a network that no step ever made. Only the main thread may handle signals:
     elsewhere nothing is changed.
@@ -31,9 +32,11 @@ def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
     stop, over = Stop(), False
 
     def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal over
         if over:
-            return  # it is on its way out: the handlers of before are being put back
+            return
         if stop.requested:
+            over = True
             raise Interrupted(at_once)
         stop.requested = True
 

@@ -71,7 +71,7 @@ def test_values_of_any_shape_reach_all_processes_as_they_are(size: int, forked: 
 
 
 def test_a_message_without_room_is_refused() -> None:
-    boxes = Mailboxes(2, 1000, lambda: None, lambda: None)
+    boxes = Mailboxes(2, 1000, lambda: None)
     with pytest.raises(MemoryError, match="use threads"):
         boxes.gather(0, np.zeros(1000))
 
