@@ -24,6 +24,7 @@ from minigan.systems.conditional import ConditionalGAN
 from minigan.systems.stackgan import StackGAN
 from minigan.systems.stylegan import StyleGAN
 from minigan.systems.truncation import Consulted
+from minigan.training import build, registry
 from minigan.training.draw import Draw, Fixed
 from minigan.training.system import in_pieces
 
@@ -64,8 +65,10 @@ class Explored:
     def described(self) -> dict[str, Any]:
         """For the page: its name, and what can be asked of it."""
         system, config = self.system, self.saved.config
-        facts: dict[str, Any] = {"name": self.evidence.name, "system": config.system, "model": config.model}
-        facts |= {"objective": config.objective, "data": Path(config.data).name, "step": self.saved.step}
+        facts: dict[str, Any] = {"name": self.evidence.name, "system": config.system, "step": self.saved.step}
+        chosen = registry.entry(config.system).fields  # of the others the config has values without a meaning
+        facts |= {name: getattr(config, name) for name in ("model", "objective") if name in chosen}
+        facts["data"] = Path(config.data).name
         facts |= {"kind": self.kind, "space": self.space, "z_dim": getattr(system, "z_dim", 0)}
         if isinstance(system, ConditionalGAN):
             facts["classes"] = [str(name) for name in system.names]
@@ -136,8 +139,6 @@ class Explored:
     @cached_property
     def rows(self) -> dict[str, np.ndarray]:
         """The pictures of a run that turns images into images, by name: uint8 (rows, n, H, W, C)."""
-        from minigan.training import build
-
         config = self.saved.config
         try:
             draw = Draw(build.datasets(config), config.batch_size, config.seed, self.saved.device)

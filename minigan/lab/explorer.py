@@ -75,6 +75,11 @@ class Explorer:
         seeds = list(range(wish.seed, wish.seed + SHEET))
         return {"seeds": seeds}, {"pictures": self.run.samples(self.run.latents(seeds), wish.conditions)}
 
+    def ends(self, wish: Wish) -> Answer:
+        """Where a walk begins and where it ends."""
+        seeds = [wish.seed, wish.seed if wish.walk is None else wish.walk[0]]
+        return {}, {"pictures": self.run.samples(self.run.latents(seeds), wish.conditions)}
+
     def why(self, wish: Wish) -> Answer:
         """What in the picture would change D's mind."""
         if self.run.opponent is None:
@@ -160,7 +165,7 @@ class Explorer:
 
 
 class Explorers:
-    """All runs of a lab. ValueError or OSError: a folder that is no run, or a damaged checkpoint."""
+    """All runs of a lab. ValueError or OSError: a folder without a run, or a damaged checkpoint."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._explorers = [Explorer(folder) for folder in folders]
@@ -190,6 +195,7 @@ QUESTIONS: dict[str, Callable[[Explorer, Wish], Answer]] = {
     "directions": Explorer.directions,
     "sample": Explorer.sample,
     "sheet": Explorer.sheet,
+    "ends": Explorer.ends,
     "why": Explorer.why,
     "near": Explorer.near,
     "quiz": Explorer.quiz,

@@ -31,7 +31,7 @@ class Rounds:
         return np.stack(pair if self.quiz.left[i] else pair[::-1])
 
     def answer(self, left: bool) -> bool:
-        """Is the real one where the person says? ValueError at the end."""
+        """Is the real one where the person looks for it? ValueError at the end."""
         if len(self.answers) == len(self):
             raise ValueError("all pairs have been answered: begin again")
         right = bool(self.quiz.left[len(self.answers)]) == left

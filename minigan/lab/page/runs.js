@@ -1,7 +1,9 @@
 // A saved run: sliders through its latent space, walks, conditions, nearest images, where D looks. All pictures are the server's.
 import { fetchFrame, newestOnly } from "./api.js";
+import { conditionsCard } from "./conditions.js";
+import { pointsCard, rowsCard } from "./others.js";
 import { $, element, notice, number, whole } from "./page.js";
-import { grid, picture, points, signed } from "./pictures.js";
+import { grid, picture, signed } from "./pictures.js";
 import { quiz } from "./quiz.js";
 
 const wish = { seed: 0, offsets: [], walk: null };
@@ -27,18 +29,15 @@ function enter(hello, k) {
   build();
 }
 
-const ask = (what, more = {}) => {
-  const asked = { ...wish, ...more };
-  return fetchFrame(`/api/runs/${run.number}/${what}`, asked);
-};
+const ask = (what, more = {}) => fetchFrame(`/api/runs/${run.number}/${what}`, { ...wish, ...more });
 const failed = (error) => { if (error.status !== 409) notice(error.message); };
 
 function build() {
   const title = element("p", { class: "soft", id: "run-title" }, `${run.name}: ${run.system}${run.model ? `, ${run.model}` : ""}${run.objective ? `, ${run.objective}` : ""}, ${run.data}, step ${whole(run.step)}`);
   const room = $("run-room");
-  if (run.kind === "rows") { room.replaceChildren(title, rowsCard()); return; }
-  if (run.kind === "points") { room.replaceChildren(title, pointsCard()); return; }
-  room.replaceChildren(title, element("div", { id: "explorer" }, sampleCard(), element("div", { id: "right" }, waysCard(), conditionsCard(), walkCard(), sheetCard(), quiz(ask, failed))));
+  if (run.kind === "rows") { room.replaceChildren(title, rowsCard(ask)); return; }
+  if (run.kind === "points") { room.replaceChildren(title, pointsCard(ask, failed)); return; }
+  room.replaceChildren(title, element("div", { id: "explorer" }, sampleCard(), element("div", { id: "right" }, waysCard(), conditionsCard(run, anew, only), walkCard(), sheetCard(), quiz(ask, failed))));
   conditions();
   refresh();
   findWays();
@@ -74,38 +73,8 @@ function walkCard() {
     element("label", { class: "field" }, "B is seed", to), element("span", { class: "soft" }, run.space === "w" ? " straight in w" : " on a great circle in z"));
 }
 
-function conditionsCard() {
-  const card = element("article", { class: "card", id: "conditions", hidden: true }, element("h2", {}, "Conditions"));
-  const add = (words, input) => { card.hidden = false; card.append(element("label", { class: "field" }, words, input)); };
-  const change = (name, read) => () => { wish[name] = read(); conditions(); refresh(); findWays(); };
-  if (run.classes?.length) {
-    const select = element("select", { id: "class" }, ...run.classes.map((name, i) => element("option", { value: i }, name)));
-    select.addEventListener("change", change("class", () => +select.value));
-    add("class", select);
-  }
-  if (run.age) {
-    const [low, , middle, , high] = run.age.knots, range = element("input", { type: "range", min: low, max: high, step: "any", value: middle });
-    range.addEventListener("input", () => { wish.age = Math.min(high, Math.max(low, +range.value)); refresh(); });
-    add(run.age.name, range);
-  }
-  if (run.texts) {
-    const text = element("input", { type: "text", id: "text", value: run.texts[0], maxLength: 200 });
-    text.addEventListener("change", change("text", () => text.value));
-    add("text", text);
-  }
-  if (run.layers) {
-    const psi = element("input", { type: "range", min: -1, max: 1.5, step: 0.05, value: 1, id: "psi" }), out = element("output", {}, "1");
-    psi.addEventListener("input", () => { wish.psi = +psi.value; out.textContent = number(wish.psi, 2); refresh(); });
-    card.append(element("label", { class: "field" }, "truncation ψ", psi, out));
-    const layer = element("select", { id: "mix" }, element("option", { value: "" }, "none"), ...Array.from({ length: run.layers }, (_, i) => element("option", { value: i }, `from layer ${i}`)));
-    layer.addEventListener("change", () => { wish.mix = layer.value === "" ? undefined : { seed: +$("to").value, layer: +layer.value }; refresh(); });
-    add("styles of B", layer);
-    const noise = element("select", {}, ...["fixed", "random", "none"].map((name) => element("option", {}, name)));
-    noise.addEventListener("change", () => { wish.noise = noise.value; refresh(); });
-    add("noise", noise);
-  }
-  return card;
-}
+function anew(name, value) { wish[name] = value; conditions(); refresh(); findWays(); }
+function only(name, value) { wish[name] = value; refresh(); }
 
 function conditions() { $("answer")?.replaceChildren(); sheet(); ends(); }
 
@@ -131,7 +100,7 @@ function go(seed) {
   $("seed").value = seed;
   $("t").value = 0;
   $("answer").replaceChildren();
-  refresh(); ends(); showEnds();
+  refresh(); ends(); if (ways) findWays();
 }
 
 function center() {
@@ -154,10 +123,9 @@ async function ends() { // the two pictures of the walk
   if (key === endsOf) return;
   endsOf = key;
   try {
-    for (const [seed, id] of [[wish.seed, "from-picture"], [+$("to").value, "to-picture"]]) {
-      const frame = await ask("sheet", { seed, walk: null, offsets: [] });
-      picture($(id), frame.arrays.pictures, [1, ...frame.shapes.pictures.slice(1)], 56);
-    }
+    const { arrays, shapes } = await ask("ends", { walk: { seed: +$("to").value, t: 0 } });
+    picture($("from-picture"), arrays.pictures, shapes.pictures, 56);
+    picture($("to-picture"), arrays.pictures, shapes.pictures, 56, arrays.pictures.length / 2);
   } catch (error) { failed(error); }
 }
 
@@ -175,11 +143,6 @@ async function findWays() {
     failed(error);
     if (error.status !== 409) $("ways").replaceChildren(element("p", { class: "error" }, error.message));
   }
-}
-
-async function showEnds() { // the pictures at both ends of each slider, of another sample
-  if (!ways) return;
-  try { drawEnds(await ask("directions", { offsets: [], walk: null })); } catch (error) { failed(error); }
 }
 
 function drawEnds(frame) {
@@ -227,28 +190,4 @@ function save() {
     element("a", { href: address, download: `${run.name}-${wish.seed}.png` }).click();
     URL.revokeObjectURL(address);
   });
-}
-
-function rowsCard() {
-  const box = element("div", { id: "rows" }, element("p", { class: "soft waiting" }, "Turning held-out images …"));
-  ask("sheet").then((frame) => {
-    const parts = Object.keys(frame.arrays).map((name) => rowsOf(frame, name));
-    box.replaceChildren(...parts);
-  }, (error) => box.replaceChildren(element("p", { class: "error" }, error.message)));
-  return element("article", { class: "card" }, element("h2", {}, "Images that were not trained on, and what became of them"), box);
-}
-
-function rowsOf(frame, name) {
-  const [rows, n, h, w, c] = frame.shapes[name], size = n * h * w * c;
-  return element("div", { class: "wide" }, ...Array.from({ length: rows }, (_, i) => {
-    const line = element("div", { class: "tiles one-line" });
-    grid(line, frame.arrays[name].subarray(i * size, (i + 1) * size), [n, h, w, c], Math.max(56, h), null, (k) => `${frame.labels[name][i] ?? "row"} ${k + 1}`);
-    return element("div", { class: "row" }, element("span", { class: "soft" }, frame.labels[name][i] ?? ""), line);
-  }));
-}
-
-function pointsCard() {
-  const canvas = element("canvas", { id: "cloud", role: "img", "aria-label": "Real and generated points" });
-  ask("sample").then((frame) => points(canvas, frame.arrays), failed);
-  return element("article", { class: "card" }, element("h2", {}, "2,000 generated points, and real ones as rings"), canvas);
 }

@@ -18,19 +18,12 @@ export function settings(hello, scene, set, choose) {
 
 function objective(hello, scene, choose) {
   const select = element("select", { id: "objective", onchange: () => choose({ objective: select.value }) });
-  const groups = Map.groupBy ? Map.groupBy(hello.objectives, (o) => o.output) : grouped(hello.objectives);
-  for (const [output, members] of groups) {
+  for (const output of new Set(hello.objectives.map((one) => one.output))) {
     const group = element("optgroup", { label: `D gives ${output}` });
-    for (const { name, idea } of members) group.append(element("option", { value: name, title: idea, selected: name === scene.choices.objective }, name));
+    for (const { name, idea } of hello.objectives.filter((one) => one.output === output)) group.append(element("option", { value: name, title: idea, selected: name === scene.choices.objective }, name));
     select.append(group);
   }
   return [element("label", { htmlFor: "objective" }, "objective"), element("span", { class: "pair" }, select)];
-}
-
-function grouped(objectives) {
-  const groups = new Map();
-  for (const one of objectives) groups.set(one.output, [...(groups.get(one.output) ?? []), one]);
-  return groups;
 }
 
 function dataRow(hello, scene, choose) {
