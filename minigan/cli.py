@@ -126,6 +126,7 @@ def _sample(flags: argparse.Namespace) -> int:
     if suffix not in (".png", ".npy", ".npz"):
         raise ValueError(f"--out {flags.out}: the name must end in .png, .npy or .npz")
     generator = SavedGenerator(flags.run, best=flags.best, on=flags.device)
+    generator.keep_out_of_data(flags.out)
     asked = {name: getattr(flags, f"asked.{name}") for name in CONDITIONS}
     words = {name: value for name, value in asked.items() if value is not None}
     samples, columns = generator.answer(flags.n, flags.seed, words)
@@ -272,7 +273,7 @@ def _data(flags: argparse.Namespace) -> int:
         mark = "here" if entry.present else "away"
         shape = " x ".join(map(str, entry.shape))
         print(f"{entry.name:<14} {mark}  {entry.samples:>7,} x ({shape})  {entry.what}: {entry.where}")
-    print(f"{'a folder':<14}       its images, cropped and resized: --data path/to/folder --size 64")
+    print(f"{'a path':<14}       your own pictures, a folder or a file of them: --data path/to/folder --size 64")
     return 0
 
 

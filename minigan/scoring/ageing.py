@@ -45,6 +45,7 @@ def act(flags: argparse.Namespace) -> int:
     if flags.picture is not None and flags.out.resolve() == flags.picture.resolve():
         raise ValueError(f"--out {flags.out}: it would replace the picture itself; give another name")
     generator = SavedGenerator(flags.run)
+    generator.keep_out_of_data(flags.out)
     system = generator.system
     if not isinstance(system, Ageing):
         raise ValueError(f"{flags.run} was not trained with minigan train ageing: it has no ages")

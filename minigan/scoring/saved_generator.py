@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minigan import device
+from minigan.data import NAMES
 from minigan.random import Streams
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
@@ -45,6 +46,19 @@ class SavedGenerator:
     def answer(self, n: int, seed: int, words: Mapping[str, str]) -> tuple[np.ndarray, int | None]:
         """n samples of each condition in the words of a command, and how many make a row (System.answer)."""
         return self.system.answer(self.draw("more samples", seed), n, words)
+
+    def keep_out_of_data(self, out: Path) -> None:
+        """ValueError where a picture `out` would become one of the pictures that the run is trained on."""
+        from minigan.data.finding import is_run  # here: Pillow is slow to import
+
+        for name in filter(None, (self.config.data, self.config.options.get("data_b"))):
+            folder, place = Path(name).resolve(), out.resolve()
+            if name in NAMES or out.suffix.lower() != ".png" or not (folder.is_dir() and place.is_relative_to(folder)):
+                continue
+            if not any(is_run(parent) for parent in place.parents if parent != folder):
+                raise ValueError(
+                    f"--out {out}: it would become one of the pictures of {folder}, which this run is trained on"
+                )
 
     def draw(self, name: str, number: int = 0) -> Fixed:
         """Draws for samples: always the same for one name and number."""

@@ -41,6 +41,8 @@ def translate(flags: argparse.Namespace) -> int:
     files = _files(flags.input, flags.out)
     source = {"srgan": "real", "cyclegan": {"A": "B", "B": "A", None: "A"}[flags.to]}[generator.config.system]
     channels = generator.about[source]["shape"][2]
+    for _, target in files:
+        generator.keep_out_of_data(target)
     for path, target in files:
         for suffix, picture in work(_read(path, channels, generator.config.background, grey=flags.grey)).items():
             _write(target.with_name(f"{target.stem}{suffix}{target.suffix}"), picture)

@@ -103,6 +103,13 @@ def test_scores_on_the_way_and_the_report_use_the_same_pictures(
         assert image.mode == "RGB"
 
 
+def test_samples_do_not_become_data(made: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    photos, run = made
+    out = photos / "small" / "sample.png"
+    assert "it would become one of the pictures of" in refused(capsys, "sample", str(run), "--out", str(out))
+    assert not out.exists()
+
+
 def test_other_pictures_are_brought_to_the_size_of_the_run(made: tuple[Path, Path], tmp_path: Path) -> None:
     photos, run = made
     out = tmp_path / "own.json"
