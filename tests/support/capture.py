@@ -193,15 +193,15 @@ class GpuArray(StrictArray):
     __slots__ = ()
 
     def _compute(self, name: str, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
-        machine = _machine.get()
+        machine, call = _machine.get(), None
         if machine.nodes is not None:
             _refuse_what_cupy_refuses(machine, name, args)
-        here = [*args, *kwargs.values(), getattr(function, "__self__", None)]
-        call = _by_address(function, args, kwargs)
+            call = _by_address(function, args, kwargs)
         if kwargs.get("out") is not None or name in IN_PLACE:
-            machine.do(call)
+            machine.do(call or (lambda: function(*args, **kwargs)))
             return kwargs.get("out")
-        result = _tried(function, args, kwargs) if machine.nodes is not None else function(*args, **kwargs)
+        here = [*args, *kwargs.values(), getattr(function, "__self__", None)]
+        result = function(*args, **kwargs) if machine.nodes is None else _tried(function, args, kwargs)
         if isinstance(result, list | tuple):
             return [self._own(machine, np.asarray(part), None, here) for part in result]
         if not isinstance(result, np.ndarray | np.generic):
@@ -213,10 +213,11 @@ class GpuArray(StrictArray):
         if any(np.may_share_memory(result, other) for part in here for other in _arrays(part)):
             return result
         fresh = machine.memory(result.shape, result.dtype)
-        to = address(fresh)
         if machine.nodes is None:
-            to[...] = result
-        elif call is not None:
+            fresh[...] = result
+            return fresh
+        to = address(fresh)
+        if call is not None:
             machine.do(lambda: np.copyto(to, call()))
         elif to.dtype.kind == "f":
             machine.do(lambda: to.fill(np.nan))  # uninitialised at every launch
