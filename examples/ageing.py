@@ -4,7 +4,7 @@
     python examples/ageing.py runs/ageing
 
 The thickness of the strokes is the age. For some digits the encoder and the search find the noise from which G makes
-them (minigan/systems/latent.py), and G shows the same noise at other ages. The table compares four searches. Its judge
+them (minigan/systems/latent.py), and G shows the same noise at other ages. The table compares searches. Its judge
 is a small network that is trained here: it took part neither in the GAN nor in the search, whose features are those of
 another one. Digits are those of the MNIST test set where it is on this machine, else training digits, and the first
 line names which. Writes ageing.png into the run: each row is a digit, its reconstruction, and nine ages.
@@ -26,13 +26,16 @@ from minigan.layers import BatchNorm, Conv2d, Flatten, LeakyReLU, Linear, Networ
 from minigan.runs.friendly import friendly_errors
 from minigan.scoring.ageing import Identity, aged_rows, recogniser
 from minigan.scoring.saved_generator import SavedGenerator
-from minigan.systems.ageing import AGES, Ageing
+from minigan.systems.ageing import AGES, PIXELS, Ageing
 
-SEARCHES = {
-    "encoder alone": (0, False, 0.0),
-    "+ pixels": (80, False, 5.0),
-    "+ identity": (80, True, 0.0),
-    "+ both": (80, True, 5.0),
+# Steps; does the recognition network look, at the known age, and at every age; weight of the pixels.
+SEARCHES: dict[str, tuple[int, bool, bool, float]] = {
+    "encoder alone": (0, False, False, 0.0),
+    "pixels": (80, False, False, PIXELS),
+    "identity": (80, True, False, 0.0),
+    "both": (80, True, False, PIXELS),
+    "identity, every age": (80, True, True, 0.0),
+    "both, every age": (80, True, True, PIXELS),
 }
 
 
@@ -55,9 +58,9 @@ def main() -> None:
     right = (classes(judge, images) == labels).mean()
     print(f"{len(rows)} digits of {digits.source}; the judge recognises {right:.1%} of them\n")
     values = ages.measure(system.age, images)
-    print(f"{'search':<14} {'seconds':>7} {'class':>6} {'pixels':>6} {'rises':>6} {'kept':>6}  mean age at the knots")
+    print(f"{'search':<20} {'seconds':>7} {'class':>6} {'pixels':>6} {'rises':>6} {'kept':>6}  mean age at the knots")
     for name, search in SEARCHES.items():
-        print(f"{name:<14} {table_row(system, generator, judge, images, values, labels, search)}", flush=True)
+        print(f"{name:<20} {table_row(system, generator, judge, images, values, labels, search)}", flush=True)
     some = np.array([np.flatnonzero(digits.labels == k)[0] for k in range(10)])
     shown, to = digits.images[some], list(system.age_at(np.linspace(0.05, 0.95, AGES)))
     own = np.arange(10) if system.names else None
@@ -74,16 +77,16 @@ def table_row(
     images: np.ndarray,
     values: np.ndarray,
     labels: np.ndarray,
-    search: tuple[int, bool, float],
+    search: tuple[int, bool, bool, float],
 ) -> str:
     """Seconds of the search, share of reconstructions of the right class, their squared error, share of digits whose
     thickness rises at every knot, share of all ages that keep the class, and the mean thickness at the knots."""
-    steps, identity, pixels = search
+    steps, identity, every_age, pixels = search
     own, started = labels if system.names else None, time.process_time()
     x = images.astype(np.float32) / 127.5 - 1
     known = recogniser("mnist")
     features = Identity(known) if identity and known is not None else None
-    z = system.find(x, values, own, features, steps=steps, pixels=pixels)
+    z = system.find(x, values, own, features, steps=steps, pixels=pixels, every_age=every_age)
     seconds, draw = time.process_time() - started, generator.draw("ages")
     again = system.samples_of(draw, z, values, own)
     error = ((again / 127.5 - 1 - x) ** 2).mean()

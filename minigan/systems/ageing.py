@@ -10,7 +10,7 @@ import numpy as np
 
 from minigan import data, models
 from minigan.data import Dataset, ages
-from minigan.device import Array, Device
+from minigan.device import Array, Device, like
 from minigan.layers import Layer
 from minigan.models import Critic
 from minigan.models.conditional import conditional
@@ -28,6 +28,7 @@ from minigan.training.steps import Outcome, discriminator_step, generator_step
 from minigan.training.system import Player, Probe, Turn
 
 AGES = 9  # in a row of a picture
+PIXELS = 2.0  # weight of the pixels in a search
 PER_CLASS = 10  # rows of a picture
 
 
@@ -194,13 +195,17 @@ class Ageing(ConditionalGAN):
         features: Layer | None,
         *,
         steps: int = 80,
-        pixels: float = 5.0,
+        pixels: float = PIXELS,
+        every_age: bool = True,
     ) -> Array:
-        """The noise (N, z_dim) of images x (N, ...) in [-1, 1] with known ages and labels (N,)."""
-        c = self.conditions(values, labels)
+        """The noise (N, z_dim) of images x (N, ...) in [-1, 1] with known ages and labels (N,).
+
+        every_age   at each of the knots, the features must see the same
+        """
         z = self.players["E"].network.forward(x, train=False)[0].copy()
-        bound = self.drawing.given(np.asarray(c, x.dtype))
-        for _ in search(bound, x, z, features, steps=steps, pixels=pixels):
+        at = (values, *(np.full(len(x), knot) for knot in self.knots if every_age))
+        of_z = [self.drawing.given(like(self.conditions(one, labels), x)) for one in at]
+        for _ in search(of_z[0], x, z, features, of_z[1:], steps=steps, pixels=pixels):
             pass
         return z
 

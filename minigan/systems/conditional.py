@@ -199,7 +199,13 @@ class ConditionalGAN(GAN):
 
 
 def _check_objective(objective: Objective) -> None:
-    if objective.fakes > 1 or objective.output not in ("score", "mean", "covariance", "features"):
+    if objective.fakes > 1:
+        raise ValueError(
+            f"{objective.name} compares {objective.fakes} generated samples with each real one, and "
+            "a step with conditions makes one of each condition; take an objective such as "
+            "nonsaturating, hinge or wgan-gp"
+        )
+    if objective.output not in ("score", "mean", "covariance", "features"):
         raise ValueError(
             "a condition needs an objective whose D gives a score for every sample, such as "
             f"nonsaturating, hinge or wgan-gp; got {objective.name}"

@@ -112,7 +112,7 @@ def generator(rng: np.random.Generator) -> Network:
 
 def test_the_search_goes_down_the_gradient_of_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
-    G, features = generator(rng), Network(Linear(5, 4, rng=rng, dtype=np.float64), Tanh())
+    G, other, features = generator(rng), generator(rng), Network(Linear(5, 4, rng=rng, dtype=np.float64), Tanh())
     x, z, taken = rng.normal(size=(2, 5)), rng.normal(size=(2, 3)), []
 
     class Recorder(SGD):
@@ -122,7 +122,7 @@ def test_the_search_goes_down_the_gradient_of_its_loss(monkeypatch: pytest.Monke
     monkeypatch.setattr(latent, "Adam", lambda params, lr, betas: Recorder(params, lr))
 
     def loss() -> float:
-        return next(latent.search(G, x, z, features, steps=1)).sum()
+        return next(latent.search(G, x, z, features, [other], steps=1)).sum()
 
     loss()
     assert gradcheck.derivative_error(loss, z, taken[0], rng) < gradcheck.TOLERANCE

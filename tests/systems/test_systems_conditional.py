@@ -248,7 +248,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         "data 'ring' has no classes; for a folder of pictures",
     ),
     (lambda: made(objective=built("cramer")), "take late or concat"),
-    (lambda: made("late", built("cramer")), "a score for every sample, such as"),
+    (lambda: made("late", built("cramer")), "cramer compares 2 generated samples with each real one"),
     (lambda: made("late", built("ebgan")), "needs a D that gives a score or features"),
     (lambda: conditional("infogan", Streams(0), place="middle", **SIZES), "unknown place of a condition 'middle'"),
     (
