@@ -49,6 +49,7 @@ def find(folder: Path) -> Found:
     found = Found(folder, sorted(paths, key=lambda path: path.relative_to(folder).parts), left_out)
     if not paths:
         there = f"; {found.note}" if left_out else ""
+        there += "; arrays are read by the path of their own file" if {".npy", ".npz"} & left_out.keys() else ""
         raise ValueError(f"{folder}: no pictures found; expected files that end in {', '.join(SUFFIXES)}{there}")
     return found
 
@@ -94,4 +95,6 @@ def _belongs(path: Path, folder: Path, stems: set[Path]) -> bool:
 def _reason(path: Path) -> str:
     if not path.exists():
         return "broken links"
+    if not path.is_file():
+        return "not files"
     return path.suffix.lower() if path.suffix else "without a suffix"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def test_files_that_are_left_out_are_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     picture(tmp_path / ".thumbnails" / "a.png")
     (tmp_path / "f.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "g.png")  # to open it would take without end
     assert find(tmp_path).left_out == {
         ".heic": 2,
         ".mp4": 1,
@@ -30,6 +32,7 @@ def test_files_that_are_left_out_are_counted_by_kind(tmp_path: Path) -> None:
         "hidden": 2,
         ".txt": 1,
         "broken links": 1,
+        "not files": 1,
     }
     source = folder.load(tmp_path, 4).source
     assert source.startswith(f"1 picture from the folder {tmp_path}; left out: 2 .heic, 2 hidden, ")
@@ -63,8 +66,10 @@ def test_the_samples_of_a_run_are_not_data(tmp_path: Path) -> None:
 
 def test_a_folder_without_pictures_is_refused_with_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.heic").touch()
+    (tmp_path / "b.npy").touch()
     with pytest.raises(
-        ValueError, match=r"no pictures found; expected files that end in .*\.png.*; left out: 1 \.heic"
+        ValueError,
+        match=r"no pictures found; expected files that end in .*\.png.*; left out: 1 \.heic, 1 \.npy; arrays are",
     ):
         find(tmp_path)
 
