@@ -19,7 +19,12 @@ INDENT = 12  # columns of a label
 
 
 def text(kind: type) -> str:
-    """The docstring of a class, without the indentation of the code around it."""
+    """The docstring of a class, without the indentation of the code around it.
+
+    RuntimeError where Python was asked to drop docstrings: a page without its formulas would look like a whole one.
+    """
+    if sys.flags.optimize > 1:
+        raise RuntimeError("formulas stand in docstrings, which python -OO drops: leave out -OO (PYTHONOPTIMIZE=2)")
     return inspect.cleandoc(kind.__doc__ or "")
 
 

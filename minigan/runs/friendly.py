@@ -53,6 +53,8 @@ def in_words(error: Exception) -> str:
         return str(error) or "out of memory"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror[:1].lower()}{error.strerror[1:]}"
     if isinstance(error, OURS) and not isinstance(error, FAULTS) and str(error):
         return str(error)
     return f"{type(error).__name__}: {error}; this is a fault of minigan, and MINIGAN_TRACEBACK=1 shows where it is"

@@ -30,6 +30,18 @@ def versions() -> bytes:
     return json.dumps(found, indent=2).encode() + b"\n"
 
 
+def newer(path: Path) -> tuple[str, ...]:
+    """A sentence where a run that began with the versions in versions.json continues with others; none without it."""
+    try:
+        then, now = json.loads(path.read_bytes()), json.loads(versions())
+        others = [
+            f"{name} {then[name]} then, {now[name]} now" for name in now if then.get(name, now[name]) != now[name]
+        ]
+    except (OSError, ValueError, AttributeError):
+        return ()
+    return (f"versions: {', '.join(others)}; the numbers are the same within rounding",) if others else ()
+
+
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

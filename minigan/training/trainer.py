@@ -26,8 +26,8 @@ from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
 from minigan.layers import Layer
 from minigan.optim import NotFinite
-from minigan.runs import changes, checkpoint, errors, fingerprint, notebook
-from minigan.runs.folder import Run
+from minigan.runs import changes, checkpoint, errors, fingerprint, notebook, origin
+from minigan.runs.folder import VERSIONS, Run
 from minigan.runs.interrupt import Interrupted, stop_on_signals
 from minigan.runs.output import printable
 from minigan.training import build
@@ -235,6 +235,7 @@ class Trainer:
         self.run.settle(self.step, before, allowed=allow_changes, data=data)
         self.run.forget_after(self.step)
         self.log.restore(self.step, path)
+        self.notes = (*self.notes, *origin.newer(self.run.folder / VERSIONS))
 
     def _check_length(self, step: int, before: Config) -> None:
         """ValueError for fewer epochs than are done; a warning where another length makes the learning rates jump."""
@@ -269,10 +270,11 @@ class Trainer:
         return notebook.shown(self.run, f"step {self.step:,} of {self.total:,}, epoch {self.epochs:.3g}")
 
     def introduce(self) -> None:
-        """Print the networks, and where the run goes."""
+        """Print the networks, and where the run goes; warn of what would fail at its end."""
         first = next(iter(self.draw.datasets.values()))
         plan = messages.plan(self.config, first, self.step, self.total, self.run.folder, self.notes)
         table = build.table(self.config, about(self.draw.datasets))
+        self.pictures.try_out()
         print(printable(f"{table}\n\n{plan}" if table else plan, sys.stdout))
 
     def train(self) -> None:

@@ -68,6 +68,16 @@ class Pictures:
         }
         return {name: what for name, (what, draw) in drawn.items() if _drawn(run.folder / name, draw)}
 
+    def try_out(self) -> None:
+        """Warn, before anything is trained, where the pictures of the end could not be drawn."""
+        from minigan.plots import library
+
+        try:
+            library.load()
+        except Exception as error:
+            kind = f"{type(error).__name__}: {error}"
+            warnings.warn(f"losses.png will be missing, matplotlib does not work: {kind}", RuntimeWarning, stacklevel=3)
+
     def _frames(self) -> list[np.ndarray]:
         """Some of the pictures of samples, the first and the last among them; of those that can be read."""
         from PIL import Image
