@@ -7,6 +7,7 @@ Zhmoginov & Sandler 2017). Whatever destroys the fine part shows it: the way bac
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan.data.dataset import Dataset
+from minigan.data.dataset import Dataset, to_pixels
 from minigan.data.domains import hue, hue_error
 from minigan.device import Array, like, to_host
 from minigan.metrics.pairs import error
@@ -22,15 +23,18 @@ from minigan.metrics.translations import COLOURFUL
 
 LEVELS = (256, 64, 32, 16, 8)
 NOISES = (1, 2, 4, 8, 16, 32)  # grey levels of 255
+NEARLY = -0.8  # in [-1, 1], 25 grey levels above black
 
 
 @dataclass(frozen=True)
 class Row:
-    """The way back after a disturbance: the mean error in grey levels, and in colour the mean hue error in degrees."""
+    """The way back after a disturbance: the mean error in grey levels, and in colour the mean and the median of the hue
+    error in degrees."""
 
     what: str
     error: float
     hue: float | None
+    median: float | None = None
 
 
 def disturbances(rng: np.random.Generator) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
@@ -38,17 +42,21 @@ def disturbances(rng: np.random.Generator) -> Mapping[str, Callable[[np.ndarray]
     found: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as it is": lambda x: x}
     found |= {f"rounded to {n} levels": partial(_rounded, n) for n in LEVELS}
     found |= {f"noise of {sigma} grey levels": partial(_noisy, sigma, rng) for sigma in NOISES}
-    return found | {"black or white": lambda x: np.where(x > 0, 1.0, -1.0), "means of 3 x 3 pixels": _blurred}
+    found |= {"nearly black made black": lambda x: np.where(x < NEARLY, -1.0, x)}
+    found |= {"black or white": lambda x: np.where(x > 0, 1.0, -1.0), "means of 3 x 3 pixels": _blurred}
+    return found | {"moved by one pixel": _moved, "JPEG, quality 75": _jpeg}
 
 
 def curve(system: Any, held: Mapping[str, Dataset], source: str, *, n: int = 500, seed: int = 0) -> list[Row]:
     """The way back to `source`, "A" or "B", of up to n held-out images after each disturbance; where the truth is
-    known, last from the true image of the other domain, which hides nothing."""
+    known, last from the true image of the other domain, which hides nothing. Before it, from the translation of another
+    image."""
     to, some = "A" if source == "B" else "B", next(system.players["G_AB"].network.named_params())[1]
     count = min(n, *(len(held[side]) for side in (source, to)))
     images = held[source].images[:count]
     fake = translated(system, like(held[source].batch(np.arange(count)), some), to)
     inputs = {name: act(fake).astype(fake.dtype) for name, act in disturbances(np.random.default_rng(seed)).items()}
+    inputs["the translation of another image"] = np.roll(fake, 1, axis=0)
     if system.paired:
         inputs["the true image"] = held[to].batch(np.arange(count))
     hues = hue(images) if images.shape[3] == 3 else None
@@ -56,8 +64,9 @@ def curve(system: Any, held: Mapping[str, Dataset], source: str, *, n: int = 500
     rows = []
     for name, x in inputs.items():
         again = system.pixels(like(x, some), source)
-        drift = float(hue_error(hue(again), hues).mean()) if colourful and hues is not None else None
-        rows.append(Row(name, float(error(again, images).mean()), drift))
+        drift = hue_error(hue(again), hues) if colourful and hues is not None else None
+        hue_errors = (None, None) if drift is None else (float(drift.mean()), float(np.median(drift)))
+        rows.append(Row(name, float(error(again, images).mean()), *hue_errors))
     return rows
 
 
@@ -85,6 +94,21 @@ def _rounded(n: int, x: np.ndarray) -> np.ndarray:
 
 def _noisy(sigma: float, rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
     return x + sigma / 127.5 * rng.normal(size=x.shape)
+
+
+def _moved(x: np.ndarray) -> np.ndarray:
+    return np.concatenate([x[:, :, :1], x[:, :, :-1]], axis=2)
+
+
+def _jpeg(x: np.ndarray) -> np.ndarray:
+    from PIL import Image  # here: Pillow is slow to import
+
+    images, grey, after = to_pixels(x), x.shape[3] == 1, []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image[..., 0] if grey else image).save(file, "JPEG", quality=75)
+        after.append(np.asarray(Image.open(file)).reshape(image.shape))
+    return np.stack(after) / 127.5 - 1
 
 
 def _blurred(x: np.ndarray) -> np.ndarray:
