@@ -11,6 +11,8 @@ from pathlib import Path
 from minigan.data.pictures import SUFFIXES
 
 TABLES = ("attributes.csv", "captions.csv", "captions.jsonl", "scores.json")  # of pictures, or made of them
+LINKS, BROKEN, RUNS = "links to folders that are read already", "broken links", "folders of runs"
+ONE = {LINKS: "link to a folder that is read already", BROKEN: "broken link", RUNS: "folder of a run"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Found:
     @property
     def note(self) -> str:
         """What was left out, in words; "" where nothing was."""
-        parts = [f"{n:,} {reason}" for reason, n in sorted(self.left_out.items(), key=lambda one: (-one[1], one[0]))]
+        found = sorted(self.left_out.items(), key=lambda one: (-one[1], one[0]))
+        parts = [f"{n:,} {ONE.get(reason, reason) if n == 1 else reason}" for reason, n in found]
         return f"left out: {', '.join(parts)}" if parts else ""
 
 
@@ -68,7 +71,7 @@ def _files(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
         now = pending.popleft()
         place = os.path.realpath(now)
         if place in seen:
-            left_out["links to folders that are read already"] += 1
+            left_out[LINKS] += 1
             continue
         seen.add(place)
         with os.scandir(now) as entries:
@@ -80,7 +83,7 @@ def _files(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
             elif not entry.is_dir():
                 yield path
             elif is_run(path):
-                left_out["folders of runs"] += 1
+                left_out[RUNS] += 1
             elif entry.is_symlink():
                 pending.append(path)
             else:
@@ -94,7 +97,7 @@ def _belongs(path: Path, folder: Path, stems: set[Path]) -> bool:
 
 def _reason(path: Path) -> str:
     if not path.exists():
-        return "broken links"
+        return BROKEN
     if not path.is_file():
         return "not files"
     return path.suffix.lower() if path.suffix else "without a suffix"

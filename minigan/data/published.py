@@ -40,6 +40,8 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return []
     here = sorted(one for one in path.iterdir() if one.is_file())
+    if any(one.name == "data_batch_1" for one in here):
+        raise ValueError(f"{path}: these are CIFAR's pickles, which can execute code; take the binary version (.bin)")
     images = [one for one in here if IDX.fullmatch(one.name)]
     train = [one for one in images if "train" in one.name] or images
     if len(train) > 1:

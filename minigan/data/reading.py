@@ -143,7 +143,9 @@ def _fill(store: InMemory, paths: Sequence[Path], size: int | None, background: 
             )
         return row
 
-    with tqdm(total=len(paths), initial=store.done, desc=title, unit="picture", disable=few) as bar:
+    tick = 0.2 if sys.stderr.isatty() else 10.0  # seconds between two pictures of the bar
+    shown = {"desc": title, "unit": "picture", "mininterval": tick, "disable": few}
+    with tqdm(total=len(paths), initial=store.done, **shown) as bar:
         for start in range(store.done, len(paths), BLOCK):
             rows: list[np.ndarray] = []
             for row in parallel.each(read, paths[start : start + BLOCK], threads):

@@ -98,7 +98,7 @@ def remark(score: Score) -> str:
         return f"distance in pixels, the median: near 0 are copies; {_real(score)}"
     if metric == "nearer_than_real":
         equal = f"; {details['equal']} are real pictures to the last bit" if details.get("equal") else ""
-        return f"share nearer to a real picture than the nearest real ones are; {_real(score)}{equal}"
+        return f"share nearer than the nearest hundredth of real pictures; {_real(score)}{equal}"
     if metric.startswith("swd"):
         return f"lower is better; {_real(score)}"
     return REMARKS.get(metric, "")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigan import plots
+from minigan import arrays, plots
 from minigan.atomic import replacing
 from minigan.metrics import features
 from minigan.models.stylegan import StyleGenerator
@@ -92,11 +92,14 @@ def _quiz_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncation", default="1", metavar="PSI", help="of the generated ones")
 
 
-def saved_stylegan(folder: Path, best: bool = False) -> tuple[SavedGenerator, StyleGAN]:
-    """The run in `folder`, and its system; ValueError where that is not a StyleGAN."""
+def saved_stylegan(folder: Path, best: bool = False, out: Path | None = None) -> tuple[SavedGenerator, StyleGAN]:
+    """The run in `folder`, and its system; ValueError where that is not a StyleGAN, or where the picture `out` would
+    become one of the pictures that it is trained on."""
     saved = SavedGenerator(folder, best=best, on="cpu")
     if not isinstance(saved.system, StyleGAN):
         raise ValueError(f"{folder} contains a run of {saved.config.system}: styles need minigan train stylegan")
+    if out is not None:
+        saved.keep_out_of_data(out)
     return saved, saved.system
 
 
@@ -133,7 +136,7 @@ def _mix(flags: argparse.Namespace) -> int:
     _suffix(flags.out, ".png")
     rows, columns = seeds_of(flags.rows, "--rows"), seeds_of(flags.columns, "--columns")
     _few((len(rows) + 1) * (len(columns) + 1))
-    saved, system = saved_stylegan(flags.run, flags.best)
+    saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     G = system.drawing
     layers = layers_of(flags.layers, G.L)
     a, b = (G.map(noise_of(saved, G, seeds)) for seeds in (rows, columns))
@@ -148,7 +151,7 @@ def _truncate(flags: argparse.Namespace) -> int:
     _suffix(flags.out, ".png")
     seeds = seeds_of(flags.seeds, "--seeds")
     _few(len(seeds) * len(PSIS))
-    saved, system = saved_stylegan(flags.run, flags.best)
+    saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     G = system.drawing
     plots.save_grid(flags.out, psi_grid(G, G.map(noise_of(saved, G, seeds))), len(PSIS))
     print(
@@ -160,7 +163,7 @@ def _truncate(flags: argparse.Namespace) -> int:
 def _walk(flags: argparse.Namespace) -> int:
     suffix, seeds = _suffix(flags.out, ".gif", ".png"), seeds_of(flags.seeds, "--seeds")
     _few(len(seeds) * FRAMES)
-    saved, system = saved_stylegan(flags.run, flags.best)
+    saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     images = tour(system.drawing, noise_of(saved, system.drawing, seeds), FRAMES, flags.space)
     if suffix == ".png":
         plots.save_grid(flags.out, images, FRAMES)
@@ -174,8 +177,11 @@ def _project(flags: argparse.Namespace) -> int:
     from minigan.data import pictures  # here: Pillow is slow to import
 
     _suffix(flags.out, ".png")
-    saved, system = saved_stylegan(flags.run, flags.best)
+    saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     H, W, C = shape = system.sample_shape or (0, 0, 0)
+    codes = flags.out.with_suffix(".npz")
+    if codes.exists() and arrays.names(codes) != ["ws"]:
+        raise ValueError(f"--out {flags.out}: the styles go into {codes}, which is something else; give another name")
     picture = pictures.read(flags.picture, H if flags.resize else None, channels=C, background=saved.config.background)
     if picture.shape != shape:
         came = " x ".join(map(str, picture.shape))
@@ -186,10 +192,10 @@ def _project(flags: argparse.Namespace) -> int:
     rng = np.random.default_rng(saved.config.seed)
     found = project(system.drawing, target, rng, space=flags.space, steps=flags.steps)
     plots.save_grid(flags.out, np.concatenate([picture[np.newaxis], found.images]), 2)
-    with replacing(flags.out.with_suffix(".npz")) as file:
+    with replacing(codes) as file:
         np.savez_compressed(file, ws=found.ws)
     error = f"mean squared error {found.error[0]:.4f}, {found.psnr[0]:.1f} dB"
-    print(f"{flags.out}: the picture, and the nearest that was found in {flags.space}: {error}")
+    print(f"{flags.out}: the picture, and the nearest that was found in {flags.space}: {error}; styles in {codes}")
     return 0
 
 

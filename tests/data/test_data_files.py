@@ -154,3 +154,9 @@ def test_other_files_are_refused_with_the_way(tmp_path: Path, name: str, words: 
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match=f"expected a folder of pictures, a .npy or .npz.*{words}"):
         data.load(tmp_path / name)
+
+
+def test_pickles_of_cifar_are_refused_with_the_way(tmp_path: Path) -> None:
+    (tmp_path / "data_batch_1").touch()
+    with pytest.raises(ValueError, match=r"CIFAR's pickles, which can execute code; take the binary version"):
+        data.load(tmp_path)

@@ -36,6 +36,7 @@ def test_files_that_are_left_out_are_counted_by_kind(tmp_path: Path) -> None:
     }
     source = folder.load(tmp_path, 4).source
     assert source.startswith(f"1 picture from the folder {tmp_path}; left out: 2 .heic, 2 hidden, ")
+    assert "1 broken link, " in source
 
 
 def test_links_to_pictures_and_folders_are_followed_without_end_or_twins(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_the_samples_of_a_run_are_not_data(tmp_path: Path) -> None:
         (run / "command.txt").write_text("minigan train --data .")
     found = find(tmp_path)
     assert found.paths == [tmp_path / "a.png"]
-    assert found.left_out == {"folders of runs": 2}
+    assert found.left_out == {"folders of runs": 2} and found.note == "left out: 2 folders of runs"
 
 
 def test_a_folder_without_pictures_is_refused_with_what_it_holds(tmp_path: Path) -> None:

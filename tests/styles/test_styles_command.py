@@ -49,6 +49,10 @@ def test_a_picture_is_projected_with_its_style_beside_it(run: Path, minigan: Com
     code, printed, _ = minigan("project", run, picture, "--steps", 5, "--out", tmp_path / "found.png")
     assert code == 0 and "mean squared error" in printed
     assert np.load(tmp_path / "found.npz")["ws"].shape == (1, 4, 5)
+    np.savez(tmp_path / "mine.npz", mine=np.zeros(3))
+    code, _, error = minigan("project", run, picture, "--steps", 2, "--out", tmp_path / "mine.png")
+    assert code == 2 and "which is something else; give another name" in error
+    assert np.load(tmp_path / "mine.npz").files == ["mine"]
 
 
 def test_a_picture_of_another_size_is_refused_unless_it_may_be_resized(
