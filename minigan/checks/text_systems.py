@@ -11,7 +11,7 @@ from minigan.data.vocabulary import Vocabulary
 from minigan.models.stackgan import stackgan
 from minigan.objectives import NonSaturating, Objective
 from minigan.random import Streams
-from minigan.systems.stackgan import StackGAN
+from minigan.systems.stackgan import StackGAN, Weights
 from minigan.training.stages import Stage, Stages
 
 TEXTS = ("a red one", "the one in red", "red two on blue", "a blue two", "blue three here", "a red three on a blue one")
@@ -47,6 +47,6 @@ def small_stackgan(
         scale=scale,
         sample_shape=dataset.shape,
         stages=stages,
-        **{"kl": 0.05, "pull": 4.0, **weights},
+        weights=Weights(**{"pull": 4.0, **weights}),
     )
     return system, {"real": dataset}

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from minigan.device import Array
 from minigan.init import normal
 from minigan.layers import (
     Augment,
@@ -40,11 +41,16 @@ class Networks(NamedTuple):
     """The players of a StackGAN, by their names."""
 
     text: TextEncoder  # captions (N, T) -> (N, features)
-    view: Network  # pictures -> (N, features); it is used to train `text` alone
+    view: Network  # small pictures -> (N, features); it trains `text`, then the generators
     D1: Network  # small pictures, given a caption -> scores
     G1: Conditioned  # noise, given a caption -> small pictures
     D2: Network  # pictures, given a caption -> scores
     G2: Conditioned  # small pictures, given a caption -> pictures
+
+    def encoded(self, tokens: Array) -> Array:
+        """phi of captions (N, T), scaled to length √n: (N, n)."""
+        phi, _ = self.text.forward(tokens, train=False)
+        return phi * np.sqrt(phi.shape[1] / (phi * phi).sum(axis=1, keepdims=True))
 
 
 def stackgan(
@@ -159,7 +165,7 @@ def _discriminator(
 
 
 def _view(shape: tuple[int, int, int], features: int, wide: Wide, rng: np.random.Generator) -> Network:
-    """The image encoder that captions are matched with."""
+    """The encoder of small pictures that captions are matched with."""
     H, W, C = shape
     n = wide(16)
     layers: list[Layer] = [_plain(C, n, rng), LeakyReLU()]

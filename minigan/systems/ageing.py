@@ -45,7 +45,7 @@ class Ageing(ConditionalGAN):
     age         its name; any number that is known of a sample, such as the thickness of strokes
     knots       percentiles of the age, between which a condition is linear (ages.hats)
     names       of the classes; () where the condition is the age alone
-    E           image -> noise: L = mean (E(G(z | c)) - z)² over all numbers; 1 without any knowledge
+    E           image -> noise: L = mean (E(G(z | c)) - z)² over all numbers; 1: no knowledge
 
     Source      Antipov, Baccouche & Dugelay 2017.
     """
@@ -132,7 +132,8 @@ class Ageing(ConditionalGAN):
 
     def _fixed_conditions(self, draw: Fixed, n: int) -> Array:
         rng = draw.generator
-        values, labels = self.age_at(rng.random(n)), rng.choice(self.table, n) if self.names else None
+        values = self.age_at(rng.random(n))
+        labels = rng.choice(self.table, n) if self.names else None
         return draw.device.asarray(self.conditions(values, labels))
 
     def _some_conditions(self, draw: Draw) -> Array:

@@ -182,7 +182,8 @@ class ConditionalGAN(GAN):
         n: int,
     ) -> dict[str, Probe]:
         """Noise for G, generated samples and, after `connect`, real ones for D."""
-        z, c, G = draw.noise(n, self.z_dim), self._fixed_conditions(draw, n), self.players["G"].network
+        z, c = draw.noise(n, self.z_dim), self._fixed_conditions(draw, n)
+        G = self.players["G"].network
         with G.keeping_buffers():
             x, _ = G.given(c).forward(z)
         D_x, D_c = x, c
@@ -201,7 +202,7 @@ class ConditionalGAN(GAN):
 def _check_objective(objective: Objective) -> None:
     if objective.fakes > 1:
         raise ValueError(
-            f"{objective.name} compares {objective.fakes} generated samples with each real one, and "
+            f"{objective.name} compares {objective.fakes} generated samples with each real one; "
             "a step with conditions makes one of each condition; take an objective such as "
             "nonsaturating, hinge or wgan-gp"
         )

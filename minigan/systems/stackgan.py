@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minigan.data.pairing import Captions
 from minigan.data.vocabulary import Vocabulary
 from minigan.device import Array
-from minigan.layers import Augment, AvgPool2d, Layer, UpsampleNearest2d
+from minigan.layers import AvgPool2d, Layer
 from minigan.layers.layer import Grads
-from minigan.losses import apart
+from minigan.losses import apart, mse
 from minigan.models.stackgan import Networks
 from minigan.models.text import matching
 from minigan.objectives import Objective
 from minigan.optim import Adam, Average, Optimizer
-from minigan.training.draw import Draw, Fixed
+from minigan.systems.from_captions import FromCaptions, augment
+from minigan.training.draw import Draw
 from minigan.training.stages import Stages
 from minigan.training.steps import Outcome, generator_gradient
-from minigan.training.system import Player, Probe, Rivals, System, Turn, in_pieces
-
-ROWS, COLUMNS = 8, 8  # captions in a picture, and samples of each
+from minigan.training.system import Player, Turn
 
 
-class StackGAN(System):
+class Weights(NamedTuple):
+    """The weights of what a generator minimises besides the objective."""
+
+    kl: float = 0.05  # keeps the conditions near a standard Gaussian
+    match: float = 1.0  # makes captions find the pictures that are made of them
+    vary: float = 0.2  # of the first generator: keeps two pictures of a caption apart
+    pull: float = 40.0  # of the second generator: keeps the large picture near the small one
+
+
+class StackGAN(FromCaptions):
     """Learn to encode captions, then to make small pictures of them, then larger ones of these.
 
     Players     text, view; D1, G1; D2, G2
@@ -37,13 +45,17 @@ class StackGAN(System):
 
     D           scores three kinds of pairs: a picture with its caption, a picture with a caption
                 that does not describe it, a generated picture with its own caption
-    G           draws its condition from a Gaussian around the caption (Augment, weight `kl`)
-    pull        weight of mean (pool(G2(x)) - x)², which keeps the large picture near the small one;
-                it is not in the paper
+    G           draws its condition from a Gaussian around the caption (Augment); its turn makes
+                two pictures of each caption, and minimises, with s the small picture,
+                    objective + kl · KL + match · matching(captions, view(s))
+                    + vary · apart(s)             first stage
+                    + pull · mean (s - x)²        second stage: x, G2's input, is pool(G2(x)) again
+    average     decay of the moving averages of G1 and G2, which draw the samples; 0: none
 
     A stage that begins starts its optimizers anew. After its stage a player does not move.
 
-    Source      Zhang et al. 2016; the encoder after Reed et al. 2016 (1605.05395).
+    Source      Zhang et al. 2016; the encoder after Reed et al. 2016 (1605.05395); matching of
+                generated pictures after Xu et al. 2018 (AttnGAN); `pull` is in neither.
     """
 
     def __init__(
@@ -57,27 +69,20 @@ class StackGAN(System):
         scale: int,
         sample_shape: tuple[int, ...],
         stages: Stages,
-        kl: float,
-        pull: float,
-        match: float = 1.0,
-        vary: float = 0.3,
+        weights: Weights,
         average: float = 0.0,
     ) -> None:
-        self.objective, self.stages, self.kl, self.pull = objective, stages, kl, pull
-        self.match, self.vary = match, vary
+        self.objective, self.stages, self.weights = objective, stages, weights
         self.vocabulary, self.examples = vocabulary, tuple(examples)
         self.z_dim, self.scale, self.sample_shape = z_dim, scale, sample_shape
-        self.pages, self.pool = networks, AvgPool2d(scale)  # the networks as they were built
-        self.players = {
-            name: Player(network, Adam(network.named_params(), 1e-3)) for name, network in networks._asdict().items()
-        }
-        self.drawing = {name: getattr(networks, name) for name in ("G1", "G2")}
-        if average > 0:
-            for name, G in list(self.drawing.items()):
-                self.drawing[name] = copy.deepcopy(G)
-                self.players[name].optimizer.average = Average(
-                    G.named_arrays(), self.drawing[name].named_arrays(), average
-                )
+        self.built, self.pool = networks, AvgPool2d(scale)
+        players = networks._asdict().items()
+        self.players = {name: Player(net, Adam(net.named_params(), 1e-3)) for name, net in players}
+        self.drawing = {"G1": networks.G1, "G2": networks.G2}
+        for name, G in self.drawing.items() if average > 0 else ():
+            self.drawing[name] = copy.deepcopy(G)
+            target = self.drawing[name].named_arrays()
+            self.players[name].optimizer.average = Average(G.named_arrays(), target, average)
 
     def turns(self, step: int, total: int) -> Sequence[Turn]:
         pairs = (
@@ -89,11 +94,6 @@ class StackGAN(System):
 
     def begin_step(self, step: int, total: int) -> None:
         self.stages.begin(self.players, step, total)
-
-    @property
-    def stage(self) -> int:
-        """The stage of the last update, from 0: what has been trained."""
-        return next((i for i, name in ((2, "G2"), (1, "G1")) if self.players[name].optimizer.t > 0), 0)
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
@@ -113,173 +113,86 @@ class StackGAN(System):
         return Outcome(loss, {}, grads)
 
     def d1_turn(self, draw: Draw) -> Outcome:
-        (real, phi, wrong), G1 = self._pairs(draw), self.players["G1"].network
-        fake, _ = G1.given(phi).forward(draw.noise(len(real), self.z_dim))
+        real, phi, wrong = self._pairs(draw)
+        z = draw.noise(len(real), self.z_dim)
+        fake, _ = self.players["G1"].network.given(phi).forward(z)
         small, _ = self.pool.forward(real)
-        return self._d_turn("D1", small, fake, phi, wrong)
+        D = self.players["D1"]
+        return matching_step(D.network, self.objective, D.optimizer, small, fake, phi, wrong)
 
     def d2_turn(self, draw: Draw) -> Outcome:
-        (real, phi, wrong), G2 = self._pairs(draw), self.players["G2"].network
-        fake, _ = G2.given(phi).forward(self._small(draw, phi))
-        return self._d_turn("D2", real, fake, phi, wrong)
-
-    def _d_turn(self, name: str, real: Array, fake: Array, phi: Array, wrong: Array) -> Outcome:
-        D = self.players[name]
+        real, phi, wrong = self._pairs(draw)
+        fake, _ = self.players["G2"].network.given(phi).forward(self._small(draw, phi))
+        D = self.players["D2"]
         return matching_step(D.network, self.objective, D.optimizer, real, fake, phi, wrong)
 
     def g1_turn(self, draw: Draw) -> Outcome:
         phi = self._captions(draw)
-        return self._g_turn("1", phi, draw.noise(len(phi), self.z_dim))
+        D, G, z = self.players["D1"].network, self.players["G1"], draw.noise(len(phi), self.z_dim)
+        fake, cache = G.network.given(phi).forward(z)
+        loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
+        found, d_found = self._found(fake, phi)
+        alike, d_alike = apart(fake)
+        loss = loss + self.weights.match * found + self.weights.vary * alike
+        d_fake = d_fake + self.weights.match * d_found + self.weights.vary * d_alike
+        return self._moved("G1", phi, loss, scores, d_fake, cache)
 
     def g2_turn(self, draw: Draw) -> Outcome:
         phi = self._captions(draw)
-        return self._g_turn("2", phi, self._small(draw, phi))
-
-    def _g_turn(self, number: str, phi: Array, x: Array) -> Outcome:
-        """G makes pictures of x, given phi; x is noise, or small pictures."""
-        D, G = self.players[f"D{number}"].network, self.players[f"G{number}"]
-        bound, grads = G.network.given(phi), dict[str, Any]()
-        fake, cache = bound.forward(x)
+        D, G, x = self.players["D2"].network, self.players["G2"], self._small(draw, phi)
+        fake, cache = G.network.given(phi).forward(x)
         loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
-        if number == "1":
-            found, d_found = self._found(fake, phi)
-            varied, d_varied = apart(fake)
-            loss = loss + self.match * found + self.vary * varied
-            d_fake = d_fake + self.match * d_found + self.vary * d_varied
-        else:
-            small, pooled = self.pool.forward(fake)
-            found, d_found = self._found(small, phi)
-            loss = loss + self.match * found + self.pull * ((small - x) ** 2).mean()
-            d_small = self.match * d_found + 2 * self.pull / x.size * (small - x)
-            d_fake = d_fake + self.pool.input_grad(d_small, pooled)
-        bound.backward(d_fake, cache, grads, need_dx=False)
-        loss = loss + self._augment(number).kl(phi, grads["embed"], self.kl)
+        small, pooled = self.pool.forward(fake)
+        found, d_found = self._found(small, phi)
+        far, d_far = mse(small, x)
+        loss = loss + self.weights.match * found + self.weights.pull * far
+        d_small = self.weights.match * d_found + self.weights.pull * d_far
+        d_fake = d_fake + self.pool.input_grad(d_small, pooled)
+        return self._moved("G2", phi, loss, scores, d_fake, cache)
+
+    def _moved(
+        self,
+        name: str,
+        phi: Array,
+        loss: Array,
+        scores: dict[str, Array],
+        d_fake: Array,
+        cache: Any,
+    ) -> Outcome:
+        """The last part of a generator's turn: back through it, with KL, and the update."""
+        G, grads = self.players[name], dict[str, Any]()
+        G.network.given(phi).backward(d_fake, cache, grads, need_dx=False)
+        loss = loss + augment(getattr(self.built, name)).kl(phi, grads["embed"], self.weights.kl)
         G.optimizer.step(grads)
         return Outcome(loss, scores, grads)
 
     def _found(self, small: Array, phi: Array) -> tuple[Array, Array]:
-        """Do small pictures and their captions find each other? The loss of both halves, d small."""
-        view, h = self.players["view"].network, len(phi) // 2
+        """Do small pictures and their captions find each other? The loss, and d small.
+
+        The halves have the same captions, which would be wrong for each other: each on its own.
+        """
+        view, half = self.players["view"].network, len(phi) // 2
         seen, cache = view.forward(small, train=False)
-        halves = [matching(phi[rows], seen[rows]) for rows in (slice(None, h), slice(h, None))]
-        d = view.backward(np.concatenate([half[2] for half in halves]) / 2, cache)
-        assert d is not None
-        return (halves[0][0] + halves[1][0]) / 2, d
+        first, second = matching(phi[:half], seen[:half]), matching(phi[half:], seen[half:])
+        d = view.backward(np.concatenate([first[2], second[2]]) / 2, cache)
+        assert d is not None  # only need_dx=False gives None
+        return (first[0] + second[0]) / 2, d
 
     def _pairs(self, draw: Draw) -> tuple[Array, Array, Array]:
         """Pictures, encoded captions that describe them, and encoded captions that do not."""
         real, rows = draw.numbered("real")
-        wrong = self.captions.wrong(draw, rows)
-        return real, self.encoded(self.captions.words(draw, rows)), self.encoded(wrong)
+        wrong, encoded = self.captions.wrong(draw, rows), self.built.encoded
+        return real, encoded(self.captions.words(draw, rows)), encoded(wrong)
 
     def _captions(self, draw: Draw) -> Array:
-        """Encoded captions of other samples than those of D's turn."""
-        phi = self.encoded(self.captions.any(draw, max(1, draw.batch_size // 2)))
+        """Encoded captions of other samples than those of D's turn, each twice."""
+        phi = self.built.encoded(self.captions.any(draw, max(1, draw.batch_size // 2)))
         return np.concatenate([phi, phi])
 
     def _small(self, draw: Draw, phi: Array) -> Array:
         """What G1 makes of noise: the second generator's input."""
         z = draw.noise(len(phi), self.z_dim)
         return self.drawing["G1"].given(phi).forward(z, train=False)[0]
-
-    def encoded(self, tokens: Array) -> Array:
-        """phi of captions (N, T), scaled to length √n: (N, n)."""
-        phi, _ = self.pages.text.forward(tokens, train=False)
-        return phi * np.sqrt(phi.shape[1] / (phi * phi).sum(axis=1, keepdims=True))
-
-    def _augment(self, number: str) -> Augment:
-        """The layer of a generator that draws its conditions; forms for threads have its arrays."""
-        augment = getattr(self.pages, f"G{number}").embed
-        assert isinstance(augment, Augment)
-        return augment
-
-    def generate(
-        self,
-        draw: Fixed,
-        n: int,
-        *,
-        progress: str | None = None,
-        texts: Sequence[str] | None = None,
-        **asked: Any,
-    ) -> np.ndarray:
-        """n pictures of the captions `texts` (n,); None: of some that are in the data."""
-        return self.both(draw, texts or self._some(n), progress=progress)[1]
-
-    def both(self, draw: Fixed, texts: Sequence[str], *, progress: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Of each caption the small picture, enlarged to full size, and the large one; uint8.
-
-        Before the last stage the two are the same.
-        """
-        n, (first, second) = len(texts), (self.drawing["G1"].embed, self.drawing["G2"].embed)
-        tokens = draw.device.asarray(self.vocabulary.tokens(texts))
-        noise = [draw.noise(n, size) for size in (self.z_dim, first.codes, second.codes)]
-        rows = draw.device.asarray(np.arange(n))
-        G1, G2, enlarge = (
-            self.drawing["G1"].network,
-            self.drawing["G2"].network,
-            UpsampleNearest2d(self.scale),
-        )
-
-        def forward(i: Array) -> Array:
-            phi, (z, eps1, eps2) = self.encoded(tokens[i]), (one[i] for one in noise)
-            small, _ = G1.given(first.at(phi, eps1)[0]).forward(z, train=False)
-            enlarged, _ = enlarge.forward(small)
-            if self.stage < 2:
-                return np.concatenate([enlarged, enlarged], axis=-1)
-            large, _ = G2.given(second.at(phi, eps2)[0]).forward(small, train=False)
-            return np.concatenate([enlarged, large], axis=-1)
-
-        pictures = in_pieces(forward, rows, progress=progress)
-        C = pictures.shape[-1] // 2
-        return pictures[..., :C], pictures[..., C:]
-
-    def _some(self, n: int) -> list[str]:
-        return [self.examples[i % len(self.examples)] for i in range(n)]
-
-    def pictures(self, draw: Fixed) -> dict[str, np.ndarray]:
-        """A row for each of some captions; in the last stage also the small pictures."""
-        texts = [text for text in self._some(ROWS) for _ in range(COLUMNS)]
-        small, large = self.both(draw, texts)
-        return {"samples": large, "small": small} if self.stage == 2 else {"samples": large}
-
-    def answer(
-        self,
-        draw: Fixed,
-        n: int,
-        words: Mapping[str, str],
-    ) -> tuple[np.ndarray, int | None]:
-        """Of --text: a caption."""
-        unknown = words.keys() - {"text"}
-        if unknown:
-            raise ValueError(f"this run takes --text, a caption, and no --{', --'.join(sorted(unknown))}")
-        if "text" not in words:
-            return self.generate(draw, n), None
-        return self.generate(draw, n, texts=[words["text"]] * n), None
-
-    def readings(self, outcomes: Mapping[str, Outcome]) -> dict[str, Array]:
-        """Those of the stage that the run is in."""
-        now = next(names for names in (("D2", "G2"), ("D1", "G1"), ("text",)) if names[0] in outcomes)
-        return super().readings({name: outcomes[name] for name in now if name in outcomes})
-
-    def probes(
-        self,
-        draw: Fixed,
-        real: Mapping[str, Array],
-        n: int,
-    ) -> dict[str, Probe]:
-        """Captions, noise and small pictures, with what the generators make of them for the Ds."""
-        tokens = draw.device.asarray(self.vocabulary.tokens(self._some(n)))
-        phi, z = self.encoded(tokens), draw.noise(n, self.z_dim)
-        with self.pages.G1.keeping_buffers(), self.pages.G2.keeping_buffers():
-            small, _ = self.pages.G1.given(phi).forward(z)
-            large, _ = self.pages.G2.given(phi).forward(small)
-        what = "small pictures", small
-        probes: dict[str, Probe] = {"text": ("captions", tokens), "view": what, "D1": (*what, phi)}
-        probes |= {"G1": ("noise", z, phi), "G2": (*what, phi), "D2": ("pictures", large, phi)}
-        return probes
-
-    def rivals(self) -> tuple[Rivals, ...]:
-        return Rivals("D1", "G1", self.objective), Rivals("D2", "G2", self.objective)
 
 
 def matching_step(

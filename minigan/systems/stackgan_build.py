@@ -11,7 +11,7 @@ from minigan.data.vocabulary import Vocabulary
 from minigan.device import Device
 from minigan.models.stackgan import base_of, stackgan
 from minigan.random import Streams
-from minigan.systems.stackgan import StackGAN
+from minigan.systems.stackgan import StackGAN, Weights
 from minigan.training.config import Config
 from minigan.training.datasets import dataset_of
 from minigan.training.registry import About, Entry, Option
@@ -24,7 +24,8 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     numbers: dict[str, Any] = {"objective": "nonsaturating", "data": data.CAPTIONED}
     if choices.get("objective", "nonsaturating") in ("nonsaturating", "minimax"):
         numbers["real_label"] = 0.9
-    return numbers | {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 9.0, "decay": 0.5}
+    numbers |= {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 10.5}
+    return numbers | {"decay": 0.5, "average": 0.99}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
@@ -35,7 +36,8 @@ def _datasets(config: Config) -> dict[str, Dataset]:
             f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures "
             "with captions.csv (columns file and caption), or with photo.txt beside each photo.jpg"
         )
-    dataset = captions.load(config.data, 64 if config.size is None else config.size, config.background)
+    size = 64 if config.size is None else config.size
+    dataset = captions.load(config.data, size, config.background)
     base_of(dataset.shape, config.options["scale"])
     return {"real": dataset}
 
@@ -47,15 +49,17 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
     if "captions" not in real:
         raise ValueError(f"data {config.data!r} has no captions")
     objective = objective_of(config, streams)
-    if objective.output != "score" or objective.penalty is not None or objective.compares or objective.passes:
+    several = objective.penalty is not None or objective.compares or objective.passes
+    if objective.output != "score" or several:
         raise ValueError(
             "stackgan needs an objective with one score for each picture and without a penalty, "
             f"such as nonsaturating, hinge or lsgan; got {objective.name}"
         )
     vocabulary = Vocabulary(tuple(real["captions"]["words"]), real["captions"]["length"])
     shape, z_dim = tuple(real["shape"]), 32 if config.z_dim is None else config.z_dim
-    sizes = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
-    networks = stackgan(streams, sample_shape=shape, words=len(vocabulary), length=vocabulary.length, **sizes)
+    sizes: dict[str, Any] = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
+    sizes |= {"words": len(vocabulary), "length": vocabulary.length}
+    networks = stackgan(streams, sample_shape=shape, **sizes)
     for part in (*networks, objective):
         part.convert(on.asarray)
     return StackGAN(
@@ -67,10 +71,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
         scale=options["scale"],
         sample_shape=shape,
         stages=_stages(config),
-        kl=options["kl"],
-        pull=options["pull"],
-        match=options["match"],
-        vary=options["vary"],
+        weights=Weights(**{name: options[name] for name in Weights._fields}),
         average=config.average,
     )
 
@@ -78,12 +79,13 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
 def _stages(config: Config) -> Stages:
     text, first = config.options["text"], config.options["first"]
     if min(text, first) <= 0 or text + first >= 1:
-        raise ValueError(f"text and first are shares of a run, together less than 1, got {text} and {first}")
+        expected = "text and first are shares of a run, together less than 1"
+        raise ValueError(f"{expected}, got {text} and {first}")
     pairs = [{f"D{number}": config.d_lr, f"G{number}": config.g_lr} for number in (1, 2)]
     shares = first, 1 - text - first
-    pairs_of = [Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)]
     encoder = Stage(text, {"text": TEXT_RATE, "view": TEXT_RATE}, (0.9, 0.999))
-    return Stages(encoder, *pairs_of, decay=config.decay)
+    both = [Stage(share, rates, config.betas) for share, rates in zip(shares, pairs, strict=True)]
+    return Stages(encoder, *both, decay=config.decay)
 
 
 ENTRY = Entry(
@@ -94,11 +96,11 @@ ENTRY = Entry(
     fields=("objective", "hyper", "real_label", "z_dim", "width", "average"),
     options=(
         Option("scale", 2, "times that the second generator enlarges", (2, 4)),
-        Option("text", 0.18, "share of the run that trains the encoder of captions"),
-        Option("first", 0.55, "share of the run that trains the first generator"),
+        Option("text", 0.3, "share of the run that trains the encoder of captions"),
+        Option("first", 0.48, "share of the run that trains the first generator"),
         Option("kl", 0.05, "weight that keeps the conditions near a standard Gaussian"),
         Option("match", 1.0, "weight that makes captions find generated pictures"),
-        Option("vary", 0.3, "weight that keeps two pictures of a caption apart"),
+        Option("vary", 0.2, "weight that keeps two pictures of a caption apart"),
         Option("pull", 40.0, "weight that keeps the large picture near the small one"),
     ),
 )
