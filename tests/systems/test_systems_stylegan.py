@@ -226,6 +226,8 @@ def test_truncation_by_psi_and_its_negative_are_symmetric_about_the_mean(runs: A
     np.testing.assert_allclose((truncated(G, w, 0.7) + truncated(G, w, -0.7)) / 2, truncated(G, w, 0), atol=1e-6)
     cut = truncated(G, w, 0.5, 2)
     np.testing.assert_array_equal(cut[:, 2:], np.repeat(w[:, np.newaxis], G.L - 2, axis=1))
+    others = w[::-1].copy()  # a mean for each sample
+    np.testing.assert_array_equal(truncated(G, w, 0, mean=others), np.repeat(others[:, np.newaxis], G.L, axis=1))
 
 
 def test_samples_are_a_function_of_their_noise_unless_random_pictures_are_asked_for(runs: Any) -> None:
