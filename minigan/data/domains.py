@@ -11,6 +11,7 @@ both sides are made, and there the hidden truth T(a) is known.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def domains(
     for side, folder in (("A", name), ("B", other)):
         pictures = load(folder, size=size, background=background)
         sides[side], sides[f"held out {side}"] = split(pictures, least)
-    _refuse_the_same(sides["A"], sides["B"])
+    _compare(sides["A"], sides["B"])
     for dataset in sides.values():
         check_sides(dataset, multiple)
     return {key: sides[key] for key in ("A", "B", "held out A", "held out B")}
@@ -149,8 +150,14 @@ def renamed(dataset: Dataset, name: str) -> Dataset:
     return Dataset(name, dataset.images, dataset.labels, dataset.source)
 
 
-def _refuse_the_same(A: Dataset, B: Dataset) -> None:
+def _compare(A: Dataset, B: Dataset) -> None:
+    """ValueError for domains that are one, or of two sizes; a warning for images that are in both."""
     if A.shape[:2] != B.shape[:2]:
         raise ValueError(f"both domains must have images of one size, got {A.shape[:2]} and {B.shape[:2]}")
-    if A.shape == B.shape and len(A) == len(B) and np.array_equal(A.images, B.images):
+    if A.shape != B.shape:
+        return
+    both = {image.tobytes() for image in A.images} & {image.tobytes() for image in B.images}
+    if len(both) == len({image.tobytes() for image in (*A.images, *B.images)}):
         raise ValueError("both domains hold the same images: there is nothing to translate")
+    if both:
+        warnings.warn(f"images that are in both domains: {len(both)}", RuntimeWarning, stacklevel=3)

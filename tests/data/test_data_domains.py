@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,10 @@ def test_what_cannot_be_two_domains_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=message):
             domains.domains(str(A), other, **kinds)
+    both = folder(tmp_path / "both", [(16, 16)] * 4, seed=1)
+    shutil.copy(A / "00.png", both / "0.png")
+    with pytest.warns(RuntimeWarning, match="images that are in both domains: 1"):
+        domains.domains(str(A), str(both), **kinds)
     with pytest.raises(ValueError, match=r"18 x 18 images do not divide into 4 x 4 blocks; 16 and 20 would fit"):
         domains.domains(str(A), str(same), **{**kinds, "size": 18})
     with pytest.raises(ValueError, match="A has 6 images, and 8 are needed"):
