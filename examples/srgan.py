@@ -3,6 +3,7 @@
     python examples/srgan.py                     two stages, three minutes of one CPU core
     python examples/srgan.py --scale 2           from 14 x 14 pixels
     python examples/srgan.py --adversarial 0.1   more weight for the discriminator
+    python examples/srgan.py --data photos/ --size 64     a folder of your own
     python examples/srgan.py --resume runs/...   continue a run that was stopped
 
 The first stage trains G by squared error alone: its answer to an ambiguous picture is the mean of all that it could

@@ -112,8 +112,8 @@ ENTRY = Entry(
     options=(
         Option("scale", 4, "times that sides grow", SCALES),
         Option("blocks", 4, "residual blocks of G; the paper has 16"),
-        Option("norm", True, "batch norm in G"),
-        Option("skip", False, "G makes the difference to nearest neighbours"),
+        Option("norm", True, "batch norm in G; folders have none"),
+        Option("skip", False, "G makes the difference to nearest neighbours; folders have it"),
         Option("first", 2 / 3, "share of the steps that the first stage has"),
         Option("first_lr", 1e-3, "learning rate of the first stage"),
         Option("pixel", 1.0, "weight of the squared error in the second stage"),
