@@ -44,7 +44,7 @@ def swd(
     directions: int = DIRECTIONS,
     protocol: Protocol | None = None,
 ) -> list[Score]:
-    """The distance at each level, finest first, then their mean: images (n, H, W, C) uint8 or floats in [0, 1].
+    """The mean distance of all levels, then that of each, finest first: images (n, H, W, C) uint8 or floats in [0, 1].
 
     Half of the real images, the same number of samples, and at most `most`. Details: "real", the distance of the other
     half of the real images. ValueError for sets of different shapes, images below 7 pixels, or fewer than 2 real ones.
@@ -60,7 +60,7 @@ def swd(
     a, b = (real[np.sort(part)] for part in (order[:n], order[n : 2 * n]))
     x = generated[np.sort(rng.permutation(len(generated))[:n])]
     found = np.array([_at_level(k, a, x, b, directions, rng) for k in range(len(sides(real.shape[1:3])))])
-    names = [f"swd_{side}" for side in sides(real.shape[1:3])] + ["swd"]
+    names = ["swd", *(f"swd_{side}" for side in sides(real.shape[1:3]))]
     protocol = protocol or Protocol("swd")
     measured = replace(
         protocol,
@@ -71,7 +71,7 @@ def swd(
         n_generated=n,
         quantised=x.dtype == np.uint8,
     )
-    rows = zip(names, np.concatenate([found, found.mean(axis=0, keepdims=True)]), strict=True)
+    rows = zip(names, np.concatenate([found.mean(axis=0, keepdims=True), found]), strict=True)
     return [Score(float(d), replace(measured, metric=name), {"real": float(d_real)}) for name, (d, d_real) in rows]
 
 

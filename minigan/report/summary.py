@@ -74,7 +74,9 @@ def measured_with(protocol: Protocol) -> str:
     n = "an unknown number of" if protocol.n_generated is None else f"{protocol.n_generated:,}"
     quantised = ", rounded to 8 bits" if protocol.quantised else ""
     parts = [f"{_name(protocol.metric)}: {n} samples{quantised}"]
-    if protocol.extractor != "none":
+    if protocol.extractor == "pixels":
+        parts.append("pixels" if protocol.variant == "pixels" else f"pixels ({protocol.variant})")
+    elif protocol.extractor != "none":
         parts.append(f"features of {protocol.extractor} (input {protocol.variant})")
     if protocol.reference:
         many = "" if protocol.n_reference is None else f"{protocol.n_reference:,} of "

@@ -60,7 +60,7 @@ class Scoring:
         real = next(iter(self.draw.datasets.values())).images
         samples = self.system.generate(self.draw.at("score", 0), PIXELS)
         rng = self.draw.at("swd", 0).generator
-        return swd(real, samples, rng=rng, most=PIXELS, directions=DIRECTIONS)[-1].value
+        return swd(real, samples, rng=rng, most=PIXELS, directions=DIRECTIONS)[0].value
 
     def remember(self, point: Mapping[str, Any]) -> None:
         """Take note of a log point with scores."""

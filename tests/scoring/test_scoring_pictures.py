@@ -75,7 +75,7 @@ def test_a_run_is_scored_against_its_pictures_as_it_reads_them(
     photos, run = made
     assert main(["score", str(run), "-n", "50"]) == 0
     out, found = capsys.readouterr().out, scores(run)
-    assert list(found) == ["swd_16", "swd", "ms_ssim", "nearest", "nearer_than_real"]
+    assert list(found) == ["swd", "swd_16", "ms_ssim", "nearest", "nearer_than_real"]
     for score in found.values():
         assert np.isfinite([score.value, score.details["real"]]).all()
         assert f"{score.details['real']:.3g}" in out
@@ -96,7 +96,13 @@ def test_scores_on_the_way_and_the_report_use_the_same_pictures(
     main(["score", str(run), "-n", "50"])
     assert main(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
-    for words in ("SWD at 16 pixels", "nearest real picture", "of 60 training images", "real pictures have"):
+    for words in (
+        "SWD at 16 pixels",
+        "nearest real picture",
+        "of 60 training images",
+        "real pictures have",
+        "samples, rounded to 8 bits; pixels (L",
+    ):
         assert words in page
     assert main(["sample", str(run), "-n", "4", "--out", str(run / "more.png")]) == 0
     with Image.open(run / "more.png") as image:
