@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -82,7 +83,7 @@ def document(title: str, *content: str, style: str = "", script: str = "") -> st
     ]
     body = [*content, Html(f"<script>{script}</script>")] if script else content
     page = element("html", element("head", joined(head, "\n")), element("body", joined(body, "\n")), lang="en")
-    return f"<!doctype html>\n{page}\n"
+    return _in_utf8(f"<!doctype html>\n{page}\n")
 
 
 def element(name: str, /, *content: str, **attributes: object) -> Html:
@@ -133,6 +134,12 @@ def photograph_uri(picture: np.ndarray) -> str:
 def data_uri(kind: str, content: bytes) -> str:
     """The bytes of a file of this kind, as an address that holds them itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _in_utf8(page: str) -> str:
+    """The page with the bytes of names that are not UTF-8 as \\xe9."""
+    shown = re.sub("[\udc80-\udcff]", lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", page)
+    return shown.encode(errors="backslashreplace").decode()
 
 
 def _attribute(key: str, value: object) -> str:

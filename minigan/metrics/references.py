@@ -62,6 +62,10 @@ def images(reference: str) -> np.ndarray:
 def check_name(reference: str) -> None:
     """ValueError unless this may be a reference: a data set, with a split or without, a file or a folder."""
     name, _ = _parts(reference)
+    if name not in data.NAMES and (Path(reference) / "config.json").is_file():
+        raise ValueError(
+            f"{reference} is a run: samples are compared with pictures, such as those that it learned from"
+        )
     if name in data.NAMES or Path(reference).exists():
         return
     if reference.lower().endswith(".npz"):

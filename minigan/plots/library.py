@@ -7,7 +7,7 @@ from types import ModuleType
 
 
 def load() -> ModuleType:
-    """matplotlib, whatever MPLBACKEND says: no window is ever opened, so a backend that does not exist is no error."""
+    """matplotlib, whatever MPLBACKEND is: no window is ever opened, so a backend that does not exist does no harm."""
     backend = os.environ.pop("MPLBACKEND", None)
     try:
         import matplotlib

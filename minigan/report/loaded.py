@@ -83,7 +83,9 @@ class Evidence:
     def command(self) -> str:
         """The line of command.txt; "" where there is none."""
         path = self.folder / "command.txt"
-        return (self.attempt("command", lambda: path.read_text("utf-8")) or "") if path.exists() else ""
+        if not path.exists():
+            return ""
+        return self.attempt("command", lambda: path.read_text("utf-8", "surrogateescape")) or ""
 
     @cached_property
     def versions(self) -> dict[str, str]:

@@ -262,8 +262,11 @@ def _taken(folder: Path) -> ValueError:
 
 
 def quoted(path: Path) -> str:
-    """A path as a shell takes it."""
-    return shlex.quote(str(path))
+    """A path as a shell takes it; one that is not UTF-8 as Bash does, where \\xe9 is a byte (output.py prints it so)."""
+    text = str(path)
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        return "$'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return shlex.quote(text)
 
 
 def _step(path: Path) -> int:

@@ -23,8 +23,8 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
-    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises Interrupted with the words `at_once`, and
-    the following ones do nothing, because what has been opened is being closed.
+    """Inside, SIGINT (Ctrl-C) and SIGTERM set `requested`; a second one raises Interrupted with the words `at_once`,
+    and the following ones do nothing, because what has been opened is being closed.
 
     A weight update cut in half would leave a network that no step ever made. Only the main thread may handle signals:
     elsewhere nothing is changed.

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from minigan import data
-from minigan.html import Html
+from minigan.html import Html, document
 from minigan.report import copying, curves, repeat, summary
 from minigan.report.chart import Line, histogram, line_chart, ticks
 from minigan.report.curves import column
@@ -144,10 +144,16 @@ def test_the_lines_of_python_repeat_a_run_from_its_config(
     assert Run.open(folder).log()[-1]["g_loss"] == Run.open(points).log()[-1]["g_loss"]
 
 
-@pytest.mark.parametrize("damage", ["'", "\xff"])
-def test_a_damaged_command_gets_a_sentence(damage: str, evidence: Evidence) -> None:
-    (evidence.folder / "command.txt").write_text(damage, encoding="latin-1")
-    assert "The command cannot be read: " in repeat.repeat(evidence)
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [(b"'", "The command cannot be read: "), (b"minigan train --data 'caf\xe9'", "minigan train --data")],
+)
+def test_a_damaged_command_gets_a_sentence_and_names_that_are_not_utf_8_do_not_damage_it(
+    content: bytes, shown: str, evidence: Evidence
+) -> None:
+    (evidence.folder / "command.txt").write_bytes(content)
+    page = document("a run", repeat.repeat(evidence))
+    assert shown in page and ("caf\\xe9" in page) == (b"caf" in content)
 
 
 def test_damaged_versions_get_a_sentence(evidence: Evidence) -> None:

@@ -86,7 +86,7 @@ def test_a_run_takes_texts_for_paths_and_numpy_numbers(
     assert resumed("out", choices={"epochs": np.float64(1.5)}).total == 9
 
 
-ZERO: Any = 0  # what is no generator
+ZERO: Any = 0  # not a generator
 NONE: Any = None
 
 
