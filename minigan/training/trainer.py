@@ -378,7 +378,7 @@ class Trainer:
 
     def verdict(self) -> Verdict:
         """Score 10,000 samples, write the scores into scores.json, and say in a sentence what they mean."""
-        with using(self.precision):
+        with using(self.precision), threadpool_limits(1, "blas"):  # else a second thread spins through all of it
             return verdict(self.system, self.draw, self.judge, self.run, precision=self.precision, quiet=self.quiet)
 
     def _parts(self, step: int) -> Iterator[tuple[Turn, int]]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigan.data import Dataset, Mixture
-from minigan.metrics import Protocol, Score, score_features, score_images
-from minigan.metrics.features import Seen
+from minigan.metrics import Protocol, Score, score_images
 from minigan.metrics.score import write_scores
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
@@ -17,6 +16,7 @@ from minigan.training.config import OWN
 from minigan.training.draw import Draw
 from minigan.training.system import System
 from minigan.version import __version__
+from minigan.watch import rulers
 from minigan.watch.judge import FeatureJudge, Judge
 
 SAMPLES = 10_000
@@ -85,27 +85,13 @@ def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
 def _of_images(samples: np.ndarray, judge: FeatureJudge, dataset: Dataset, quiet: bool) -> Verdict:
     progress = None if quiet else "scoring"
     fid, modes = score_images(judge.extractor, judge.reference, samples, progress=progress)
-    ruler = _ruler(judge, judge.extractor(dataset.images[:SAMPLES], progress=progress))
+    real = dataset.images[:SAMPLES]
+    ruler = rulers.kept(judge, dataset.name, real) or rulers.measured(judge, real, progress=progress)
     fid = replace(fid, details={**fid.details, **ruler})
     names = judge.extractor.classes
     missing = [name for name, n in zip(names, modes.counts, strict=True) if 20 * len(names) * n < len(samples)]
     covered = f"missing of the {len(names)} classes: {', '.join(missing)}" if missing else f"all {len(names)} classes"
     return Verdict([fid, modes.captured, modes.entropy], f"{fid_sentence(fid.value, ruler)} Generated: {covered}.")
-
-
-def _ruler(judge: FeatureJudge, real: Seen) -> dict[str, float]:
-    """Scores of real training images: as they are, without one of the classes, with half of the classes (means over
-    all classes, and over both halves). Distances that anybody can picture, measured as the samples are."""
-    seen, K = real.logits.argmax(axis=1), len(judge.extractor.classes)
-
-    def score(kept: np.ndarray) -> float:
-        return score_features(judge.extractor, judge.reference, real.features[kept]).value
-
-    return {
-        "real": score(seen >= 0),
-        "one_missing": float(np.mean([score(seen != k) for k in range(K)])),
-        "half_missing": float(np.mean([score(seen < K // 2), score(seen >= K // 2)])),
-    }
 
 
 def fid_sentence(fid: float, ruler: Mapping[str, float]) -> str:

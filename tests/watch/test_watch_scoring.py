@@ -11,13 +11,16 @@ import pytest
 from support.judges import CLASSES, brightness, noise
 from support.tiny_runs import assert_same_arrays, assert_same_run, plain, tiny, trained
 
+from minigan import data
 from minigan.data import Dataset
 from minigan.runs import checkpoint
 from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
+from minigan.watch import rulers
 from minigan.watch import verdict as page
+from minigan.watch.judge import FeatureJudge, judge_for
 
 SCORED = [5, 10, 15, 20]
 
@@ -167,6 +170,23 @@ def test_the_verdict_has_scores_a_sentence_and_a_file(pictures: Path, tmp_path: 
     assert ruler == sorted(ruler) and ruler[0] < 0.1 * ruler[1]
     kept = json.loads((tmp_path / "run" / "scores.json").read_text())
     assert kept == {"scores": [json.loads(json.dumps(score.as_json())) for score in found.scores]}
+
+
+def test_the_package_keeps_the_ruler_of_these_images_through_this_network_alone() -> None:
+    judge, images = judge_for("mnist-10k"), data.load("mnist-10k").images
+    assert isinstance(judge, FeatureJudge)
+    kept = rulers.kept(judge, "mnist-10k", images)
+    assert kept is not None and list(kept) == ["real", "one_missing", "half_missing"]
+    assert rulers.kept(judge, "mnist-10k", images[1:]) is None
+    assert rulers.kept(judge, "mnist", images) is None
+    assert rulers.kept(judge, "digits", images) is None
+
+
+@pytest.mark.slow
+def test_the_ruler_that_the_package_keeps_is_the_one_that_is_measured() -> None:
+    judge, images = judge_for("mnist-10k"), data.load("mnist-10k").images
+    assert isinstance(judge, FeatureJudge)
+    assert rulers.kept(judge, "mnist-10k", images) == pytest.approx(rulers.measured(judge, images), rel=1e-4)
 
 
 @pytest.mark.parametrize(("fid", "word"), [(0.9, "Excellent"), (4.0, "Good"), (19.0, "Fair"), (21.0, "Poor")])
