@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minigan.data import Dataset
+from minigan.data.mnist import COLLECTIONS
 from minigan.device import Device
 from minigan.layers.synthesis import STYLES
 from minigan.models.stylegan import generator, levels, plain_discriminator, residual_discriminator
@@ -30,7 +31,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StyleGAN:
     G = generator(
         rng,
         sample_shape=shape,
-        z_dim=config.z_dim or 64,
+        z_dim=config.z_dim or 16,
         tanh=plain,
         width=width,
         **{name: options[name] for name in OF_G},
@@ -79,18 +80,20 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """What learns digits within minutes; D has batch norm, and no penalty."""
+    """What learns digits within minutes, in 3,125 steps; D has batch norm, and no penalty."""
+    name = choices.get("data", "mnist-10k")
     return {
         "model": "",
         "width": 1.0,
-        "z_dim": 64,
+        "z_dim": 16,
         "batch_size": 64,
         "g_lr": 3e-3,
         "d_lr": 1e-3,
         "betas": (0.5, 0.999),
         "decay": 0.5,
         "average": 0.998,
-        "epochs": 20.0,
+        "same_noise": True,
+        "epochs": 20.0 if name == "mnist-10k" else 10 / 3 if name in COLLECTIONS else 100.0,
         "real_label": 0.9 if choices.get("objective", "nonsaturating") == "nonsaturating" else None,
     }
 
