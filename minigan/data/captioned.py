@@ -8,6 +8,7 @@ Some combinations are in no picture and in no caption, so that a model can be te
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -99,8 +100,7 @@ def load(rng: np.random.Generator, size: int = 28) -> Dataset:
     labels = digits.labels
     assert labels is not None
     ink = digits.images[..., 0] / np.float32(255)
-    strokes = np.digitize(thickness(ink), (THIN, THICK))  # 0 thin, 1 the middle, 2 thick
-    leans = np.digitize(slant(ink), (LEFT, RIGHT))
+    strokes, leans = _bins(ink)
     middle_first = np.array([1, 0, 2])
     sharp = enlarged(ink) if size == 56 else ink
     order = rng.permutation(np.tile(np.arange(len(ink)), COPIES))
@@ -115,6 +115,24 @@ def load(rng: np.random.Generator, size: int = 28) -> Dataset:
         image[:] = render(sharp[i], own, rng)
     source = "the digits of mnist-10k, coloured and described when they are loaded"
     return Dataset(NAME, images, labels[order], source, captions=tuple(map(captions_of, facts)))
+
+
+def pictures_of(facts: Sequence[Facts], n: int, rng: np.random.Generator) -> np.ndarray:
+    """n real pictures of each of the facts, uint8 (len(facts), n, 28, 28, 3), of any colours."""
+    digits = embedded.load()
+    ink = digits.images[..., 0] / np.float32(255)
+    middle_first = np.array([1, 0, 2])
+    strokes, leans = (middle_first[bins] for bins in _bins(ink))
+    shown = []
+    for own in facts:
+        same = np.flatnonzero((digits.labels == own.digit) & (strokes == own.stroke) & (leans == own.lean))
+        shown.append([render(ink[i], own, rng) for i in rng.choice(same, n, replace=len(same) < n)])
+    return np.array(shown)
+
+
+def _bins(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of digits: 0 thin, 1 the middle, 2 thick; 0 left, 1 the middle, 2 right."""
+    return np.digitize(thickness(ink), (THIN, THICK)), np.digitize(slant(ink), (LEFT, RIGHT))
 
 
 def render(ink: np.ndarray, facts: Facts, rng: np.random.Generator) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from minigan.data.attributes import ink, slant, thickness
 from minigan.data.captioned import LEANS, LEFT, MIDDLE, PALETTE, RIGHT, STROKES, THICK, THIN, Facts, facts_of
+from minigan.data.dataset import Dataset
+from minigan.metrics.conditions import fid_within_classes
 from minigan.metrics.features.extractor import Extractor
 from minigan.metrics.score import Protocol, Score
 from minigan.version import __version__
@@ -25,6 +27,7 @@ class Measured:
 
     strokes: np.ndarray
     digit: np.ndarray
+    features: np.ndarray  # (N, d) of the network that reads the digits
     ink: np.ndarray  # the nearest colours, as places in COLOURS
     ground: np.ndarray
     thickness: np.ndarray
@@ -46,10 +49,16 @@ def measure(pictures: np.ndarray, judge: Extractor) -> Measured:
     line = colour - ground
     share = ((pixels - ground) * line).sum(axis=2) / np.maximum((line * line).sum(axis=2), 1e-6)
     strokes = np.clip(share, 0, 1).reshape(len(x), SIDE, SIDE)
-    digit = judge(np.rint(255 * strokes).astype(np.uint8)[..., np.newaxis]).logits.argmax(axis=1)
+    read = judge(np.rint(255 * strokes).astype(np.uint8)[..., np.newaxis])
     drawn = np.where(ink(strokes) < DRAWN, np.nan, 1.0)
     return Measured(
-        strokes, digit, _nearest(colour), _nearest(ground), drawn * thickness(strokes), drawn * slant(strokes)
+        strokes,
+        read.logits.argmax(axis=1),
+        read.features,
+        _nearest(colour),
+        _nearest(ground),
+        drawn * thickness(strokes),
+        drawn * slant(strokes),
     )
 
 
@@ -107,19 +116,44 @@ def variety(pictures: np.ndarray) -> float:
     return float(distances.sum() / (len(x) * (len(x) - 1)))
 
 
-def caption_scores(texts: Sequence[str], pictures: np.ndarray, judge: Extractor, *, of: str) -> list[Score]:
+def caption_scores(
+    texts: Sequence[str], pictures: np.ndarray, judge: Extractor, *, of: str, real: Dataset | None = None
+) -> list[Score]:
     """The share of pictures that show what their captions state, by attribute, and how sharp their strokes are.
 
     texts     captions of captioned-mnist, one for each picture
     of        what the pictures are, for the protocol, such as "held-out captions"
+    real      digits with labels; then also the FID of the strokes within the digits that the captions state, where
+              there are enough of each
     """
-    seen = measure(pictures, judge)
-    found = right([facts_of(text) for text in texts], seen)
-    values = {f"caption_{name.replace(' ', '_')}": _share(array) for name, array in found.items()}
+    seen, facts = measure(pictures, judge), [facts_of(text) for text in texts]
+    values = {f"caption_{name.replace(' ', '_')}": _share(array) for name, array in right(facts, seen).items()}
     values["caption_sharpness"] = sharpness(seen.strokes)
-    return [
+    scores = [
         Score(value, _protocol(name, of, len(texts), judge.id)) for name, value in values.items() if not np.isnan(value)
     ]
+    return scores if real is None else scores + _fid(np.array(facts)[:, 0], seen, real, judge, of)
+
+
+def _fid(digit: np.ndarray, seen: Measured, real: Dataset, judge: Extractor, of: str) -> list[Score]:
+    """The mean over the digits of the FID of strokes that were asked for as one, against real ones of it."""
+    few = min(np.unique(digit, return_counts=True)[1])
+    if few <= seen.features.shape[1]:  # a covariance of so few would be singular, and the distance too large
+        return []
+    assert real.labels is not None
+    protocol = replace(_protocol("", of, len(digit), judge.id), reference=real.name, n_reference=len(real))
+    (score,) = fid_within_classes(digit, seen.features, real.labels, judge(real.images).features, protocol)
+    return [replace(score, protocol=replace(score.protocol, metric="caption_fid"))]
+
+
+def variety_score(pictures: np.ndarray, real: np.ndarray, *, of: str) -> Score:
+    """How much pictures (captions, n, H, W, 3) of one caption differ, as a share of how much real ones do, which are
+    28 pixels along a side and are averaged to the pictures' size."""
+    shrunk = 2 * pictures.shape[2] == SIDE
+    real = real.reshape(*real.shape[:2], 14, 2, 14, 2, 3).mean(axis=(3, 5)) if shrunk else real
+    ours, theirs = (float(np.mean([variety(own) for own in all_of])) for all_of in (pictures, real))
+    protocol = replace(_protocol("caption_variety", of, len(pictures), "pixels"), n_reference=len(real))
+    return Score(ours / theirs, protocol, {"grey levels": ours, "each": pictures.shape[1]})
 
 
 def _share(array: np.ndarray) -> float:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from minigan import data
-from minigan.data import captioned
+from minigan.data import Dataset, captioned, embedded
 from minigan.metrics import features
-from minigan.metrics.captions import caption_scores
+from minigan.metrics.captions import caption_scores, variety_score
 from minigan.metrics.score import Score
 from minigan.runs.folder import Run
 from minigan.scoring.saved_generator import SavedGenerator
@@ -19,7 +19,8 @@ from minigan.training.draw import Fixed
 
 JUDGE = "lenet-mnist-v1"
 KINDS = ("captions seen in training", "held-out captions")
-NAMES = ("class", "ink", "ground", "stroke", "stroke_bin", "lean", "lean_bin", "caption", "sharpness")
+NAMES = ("class", "ink", "ground", "stroke", "stroke_bin", "lean", "lean_bin", "caption", "sharpness", "variety", "fid")
+VARIED, EACH = 60, 8  # captions, and pictures of each, that are compared with each other
 
 
 def some_captions(n: int, *, held_out: bool, seed: int = 0) -> list[str]:
@@ -30,22 +31,33 @@ def some_captions(n: int, *, held_out: bool, seed: int = 0) -> list[str]:
     return [captioned.captions_of(own)[i] for own, i in zip(chosen, rng.integers(4, size=n), strict=True)]
 
 
-def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 1000) -> list[Score]:
+def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 2000) -> list[Score]:
     """Of n captions seen in training and of n held-out ones: small and large pictures, judged by LeNet.
 
     ValueError for other data than captioned-mnist, whose captions nobody can check.
     """
     if dataset != data.CAPTIONED:
         raise ValueError(f"captions can be checked for {data.CAPTIONED} alone, and this run was trained on {dataset}")
-    judge = features.get(JUDGE)
-    scores = []
+    judge, scores = features.get(JUDGE), list[Score]()
+    digits = _some(embedded.load())
     for kind in KINDS:
         texts = some_captions(n, held_out=kind == KINDS[1])
-        small, large = system.both(draw, texts, progress=kind)
-        scores += caption_scores(texts, small[:, :: system.scale, :: system.scale], judge, of=f"small, {kind}")
-        if system.stage == 2:
-            scores += caption_scores(texts, large, judge, of=f"large, {kind}")
+        some = texts[:VARIED]
+        asked = system.both(draw, texts, progress=kind)
+        again = system.both(draw, [text for text in some for _ in range(EACH)], progress=kind)
+        real = captioned.pictures_of([captioned.facts_of(text) for text in some], EACH, np.random.default_rng(0))
+        for size in (0, 1) if system.stage == 2 else (0,):
+            of, step = f"{('small', 'large')[size]}, {kind}", (system.scale, 1)[size]  # small ones are enlarged
+            pictures, rows = (both[size][:, ::step, ::step] for both in (asked, again))
+            scores += caption_scores(texts, pictures, judge, of=of, real=digits)
+            scores.append(variety_score(rows.reshape(len(some), EACH, *rows.shape[1:]), real, of=of))
     return scores
+
+
+def _some(digits: Dataset) -> Dataset:
+    """Every fifth of the digits."""
+    assert digits.labels is not None
+    return Dataset(f"every fifth of {digits.name}", digits.images[::5], digits.labels[::5], digits.source)
 
 
 def of_run(folder: Path, *, n: int, best: bool, on: str | None) -> tuple[list[Score], str] | None:

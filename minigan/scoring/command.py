@@ -75,7 +75,7 @@ def score(flags: argparse.Namespace) -> int:
     if held is not None:
         print(held.text)
         return _write(out, held.scores)
-    captioned = captions.of_run(flags.samples, **{**choices, "n": min(flags.n, 1000)})
+    captioned = captions.of_run(flags.samples, **{**choices, "n": min(flags.n, 2000)})
     if captioned is not None:
         print(captioned[1])
         return _write(out, captioned[0])

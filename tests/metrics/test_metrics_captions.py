@@ -7,7 +7,7 @@ import pytest
 
 from minigan.data import Dataset, captioned, embedded
 from minigan.metrics import features
-from minigan.metrics.captions import caption_scores, measure, right, sharpness, variety
+from minigan.metrics.captions import caption_scores, measure, right, sharpness, variety, variety_score
 from minigan.metrics.features import Extractor
 
 N = 300
@@ -92,3 +92,32 @@ def test_equal_pictures_have_no_variety() -> None:
     x = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.uint8)
     assert variety(np.repeat(x, 3, axis=0)) == 0
     assert variety(np.stack([np.zeros((2, 2, 3)), np.full((2, 2, 3), 9)])) == 9
+
+
+def test_real_pictures_are_near_to_real_digits_of_their_class_and_other_captions_are_far(
+    digits: Dataset, judge: Extractor
+) -> None:
+    all_digits, facts = embedded.load(), [captioned.facts_of(texts[0]) for texts in digits.captions or ()]
+    rows = np.array([i for i, own in enumerate(facts) if own.digit in (0, 1)])[:450]
+    texts = [captioned.captions_of(facts[i])[0] for i in rows]
+    assert all_digits.labels is not None
+    some = np.flatnonzero(all_digits.labels < 2)[::5]
+    real = Dataset("zeros and ones", all_digits.images[some], all_digits.labels[some], all_digits.source)
+    wrong = [captioned.captions_of(facts[i]._replace(digit=1 - facts[i].digit))[0] for i in rows]
+    fids = []
+    for captions in (texts, wrong):
+        scores = caption_scores(captions, digits.images[rows], judge, of="real", real=real)
+        fids += [score.value for score in scores if score.protocol.metric == "caption_fid"]
+    assert len(fids) == 2 and fids[0] < 0.1 * fids[1]
+    few = caption_scores(texts[:50], digits.images[rows[:50]], judge, of="real", real=real)
+    assert "caption_fid" not in {score.protocol.metric for score in few}
+
+
+def test_real_pictures_of_a_caption_vary_as_much_as_others_of_it_and_copies_not_at_all() -> None:
+    facts = [captioned.Facts(3, 0, 2, 2, 1), captioned.Facts(8, 4, 1, 1, 0)]
+    first, second = np.split(captioned.pictures_of(facts, 16, np.random.default_rng(0)), 2, axis=1)
+    assert first.shape == (2, 8, 28, 28, 3)
+    assert variety_score(first, second, of="real").value == pytest.approx(1, abs=0.15)
+    assert variety_score(first[:, :1].repeat(8, axis=1), second, of="copies").value == 0
+    small = first.reshape(2, 8, 14, 2, 14, 2, 3).mean(axis=(3, 5))
+    assert variety_score(small, second, of="small").value == pytest.approx(1, abs=0.15)

@@ -7,6 +7,7 @@ import pytest
 
 from minigan import device
 from minigan.data import captioned
+from minigan.scoring import captions as scoring
 from minigan.scoring.captions import KINDS, scores_of, some_captions, table
 from minigan.systems.stackgan import StackGAN
 from minigan.systems.stackgan_build import ENTRY
@@ -32,7 +33,8 @@ def test_asked_captions_are_of_combinations_that_are_in_the_data_or_in_none() ->
         assert texts == some_captions(200, held_out=held_out) and len(set(texts)) > 150
 
 
-def test_both_stages_are_scored_on_seen_and_held_out_captions() -> None:
+def test_both_stages_are_scored_on_seen_and_held_out_captions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "VARIED", 4)
     system = untrained()
     draw = Fixed(np.random.default_rng(0), device.choose("cpu"))
     first = scores_of(system, draw, "captioned-mnist", n=40)
@@ -43,6 +45,8 @@ def test_both_stages_are_scored_on_seen_and_held_out_captions() -> None:
         f"{size}, {kind}" for size in ("small", "large") for kind in KINDS
     }
     lines = table(both).splitlines()
+    values = {score.protocol.metric: score.value for score in both}
+    assert 0 < values["caption_variety"] < 1
     assert len(lines) == 5 and "lean bin" in lines[0] and lines[1].startswith("small, captions seen in training")
 
 
