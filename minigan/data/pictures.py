@@ -9,6 +9,7 @@ the first frame is taken. Of 16 bits v, grey or in colour, round(v / 257) is kep
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,8 +50,9 @@ def read_within(path: Path, size: int | None, background: str, channels: int | N
     except Refused as error:
         raise ValueError(f"{path}: {error}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        pixels = re.search(r"\d+", str(error))
         raise ValueError(
-            f"{path}: {error}. Pillow calls that a decompression bomb; {ALLOW}=200000000 in the environment allows "
+            f"{path}: {str(error).rstrip('.')}; {ALLOW}={pixels[0] if pixels else 10**9} in the environment allows "
             "pictures of so many pixels, if you trust them"
         ) from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data

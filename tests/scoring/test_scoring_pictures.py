@@ -43,9 +43,9 @@ def mixed_pictures(folder: Path, n: int = N) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The folder, and a run that was trained on it."""
-    home = tmp_path_factory.mktemp("own")
-    photos, run = mixed_pictures(home / "photos"), home / "run"
+    """The folder, and a run that was trained on it and lies in it: its samples must not become data."""
+    photos = mixed_pictures(tmp_path_factory.mktemp("own") / "photos")
+    run = photos / "runs" / "one"
     words = f"train --data {photos} --size {SIZE} --model mlp --epochs 2 --batch-size 16 --threads 1"
     assert main([*words.split(), "--score-every", "7", "--out", str(run)]) == 0
     return photos, run
@@ -63,7 +63,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_what_was_read_and_what_was_left_out_is_stated(made: tuple[Path, Path], tmp_path: Path) -> None:
     dataset = data.load(made[0], size=SIZE)
-    assert dataset.source == f"{N} pictures from the folder {made[0]}; left out: 1 .mp4, 1 .txt"
+    assert dataset.source == f"{N} pictures from the folder {made[0]}; left out: 1 .mp4, 1 .txt, 1 folder of a run"
     assert dataset.classes == ("large", "small") and dataset.shape == (SIZE, SIZE, 3)
     corners = dataset.images[:, 0, 0].astype(int)
     assert corners.max() <= 40  # black, as all grounds are; the magenta under transparent pixels is nowhere
