@@ -29,7 +29,7 @@ def png(picture: np.ndarray) -> bytes:
 
     flat = picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG")
     return file.getvalue()
 
 

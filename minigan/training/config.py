@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -112,7 +113,7 @@ class Config:
         unknown = choices.keys() - DEFAULTS.keys()
         if unknown:
             raise TypeError(f"Config has no {', '.join(sorted(unknown))}; it has {', '.join(DEFAULTS)}")
-        kinds = get_type_hints(Config)
+        kinds = _kinds()
         choices = {name: taken(name, value, kinds[name]) for name, value in choices.items()}
         start: dict[str, Any] = {}
         if choices.get("system") != OWN and choices.keys() != DEFAULTS.keys():  # a whole config is taken as it is
@@ -273,9 +274,15 @@ def _in_the_plane(choices: Mapping[str, Any]) -> bool:
     return choices.get("model") == "points" or choices.get("data") in data.MIXTURES
 
 
+@cache
+def _kinds() -> dict[str, Any]:
+    """The type of each field of Config; to find them takes milliseconds."""
+    return get_type_hints(Config)
+
+
 def _check_type(name: str, value: Any) -> None:
     """TypeError where a value read from a file is not what the field of Config holds."""
-    kind = get_type_hints(Config)[name]
+    kind = _kinds()[name]
     if kind == tuple[float, float]:
         right = len(value) == 2 and all(isinstance(number, int | float) for number in value)
     else:
