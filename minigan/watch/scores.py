@@ -32,10 +32,13 @@ class Scoring:
         self.best: dict[str, Any] | None = None
         if every is not None and judge is None and system.held_out_error() is None:
             dataset = next(iter(draw.datasets.values()))
-            if not dataset.is_image or min(dataset.shape[:2]) < SIDE or len(dataset) < 2:
+            small = not dataset.is_image or min(dataset.shape[:2]) < SIDE or len(dataset) < 2
+            other = type(system).generate is System.generate or system.sample_shape not in (None, dataset.shape)
+            if small or other:
                 raise ValueError(
-                    f"the samples of {dataset.name} cannot be scored: that takes images of at least {SIDE} x {SIDE} "
-                    f"pixels, or the points of {' or '.join(MIXTURES)}. Leave out --score-every"
+                    f"samples cannot be compared with {dataset.name}: that takes a system that generates images of the "
+                    f"same shape, at least {SIDE} x {SIDE}, or the points of {' or '.join(MIXTURES)}. "
+                    "Leave out --score-every"
                 )
 
     def due(self, step: int) -> bool:
