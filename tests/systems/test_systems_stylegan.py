@@ -107,8 +107,7 @@ def test_the_penalty_on_path_lengths_is_paid_in_every_fourth_step_alone() -> Non
     assert {turn.form() for step in range(EVERY) for turn in plain.turns(step, 100)} == {0}
 
 
-@each
-@pytest.mark.parametrize("at", [7, 12])  # of 20
+@pytest.mark.parametrize(("name", "at"), [("plain", 7), ("papers", 12)])  # of 20 steps; 12 has the penalty
 def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(
     name: str, at: int, runs: Any, tmp_path: Path
 ) -> None:
@@ -128,8 +127,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(
     assert [key for key in whole if not np.array_equal(whole[key], again[key])] == []
 
 
-@each
-@pytest.mark.parametrize("threads", [2, 4])  # groups of 3 are cut by both
+@pytest.mark.parametrize(("name", "threads"), [("plain", 2), ("papers", 4)])  # 4 cut the groups of 3
 def test_several_threads_agree_with_one_within_rounding(name: str, threads: int, runs: Any, tmp_path: Path) -> None:
     trainer_of(name, tmp_path / "run", threads=threads).train()
     one, several = arrays_of(runs[name][1]), arrays_of(tmp_path / "run")
