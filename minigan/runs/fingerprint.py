@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,28 @@ def in_words(name: str, before: Any, now: Print) -> str:
             a, b = (" x ".join(map(str, n)) if isinstance(n, list) else f"{n:,}" for n in (had.get(key, 0), now[key]))
             return f"{name} had {a} {what} and has {b}"
     return f"{name} has as many samples as before, but not the same ones"
+
+
+def check_kinds(folder: Path, before: object, now: Mapping[str, Any]) -> None:
+    """ValueError where a data set has other classes, or captions of other words, than those that the networks of a run
+    with conditions were made for; `before` and `now`: of each data set what `Dataset.about` returns."""
+    for name, about in now.items():
+        was = before.get(name, {}) if isinstance(before, dict) else {}
+        kinds = {"classes": (was.get("names"), about.get("names")), "words": (_words(was), _words(about))}
+        for kind, (old, new) in kinds.items():
+            if old and old != new:
+                raise ValueError(
+                    f"{folder} was trained on {len(old)} {kind}, and its data have {len(new or ())}: "
+                    f"{_difference(old, new or ())}. Put them back, or start a new run"
+                )
+
+
+def _words(about: Mapping[str, Any]) -> Any:
+    return about.get("captions", {}).get("words")
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    """What is new and what is missing, in words."""
+    found = {"new": [one for one in new if one not in old], "missing": [one for one in old if one not in new]}
+    parts = [f"{how}: {', '.join(map(repr, names[:5]))}" for how, names in found.items() if names]
+    return "; ".join(parts) or "in another order"

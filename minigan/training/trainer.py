@@ -224,6 +224,8 @@ class Trainer:
             raise ValueError(f"{path}: not a checkpoint of this run: seen is {numbers.get('seen')!r}")
         if "config" in numbers:
             before = Config.load(json.dumps(numbers["config"]), path)
+        if any(network.takes_condition for network in self.networks.values()):
+            fingerprint.check_kinds(self.run.folder, numbers.get("about"), about(self.draw.datasets))
         data = fingerprint.changed(numbers.get("data"), self._fingerprint)
         self._check_length(numbers["step"], before)
         allowed = allow_changes or changes.were_allowed(self.run.folder, data)
