@@ -39,10 +39,10 @@ from minigan.styles import (
     separability,
     tour,
 )
-from minigan.styles.command import saved_stylegan
 from minigan.styles.mixing import images_of
 from minigan.styles.projection import moments
 from minigan.styles.quiz import quiz, quiz_page
+from minigan.styles.saved import saved_stylegan
 from minigan.styles.variations import moved
 from minigan.styles.walk import PSIS
 from minigan.systems.truncation import truncated

@@ -12,20 +12,17 @@ import numpy as np
 from minigan import arrays, plots
 from minigan.atomic import replacing
 from minigan.metrics import features
-from minigan.models.stylegan import StyleGenerator
-from minigan.scoring.saved_generator import SavedGenerator
 from minigan.styles.mixing import layers_of, mixing_grid
 from minigan.styles.paths import path_lengths
 from minigan.styles.projection import SPACES as PROJECTED
 from minigan.styles.projection import project
 from minigan.styles.quiz import quiz, quiz_page
+from minigan.styles.saved import CELLS, check_cells, noise_of, saved_stylegan, seeds_of, suffix_of
 from minigan.styles.separability import separability
 from minigan.styles.walk import PSIS, SPACES, psi_grid, tour
-from minigan.systems.stylegan import StyleGAN
 from minigan.systems.truncation import psi_of
 from minigan.training import build
 
-CELLS = 1000  # images in a picture, at most
 FRAMES = 12  # of a walk, from each sample to the next
 
 COMMANDS = {
@@ -92,50 +89,10 @@ def _quiz_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truncation", default="1", metavar="PSI", help="of the generated ones")
 
 
-def saved_stylegan(folder: Path, best: bool = False, out: Path | None = None) -> tuple[SavedGenerator, StyleGAN]:
-    """The run in `folder`, and its system; ValueError where that is not a StyleGAN, or where the picture `out` would
-    become one of the pictures that it is trained on."""
-    saved = SavedGenerator(folder, best=best, on="cpu")
-    if not isinstance(saved.system, StyleGAN):
-        raise ValueError(f"{folder} contains a run of {saved.config.system}: styles need minigan train stylegan")
-    if out is not None:
-        saved.keep_out_of_data(out)
-    return saved, saved.system
-
-
-def noise_of(saved: SavedGenerator, G: StyleGenerator, seeds: list[int]) -> np.ndarray:
-    """z of the first sample that `minigan sample --seed` shows, for each seed."""
-    return np.concatenate([saved.draw("more samples", seed).noise(1, G.z_dim) for seed in seeds])
-
-
-def seeds_of(text: str, flag: str) -> list[int]:
-    """Numbers such as 1,2,5-8; ValueError names the part that is none."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
-            raise ValueError(f"{flag} {text}: {part.strip()!r} must be a seed, or a range of seeds such as 5-8")
-        if dash and int(last) - int(first) > CELLS:
-            raise ValueError(f"{flag} {text}: ask for {CELLS} samples or fewer")
-        seeds += range(int(first), int(last if dash else first) + 1)
-    return seeds
-
-
-def _few(cells: int) -> None:
-    if cells > CELLS:
-        raise ValueError(f"a picture of {cells:,} images is too large; ask for {CELLS:,} or fewer")
-
-
-def _suffix(out: Path, *suffixes: str) -> str:
-    if out.suffix.lower() not in suffixes:
-        raise ValueError(f"--out {out}: the name must end in {' or '.join(suffixes)}")
-    return out.suffix.lower()
-
-
 def _mix(flags: argparse.Namespace) -> int:
-    _suffix(flags.out, ".png")
+    suffix_of(flags.out, ".png")
     rows, columns = seeds_of(flags.rows, "--rows"), seeds_of(flags.columns, "--columns")
-    _few((len(rows) + 1) * (len(columns) + 1))
+    check_cells((len(rows) + 1) * (len(columns) + 1))
     saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     G = system.drawing
     layers = layers_of(flags.layers, G.L)
@@ -148,9 +105,9 @@ def _mix(flags: argparse.Namespace) -> int:
 
 
 def _truncate(flags: argparse.Namespace) -> int:
-    _suffix(flags.out, ".png")
+    suffix_of(flags.out, ".png")
     seeds = seeds_of(flags.seeds, "--seeds")
-    _few(len(seeds) * len(PSIS))
+    check_cells(len(seeds) * len(PSIS))
     saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     G = system.drawing
     plots.save_grid(flags.out, psi_grid(G, G.map(noise_of(saved, G, seeds))), len(PSIS))
@@ -161,8 +118,8 @@ def _truncate(flags: argparse.Namespace) -> int:
 
 
 def _walk(flags: argparse.Namespace) -> int:
-    suffix, seeds = _suffix(flags.out, ".gif", ".png"), seeds_of(flags.seeds, "--seeds")
-    _few(len(seeds) * FRAMES)
+    suffix, seeds = suffix_of(flags.out, ".gif", ".png"), seeds_of(flags.seeds, "--seeds")
+    check_cells(len(seeds) * FRAMES)
     saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     images = tour(system.drawing, noise_of(saved, system.drawing, seeds), FRAMES, flags.space)
     if suffix == ".png":
@@ -176,7 +133,7 @@ def _walk(flags: argparse.Namespace) -> int:
 def _project(flags: argparse.Namespace) -> int:
     from minigan.data import pictures  # here: Pillow is slow to import
 
-    _suffix(flags.out, ".png")
+    suffix_of(flags.out, ".png")
     saved, system = saved_stylegan(flags.run, flags.best, flags.out)
     H, W, C = shape = system.sample_shape or (0, 0, 0)
     codes = flags.out.with_suffix(".npz")
@@ -211,7 +168,7 @@ def _paths(flags: argparse.Namespace) -> int:
 
 
 def _quiz(flags: argparse.Namespace) -> int:
-    _suffix(flags.out, ".html")
+    suffix_of(flags.out, ".html")
     if not 1 <= flags.n <= CELLS:
         raise ValueError(f"-n must lie between 1 and {CELLS}, got {flags.n}")
     psi = psi_of(flags.truncation)

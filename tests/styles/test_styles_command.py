@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from minigan import Trainer
-from minigan.styles.command import seeds_of
 from minigan.styles.quiz import nearest_to, quiz, quiz_page
+from minigan.styles.saved import seeds_of
 from minigan.training.config import Config
 
 Command = Callable[..., tuple[int, str, str]]
