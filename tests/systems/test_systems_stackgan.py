@@ -21,6 +21,7 @@ from minigan.data.pairing import Captions
 from minigan.data.vocabulary import Vocabulary
 from minigan.engine.choose import choose
 from minigan.gradcheck import TOLERANCE, Recorder, derivative_error
+from minigan.losses import apart
 from minigan.models.stackgan import base_of
 from minigan.models.text import TextEncoder, matching
 from minigan.objectives import get
@@ -76,6 +77,14 @@ def test_the_matching_loss_has_the_gradients_that_it_states() -> None:
 def test_matching_costs_nothing_where_each_caption_finds_its_picture_and_chance_where_all_are_alike() -> None:
     assert matching(7 * np.eye(5), 0.1 * np.eye(5), 50.0)[0] == pytest.approx(0, abs=1e-12)
     assert matching(np.ones((5, 3)), np.ones((5, 3)))[0] == pytest.approx(2 * np.log(5))
+
+
+def test_two_pictures_of_a_caption_are_kept_apart_by_the_gradient_that_is_stated() -> None:
+    y = RNG(0).normal(size=(6, 3, 3, 2))
+    loss, dy = apart(y)
+    assert derivative_error(lambda: apart(y)[0], y, dy, RNG(1)) < TOLERANCE
+    assert loss == pytest.approx(-np.log(np.abs(y[:3] - y[3:]).mean() + 1e-3))
+    assert apart(3 * y)[0] < loss < apart(np.concatenate([y[:3], y[:3] + 1e-4]))[0]
 
 
 def test_the_order_of_the_words_matters_and_the_padding_does_not() -> None:
