@@ -16,7 +16,8 @@ timed. Of peak: the operations in those products, by what the machine would do i
 large product on as many threads. Memory: by how much the process's peak has grown since its imports.
 
 minigan uses its threads as a run does; single kernels give them to BLAS. A run generates new samples for each update,
-unless it has --same-noise; the PyTorch sides generate once for both, as the official example does. They
+unless it has --same-noise; the PyTorch sides generate once for both, as the official example does. With several
+threads, minigan on one of them is a side, too: its ratio shows what the others are worth. The PyTorch sides
 (described in `benchmark_torch.py`) are left out where PyTorch is not installed.
 """
 
@@ -34,12 +35,12 @@ from typing import Any
 
 from benchmarks import gpu, report
 from benchmarks.cases import MODELS, PEAK, PEAK_BATCH, Kernel, chosen
-from benchmarks.line import OURS, PYTORCH, measure, workers
+from benchmarks.line import ALONE, OURS, PYTORCH, measure, workers
 from tqdm import tqdm
 
 from minigan.atomic import replacing
 
-START = {OURS: 1.0, "torch-example": 4.0, "torch-tuned": 4.0}  # seconds, about, until a worker is ready
+START = {OURS: 1.0, ALONE: 1.0, "torch-example": 4.0, "torch-tuned": 4.0}  # seconds, about, until a worker is ready
 BUSY = 0.5  # load from which a word of warning is due
 Job = tuple[str, int]  # a model or kernel, and its batch
 
@@ -131,10 +132,11 @@ def measured_jobs(
 
 def run(options: argparse.Namespace) -> None:
     """Measure and print."""
-    sides, todo = [OURS, *dict.fromkeys(options.sides)], jobs(options)
+    ours = [OURS, ALONE] if options.threads > 1 and not options.layer else [OURS]
+    sides, todo = [*ours, *dict.fromkeys(options.sides)], jobs(options)
     if importlib.util.find_spec("torch") is None:
         print("PyTorch is not installed: minigan alone is measured.")
-        sides = [OURS]
+        sides = ours
     machine, rate = report.machine(), peak(options.threads)
     print(f"{machine['cpu']}, {machine['cores']} core(s), Python {platform.python_version()}")
     if machine["load"] is not None and machine["load"] > BUSY:

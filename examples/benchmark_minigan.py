@@ -36,7 +36,7 @@ def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple
         model = models.get("dcgan", streams, critic_norm=None)
         objective, betas = WGANGP(weight=10, rng=streams("objective")), (0.5, 0.9)
     else:
-        model = models.get(name, streams)
+        model = models.get(name, streams, **MODELS[name].options)
     d_optimizer, g_optimizer = (Adam(network.named_params(), 2e-4, betas=betas) for network in (model.D, model.G))
     networks = {"D": model.D, "G": model.G}
     chosen = choose(networks, threads=threads, batch_size=batch, on_cpu=True, processes=possible())

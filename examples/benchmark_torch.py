@@ -23,7 +23,7 @@ from benchmarks.line import PYTORCH, Case, serve
 from torch import nn
 
 Z_DIM = 100
-SHAPES = {"mlp": (1, 28, 28), "dcgan": (1, 28, 28), "dcgan64": (3, 64, 64), "wgan-gp-dcgan": (1, 28, 28)}
+SHAPES = dict.fromkeys(("infogan", "mlp", "dcgan", "wgan-gp-dcgan"), (1, 28, 28)) | {"dcgan64": (3, 64, 64)}
 STAIRS = {"dcgan": ((128, 64), 7), "dcgan64": ((512, 256, 128, 64), 4), "wgan-gp-dcgan": ((128, 64), 7)}
 
 
@@ -62,6 +62,25 @@ def mlp() -> tuple[nn.Module, nn.Module]:
     return G, nn.Sequential(*down, nn.Linear(256, 1))
 
 
+def infogan(last: bool, c: tuple[int, int] = (32, 16), hidden: int = 256) -> tuple[nn.Module, nn.Module]:
+    """G and D of minigan/models/dcgan.py, infogan at a quarter of its channels, as in the default run."""
+    large, small = c
+    G = nn.Sequential(
+        *(nn.Linear(Z_DIM, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True)),
+        *(nn.Linear(hidden, 49 * large, bias=False), nn.BatchNorm1d(49 * large), nn.ReLU(inplace=True)),
+        Image(large, 7, 7, last),
+        *(nn.ConvTranspose2d(large, small, 4, 2, 1, bias=False), nn.BatchNorm2d(small), nn.ReLU(inplace=True)),
+        *(nn.ConvTranspose2d(small, 1, 4, 2, 1), nn.Tanh()),
+    )
+    D = nn.Sequential(
+        *(nn.Conv2d(1, small, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)),
+        *(nn.Conv2d(small, large, 4, 2, 1, bias=False), nn.BatchNorm2d(large), nn.LeakyReLU(0.2, inplace=True)),
+        *(Rows(last), nn.Linear(49 * large, hidden, bias=False), nn.BatchNorm1d(hidden)),
+        *(nn.LeakyReLU(0.2, inplace=True), nn.Linear(hidden, 1)),
+    )
+    return G, D
+
+
 def stairs(c: tuple[int, ...], size: int, C: int, last: bool, norm: bool) -> tuple[nn.Module, nn.Module]:
     """G and D of minigan/models/dcgan.py; `norm`: batch norm in D."""
     up: list[nn.Module] = [
@@ -89,7 +108,10 @@ class Gan:
         layout = torch.channels_last if last else torch.contiguous_format
         self.batch, self.together = batch, model == "mlp" or self.wasserstein
         C = SHAPES[model][0]
-        built = mlp() if model == "mlp" else stairs(*STAIRS[model], C, last, not self.wasserstein)
+        if model in STAIRS:
+            built = stairs(*STAIRS[model], C, last, not self.wasserstein)
+        else:
+            built = infogan(last) if model == "infogan" else mlp()
         self.G, self.D = (network.to(memory_format=layout) for network in built)
         self.real = (torch.rand(batch, *SHAPES[model]) * 2 - 1).contiguous(memory_format=layout)
         ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)

@@ -23,7 +23,7 @@ from minigan.random import Streams
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "examples" / "benchmark.py"
 TINY = ("--batch", "4", "--blocks", "2", "--seconds", "0.01", "--threads", "1")
-MODELS = ("mlp", "dcgan", "dcgan64", "wgan-gp-dcgan")
+MODELS = ("infogan", "mlp", "dcgan", "dcgan64", "wgan-gp-dcgan")
 has_torch = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not has_torch, reason="PyTorch is not installed")
 
@@ -102,7 +102,7 @@ def test_markdown_has_a_line_for_every_case(measured: str, request: pytest.Fixtu
     text, written = request.getfixturevalue(measured)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert lines[0].endswith("| to the example | to tuned PyTorch |")
-    assert {line.count("|") for line in lines} == {6}
+    assert {line.count("|") for line in lines} == {7 if measured == "steps" else 6}
     names = [row["name"] for row in written["rows"] if row["side"] == "minigan"]
     assert [line.split("|")[1].strip() for line in lines[2:]] == [f"`{name}`, 4" for name in names]
 
@@ -112,7 +112,7 @@ def test_without_pytorch_it_reports_it_and_measures_minigan_alone(steps: tuple[s
     text, written = steps
     assert "PyTorch is not installed" in text
     assert {row["side"] for row in written["rows"]} == {"minigan"}
-    assert text.count("| – | – |") == 2
+    assert text.count("| – | – | – |") == 2
 
 
 @needs_torch
@@ -122,7 +122,7 @@ def test_pytorch_stands_beside_minigan_with_ratios(measured: str, request: pytes
     assert [row["side"] for row in written["rows"]] == 2 * ["minigan", "torch-example", "torch-tuned"]
     ratios = [row["ratio"] for row in written["rows"] if row["side"] != "minigan"]
     assert all(ratio["min"] <= ratio["median"] <= ratio["max"] for ratio in ratios)
-    assert "–" not in text
+    assert "| – | – |" not in text
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_pytorch_stands_beside_minigan_with_ratios(measured: str, request: pytes
 @pytest.mark.parametrize("name", MODELS)
 def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, name: str, side: str) -> None:
     plain: dict[str, Any] = {"critic_norm": None} if name.startswith("wgan-gp") else {}
-    model = models.get(name.removeprefix("wgan-gp-"), Streams(0), **plain)
+    model = models.get(name.removeprefix("wgan-gp-"), Streams(0), **plain, **parts.cases.MODELS[name].options)
     with parts.line.workers([side], 1) as (worker,):
         facts = worker.ask("use", name, 2)
     assert facts["parameters"] == [models.count(model.G), models.count(model.D)]
@@ -181,7 +181,7 @@ def test_ratios_compare_neighbouring_blocks(parts: SimpleNamespace) -> None:
     assert (ours["rate"], ours["of_peak"], ours["images_per_second"]) == (2e9, 0.5, pytest.approx(8 / 3))
     assert parts.report.line(other).endswith(" ?  1.50 [0.50 .. 2.00]")
     assert parts.report.line(ours).endswith(" 3 MiB  50%, 50%")
-    assert parts.report.markdown([ours, other]).splitlines()[2] == "| `mlp`, 8 | 3,000 | 3 | – | 1.50 [0.50 .. 2.00] |"
+    assert parts.report.markdown([ours, other]).splitlines()[2] == "| `mlp`, 8 | 3,000 | 3 | – | – | 1.50 [0.50 .. 2.00] |"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_beginnings_of_names_choose_kernels(parts: SimpleNamespace) -> None:
 
 
 def test_by_default_every_model_has_its_batches(parts: SimpleNamespace) -> None:
-    usual = [("mlp", 64), ("mlp", 128), ("dcgan", 64), ("dcgan64", 64), ("wgan-gp-dcgan", 64)]
+    usual = [("infogan", 64), ("mlp", 64), ("mlp", 128), ("dcgan", 64), ("dcgan64", 64), ("wgan-gp-dcgan", 64)]
     assert parts.benchmark.jobs(parts.benchmark.flags([])) == usual
     assert parts.benchmark.jobs(parts.benchmark.flags(["--models", "mlp", "--batch", "3", "5"])) == [
         ("mlp", 3),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Model:
-    """A row of the table of steps: its usual batches, and about how many 10^9 operations one image costs."""
+    """A row of the table of steps: its usual batches, about how many 10^9 operations one image costs, and the options
+    of `models.get` that are not its own."""
 
     batches: tuple[int, ...]
     gigaflops: float
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 MODELS = {
+    "infogan": Model((64,), 0.03, {"width": 0.25}),  # as in the default run
     "mlp": Model((64, 128), 0.035),
     "dcgan": Model((64,), 0.16),
     "dcgan64": Model((64,), 2.5),

@@ -23,6 +23,7 @@ from benchmarks.products import tally
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 OURS, PYTORCH = "minigan", ("torch-example", "torch-tuned")
+ALONE = f"{OURS}-1-thread"  # minigan again, to see what its other threads are worth
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ class Worker:
     """
 
     def __init__(self, side: str, threads: int, same_noise: bool = False) -> None:
-        script = "benchmark_minigan.py" if side == OURS else "benchmark_torch.py"
-        choices = ["same-noise"] if side == OURS and same_noise else []
+        ours, threads = side in (OURS, ALONE), 1 if side == ALONE else threads
+        script = "benchmark_minigan.py" if ours else "benchmark_torch.py"
+        choices = ["same-noise"] if ours and same_noise else []
         limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         self.side = side
         self.process = subprocess.Popen(

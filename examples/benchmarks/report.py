@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.line import OURS, PYTORCH
+from benchmarks.line import ALONE, OURS, PYTORCH
 
 Row = dict[str, Any]
 
@@ -85,14 +85,16 @@ def markdown(rows: Sequence[Row]) -> str:
     """The table for a README: a line per case, minigan's numbers and the ratios to PyTorch's forms."""
     kernels = not rows[0]["parameters"]
     head = ["kernel", "ms", "rate"] if kernels else ["model", "ms/step", "images/s"]
-    lines = [[*head, "to the example", "to tuned PyTorch"], ["---"] * 5]
+    others = {"to the example": PYTORCH[0], "to tuned PyTorch": PYTORCH[1]}
+    others = others if kernels else {"to one thread": ALONE, **others}
+    lines = [[*head, *others], ["---"] * (3 + len(others))]
     cases: dict[tuple[str, int], dict[str, Row]] = {(row["name"], row["batch"]): {} for row in rows}
     for row in rows:
         cases[row["name"], row["batch"]][row["side"]] = row
     for (name, batch), sides in cases.items():
         ours = sides[OURS]
         rate = f"{ours['rate'] / 1e9:.1f} G{ours['unit']}" if kernels else f"{ours['images_per_second']:,.0f}"
-        ratios = [bracketed(sides[side]["ratio"]) if side in sides else "–" for side in PYTORCH]
+        ratios = [bracketed(sides[side]["ratio"]) if side in sides else "–" for side in others.values()]
         lines.append([f"`{name}`, {batch}", _short(1e3 * ours["seconds_per_step"]["median"]), rate, *ratios])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
