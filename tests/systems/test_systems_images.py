@@ -229,6 +229,23 @@ def test_without_ways_back_a_generator_learns_as_that_of_a_gan() -> None:
     np.testing.assert_array_equal(grads["G_AB"]["1"]["weight"], kept.grads["1"]["weight"])
 
 
+def test_with_a_d_that_is_constant_a_generator_learns_from_the_way_back_alone() -> None:
+    system, datasets = small_cyclegan()
+    there, back, D = (system.players[name].network for name in ("G_AB", "G_BA", "D_B"))
+    for _, array in D.named_params():
+        array[...] = 0
+    grads: dict[str, Any] = {"G_AB": {}, "G_BA": {}}
+    a = datasets["A"].batch(np.arange(3))
+    system.one_way("A", "B", a, grads)
+    alone: dict[str, Any] = {"G_AB": {}, "G_BA": {}}
+    fake, c_there = there.forward(a)
+    again, c_back = back.forward(fake)
+    d_fake = back.backward(system.weights.cycle_a * np.sign(again - a) / a.size, c_back, alone["G_BA"])
+    there.backward(d_fake, c_there, alone["G_AB"], need_dx=False)
+    for found, kept in ((grads["G_AB"], alone["G_AB"]), (grads["G_BA"], alone["G_BA"])):
+        np.testing.assert_allclose(found["1"]["weight"], kept["1"]["weight"], rtol=1e-5, atol=1e-9)
+
+
 def numbers(n: int, start: float = 0) -> np.ndarray:
     """n images of one pixel, each another number."""
     return (start + np.arange(n, dtype=np.float32)).reshape(n, 1, 1, 1)
