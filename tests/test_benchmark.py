@@ -181,7 +181,8 @@ def test_ratios_compare_neighbouring_blocks(parts: SimpleNamespace) -> None:
     assert (ours["rate"], ours["of_peak"], ours["images_per_second"]) == (2e9, 0.5, pytest.approx(8 / 3))
     assert parts.report.line(other).endswith(" ?  1.50 [0.50 .. 2.00]")
     assert parts.report.line(ours).endswith(" 3 MiB  50%, 50%")
-    assert parts.report.markdown([ours, other]).splitlines()[2] == "| `mlp`, 8 | 3,000 | 3 | – | – | 1.50 [0.50 .. 2.00] |"
+    expected = "| `mlp`, 8 | 3,000 | 3 | – | – | 1.50 [0.50 .. 2.00] |"
+    assert parts.report.markdown([ours, other]).splitlines()[2] == expected
 
 
 @pytest.mark.parametrize(
