@@ -23,7 +23,7 @@ def load(folder: str | os.PathLike[str], size: int | None = SIZE, background: st
     What becomes of a picture is in `minigan.data.pictures`, which files are taken in `minigan.data.finding`. With size
     None pictures stay as they are, (N, H, W, C), and ValueError names the first of another height or width. C is 1 if
     every picture is grey, however it is stored, else 3. Transparent pixels show the background, a colour such as white
-    or #c0ffee. Sets that do not fit into memory are read from a file (`minigan.data.reading`).
+    or #c0ffee. Sets that do not fit into memory are read from a file (`minigan.data.prepared`).
 
     Raises FileNotFoundError or NotADirectoryError for the folder, and ValueError if it holds no picture or some that
     cannot be read or are too large to be decompressed safely, with their paths.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -79,6 +80,20 @@ def score(flags: argparse.Namespace) -> int:
     if captioned is not None:
         print(captioned[1])
         return _write(out, captioned[0])
+    exhibit, metrics, source = _prepare(flags, wanted, on, choices)
+    scores, left_out = _measured(exhibit, metrics)
+    if source.generator is not None:
+        scores += condition_scores(source.generator, exhibit, flags.n)
+    print(table(scores, earlier))
+    for reason in left_out:
+        print(reason)
+    return _write(out, scores)
+
+
+def _prepare(
+    flags: argparse.Namespace, wanted: list[str] | None, on: device.Device, choices: dict[str, Any]
+) -> tuple[suite.Exhibit, list[str], Samples]:
+    """What is to be measured, and by which metrics; samples are generated last."""
     stacked = wanted is not None and "stacked" in wanted
     samples = open_samples(flags.samples, **choices, seed=flags.seed, size=flags.size, stacked=stacked)
     against = flags.against or samples.reference
@@ -86,19 +101,14 @@ def score(flags: argparse.Namespace) -> int:
     if extractor is not None:
         extractor.to_device(on).check_shape((*samples.shape[:2], 1) if stacked else samples.shape)
     metrics = wanted or list(suite.USUAL if extractor is not None else suite.PIXELS)
-    _check_metrics(metrics, against or samples.source, extractor)
+    of = samples.source if samples.generator is None else samples.generator.config.data
+    _check_metrics(metrics, against or of, extractor)
     reference = _reference(flags, samples, against, extractor)
     _check_shapes(samples, reference, extractor)
     exhibit = _exhibit(samples, reference, extractor, flags)
     seen_by = "pixel by pixel" if extractor is None else f"seen by {extractor.id}"
     print(f"{samples.source}\nagainst {reference.origin.dataset}, {seen_by}\n")
-    scores, left_out = _measured(exhibit, metrics)
-    if samples.generator is not None:
-        scores += condition_scores(samples.generator, exhibit, flags.n)
-    print(table(scores, earlier))
-    for reason in left_out:
-        print(reason)
-    return _write(out, scores)
+    return exhibit, metrics, samples
 
 
 def _free_place(flags: argparse.Namespace) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan.data import pictures, reading
+from minigan.data import pictures, prepared, reading
 
 N = 9
 
@@ -63,16 +63,16 @@ def test_a_preparation_that_was_stopped_continues(paths: list[Path], monkeypatch
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         count_reads(patch, stop_after=8)
         in_file(paths)
-    assert not list(reading.cache().glob("*.npy"))
+    assert not list(prepared.cache().glob("*.npy"))
     seen = count_reads(monkeypatch)
     np.testing.assert_array_equal(in_file(paths), whole)
     assert seen == [paths[0], *paths[6:]]
-    assert {path.suffix for path in reading.cache().iterdir()} == {".npy", ".json", ".lock"}
+    assert {path.suffix for path in prepared.cache().iterdir()} == {".npy", ".json", ".lock"}
 
 
 def test_a_damaged_or_outdated_preparation_is_made_anew(paths: list[Path]) -> None:
     in_file(paths)
-    (kept,) = reading.cache().glob("*.npy")
+    (kept,) = prepared.cache().glob("*.npy")
     content = bytearray(kept.read_bytes())
     content[-1] ^= 1
     kept.write_bytes(content)
@@ -88,7 +88,7 @@ def test_a_disk_without_room_is_reported_before_anything_is_read(
     class Full:
         free = 10
 
-    monkeypatch.setattr(reading.shutil, "disk_usage", lambda path: Full)
+    monkeypatch.setattr(prepared.shutil, "disk_usage", lambda path: Full)
     seen = count_reads(monkeypatch)
     with pytest.raises(ValueError, match="take a smaller --size, or set MINIGAN_CACHE"):
         in_file(paths)
