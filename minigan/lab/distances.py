@@ -37,7 +37,8 @@ def kl(p: np.ndarray, q: np.ndarray) -> float:
 def js(p: np.ndarray, q: np.ndarray) -> float:
     """The Jensen-Shannon divergence in bits: 0 where p = q, 1 where they share no cell."""
     middle = (p + q) / 2
-    parts = [share[share > 0] * np.log2(share[share > 0] / middle[share > 0]) for share in (p, q)]
+    some = [(share, (share > 0) & (middle > 0)) for share in (p, q)]  # the half of the smallest number is 0
+    parts = [share[on] * np.log2(share[on] / middle[on]) for share, on in some]
     return float(sum(part.sum() for part in parts) / 2)
 
 

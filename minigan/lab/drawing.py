@@ -43,6 +43,7 @@ class Drawing:
         if raster.sum() < FEWEST_CELLS:
             raise ValueError("draw a little more: a few dots are too little to learn from")
         blurred = smoothed(raster, 0.7)
+        blurred[blurred < 1e-6] = 0  # the tails of the blur reach everywhere
         return cls(name, strokes, blurred / blurred.sum())
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:

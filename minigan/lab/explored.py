@@ -153,6 +153,8 @@ class Explored:
         pair = next((rivals for rivals in reversed(self.system.rivals()) if rivals.D is not None), None)
         if pair is None or pair.objective is None or pair.D is None:
             return None
+        if isinstance(self.system, StackGAN) and self.system.stage < 2:  # D of the large pictures is not trained yet
+            return None
         if pair.objective.output not in ("score", "mean", "covariance", "autoencoder"):
             return None
         return self.system.players[pair.D].network, pair.objective
@@ -182,7 +184,7 @@ class Explored:
         if isinstance(system, ConditionalGAN):
             return labels
         if isinstance(system, StackGAN):
-            return system.encoded(system.vocabulary.tokens([conditions.get("text") or system.examples[0]]))
+            return system.built.encoded(system.vocabulary.tokens([conditions.get("text") or system.examples[0]]))
         return None
 
 

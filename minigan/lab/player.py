@@ -38,7 +38,7 @@ class Player(threading.Thread):
         self._fresh = threading.Condition()  # guards the three below
         self._number, self._frame, self._waiting = 0, b"", 0
         self._over = threading.Event()
-        self._stale, self._due, self._asked, self._fine = True, 0.0, time.monotonic(), False
+        self._stale, self._coarse, self._due, self._asked = True, False, 0.0, time.monotonic()
         self._rate, self._counted, self._since = 0.0, 0, time.monotonic()
         self._next_step = 0.0
         self._pictures = 0
@@ -92,7 +92,7 @@ class Player(threading.Thread):
 
     def _obey(self) -> None:
         """Carry out the next order, if there is one; at rest, sleep until there is."""
-        busy = self._session.playing or (self._stale and self._waiting)
+        busy = self._session.playing or ((self._stale or self._coarse) and self._waiting)
         try:
             item = self._orders.get(timeout=max(self._pause(), 0.0) or None) if busy else self._orders.get()
         except queue.Empty:
@@ -109,7 +109,7 @@ class Player(threading.Thread):
     def _pause(self) -> float:
         """Seconds until there is something to do while nobody orders."""
         now = time.monotonic()
-        soon = self._due - now if self._stale and self._waiting else 1.0
+        soon = self._due - now if (self._stale or self._coarse) and self._waiting else 1.0
         if self._session.playing:
             soon = min(soon, self._next_step - now)
         return max(soon, 1e-6)
@@ -132,20 +132,21 @@ class Player(threading.Thread):
             self._rate, self._counted, self._since = self._counted / (now - self._since), 0, now
 
     def _show(self) -> None:
-        """One picture, if somebody waits for one and it is time."""
+        """One picture, if somebody waits for one and it is time: a coarse one after a change, at once; a fine one as
+        soon as nothing changes."""
         started = time.monotonic()
         with self._fresh:
             wanted = self._waiting > 0
-        if not (self._stale and wanted and started >= self._due):
+        fine = not self._stale and not self._session.playing
+        if not ((self._stale or (fine and self._coarse)) and wanted and started >= self._due):
             return
-        fine = not self._session.playing
         self._pictures += 1
         numbers, arrays = self._session.frame(fine=fine, measure=fine or self._pictures % MEASURE_EVERY == 0)
         numbers["rate"] = self._rate if self._session.playing else 0.0
         numbers["number"] = self._number + 1
         frame = pack(numbers, arrays)
         took = time.monotonic() - started
-        self._due, self._stale = started + max(BEAT, took / SHARE), False
+        self._due, self._stale, self._coarse = started + max(BEAT, took / SHARE), False, not fine
         with self._fresh:
             self._number += 1
             self._frame = frame

@@ -32,7 +32,7 @@ def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[s
         "seed": preset.seed,
         "data": plane.source.name,
         "strokes": None if drawing is None else drawing.strokes,
-        "choices": shown(config),
+        "choices": {**shown(config), **plane.settings},
         "recipe": {**shown(recipe), "hyper": hyper(recipe)},
         "idea": docpages.idea(objectives.find(config.objective)),
         "output": OUTPUTS[objective.output].split(" (")[0],

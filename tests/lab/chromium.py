@@ -126,12 +126,12 @@ class Page:
         self.value(f"document.querySelector({selector!r}).click()")
 
     def errors(self) -> list[Any]:
-        """What stands in the console, and exceptions."""
+        """Errors in the console, and exceptions."""
         self.value("1")
-        kinds = ("Log.entryAdded", "Runtime.exceptionThrown")
-        return [
-            e["params"] for e in self._browser.events if e["method"] in kinds and e.get("sessionId") == self._session
-        ]
+        mine = [e for e in self._browser.events if e.get("sessionId") == self._session]
+        logged = [e["params"]["entry"] for e in mine if e["method"] == "Log.entryAdded"]
+        raised = [e["params"] for e in mine if e["method"] == "Runtime.exceptionThrown"]
+        return [*(entry for entry in logged if entry["level"] == "error"), *raised]
 
     def picture(self, path: Path, *, full: bool = False) -> None:
         """A screenshot, of the window or of the whole page."""

@@ -18,6 +18,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "codes": {"model": "dcgan", "width": 0.05, "objective": "gmmn", "hyper": {"space": "codes", "passes": 1}},
     "conditional": {"system": "conditional", "model": "dcgan", "width": 0.05, "z_dim": 12},
     "stylegan": {"system": "stylegan", "width": 0.25, "z_dim": 6, "options": {"w_dim": 5}},
+    "stackgan": {"system": "stackgan", "width": 0.1, "z_dim": 4, "epochs": 0.003, "batch_size": 8},
     "vae": {"system": "vae", "width": 0.05, "z_dim": 4},
     "ring": {"model": "points", "data": "ring", "hidden": 8, "epochs": 0.01},
     "cyclegan": {"system": "cyclegan", "width": 0.1, "epochs": 0.2, "batch_size": 2},
@@ -47,8 +48,10 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
                 "g_lr": 0.05,
             }
             choices = {**common, **KINDS[kind]}
-            if kind == "ring":
+            if kind in ("ring", "stackgan"):
                 choices.pop("size")
+            if kind == "stackgan":
+                choices.pop("data")
             if kind == "cyclegan":
                 choices["data"] = str(folder / "pictures" / "dark")
                 choices["options"] = {"data_b": str(folder / "pictures" / "light")}

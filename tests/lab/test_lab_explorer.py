@@ -23,18 +23,19 @@ from minigan.layers import Linear, Network, Reshape
 from minigan.scoring.saved_generator import SavedGenerator
 
 RunOf = Callable[[str], Path]
+KINDS = ("gan", "energy", "codes", "conditional", "stylegan", "vae")
 
 
 def asked(explorers: Explorers, what: str, **values: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return unpack(explorers.answer(0, what, values))
 
 
-@pytest.mark.parametrize("kind", ["gan", "energy", "codes", "conditional", "stylegan", "vae"])
+@pytest.mark.parametrize("kind", [*KINDS, pytest.param("stackgan", marks=pytest.mark.slow)])
 def test_samples_of_any_system_can_be_moved_through(run_of: RunOf, kind: str) -> None:
     explorers = Explorers([run_of(kind)])
     (run,) = explorers.described()
     assert run["kind"] == "images" and run["space"] == ("w" if kind == "stylegan" else "z")
-    conditions: dict[str, Any] = {"class": 1} if kind == "conditional" else {}
+    conditions: dict[str, Any] = {"conditional": {"class": 1}, "stackgan": {"text": "a two"}}.get(kind, {})
     numbers, arrays = asked(explorers, "sample", seed=3, **conditions)
     assert arrays["pictures"].shape[0] == 1 and arrays["pictures"].dtype == np.uint8
     assert (numbers["opinion"] is None) == (kind in ("codes", "vae"))
@@ -55,7 +56,8 @@ def test_samples_of_any_system_can_be_moved_through(run_of: RunOf, kind: str) ->
     else:
         seen = asked(explorers, "why", seed=3, **conditions)[1]
         other = asked(explorers, "why", seed=4, **conditions)[1]
-        assert np.isfinite(seen["slope"]).all() and not np.array_equal(seen["slope"], other["slope"])
+        assert np.isfinite(seen["slope"]).all() and np.abs(seen["slope"]).max() > 0
+        assert kind == "stackgan" or not np.array_equal(seen["slope"], other["slope"])  # its few steps: one picture
     near, found = asked(explorers, "near", seed=3, **conditions)
     assert near["distances"] == sorted(near["distances"]) and found["pictures"].shape[0] == 5
 

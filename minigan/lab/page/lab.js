@@ -35,6 +35,7 @@ async function cut(what, name) { // a change in the past makes another future: a
 // One picture is asked for when the last one has been drawn: a slow browser slows nobody down, a hidden page asks for none.
 async function watch() {
   for (let n = 0, closed = false; ;) {
+    while (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
     await new Promise(requestAnimationFrame);
     if (calm.matches && frame) await new Promise((done) => setTimeout(done, 500));
     const next = await fetchFrame(`/api/frame?after=${n}`).catch(async (error) => {
@@ -88,7 +89,7 @@ function update() {
   if (performance.now() - spoken > 5000 || !frame.playing) { spoken = performance.now(); if ($("words").textContent !== frame.words) $("words").textContent = frame.words; }
 }
 
-const set = (name, value) => order({ do: "set", name, value }, name).then(() => load());
+const set = async (name, value) => { if (await order({ do: "set", name, value }, name)) load(); };
 const go = (step) => order({ do: "go", step });
 
 // Another objective takes its own recipe; a lesson begins from its preset.
