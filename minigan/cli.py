@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     command = given[0] if given else ""
-    system = next((word for word in given[1:2] if command in ("train", "import") and word in SYSTEMS), "gan")
+    takes = command in ("train", "import")
+    system = next((word for before, word in pairwise(given) if takes and word in SYSTEMS and before[:2] != "--"), "gan")
     _add_train(commands, system)
     _add_exchange(commands, command, system)
     adders = (

@@ -189,6 +189,7 @@ def test_the_name_of_a_data_set_comes_before_a_folder_of_this_name(
     assert Run.open(Path("r")).config.data == "ring"
     assert "the folder here is --data ./ring" in capsys.readouterr().err
     assert "too few for one batch" in refused(capsys, "train", "--data", "./mnist", "--size", "8")
+    assert data.load("./mnist", size=8).name not in data.NAMES  # its pictures are not judged as digits
     assert data.lasting("mnist") == "mnist" and data.lasting("./mnist") == str(tmp_path / "mnist")
 
 

@@ -26,8 +26,12 @@ def between(before: Config, after: Config) -> dict[str, list[Any]]:
     return {name: [a[name], b[name]] for name in a if a[name] != b[name]}
 
 
-def check(folder: Path, changed: Changes, *, allowed: bool) -> None:
-    """ValueError for changes that are not possible, and for those that are where they were not `allowed`."""
+def check(folder: Path, changed: Changes, *, allowed: bool, moved: bool = False) -> None:
+    """ValueError for changes that are not possible, and for those that are where they were not `allowed`.
+
+    moved   are the data at another path the same ones?
+    """
+    changed = {name: pair for name, pair in changed.items() if not (moved and name == "data")}
     data = [fingerprint.in_words(name, *pair) for name, pair in changed.items() if name.startswith(fingerprint.NAME)]
     if data and not allowed:
         raise ValueError(

@@ -85,24 +85,37 @@ class Run:
     def _repr_html_(self) -> str:
         return notebook.shown(self)
 
-    def change(self, choices: Mapping[str, Any], *, allowed: bool = False) -> None:
+    def change(self, choices: Mapping[str, Any], *, allowed: bool = False, moved: bool = False) -> None:
         """Take other choices for a run that has begun, on disk from `write` on; ValueError where they rewrite its past
-        and that was not `allowed`, or is impossible. Hyper-parameters and options that are not named stay."""
+        and that was not `allowed`, or is impossible. Hyper-parameters and options that are not named stay.
+
+        moved   may the data lie elsewhere? Whether they are the same is for `settle` to know
+        """
         nested = {
             name: {**getattr(self.config, name), **choices[name]} for name in ("hyper", "options") if name in choices
         }
         config = replace(self.config, **{**choices, **nested})
-        changes.check(self.folder, changes.between(self.config, config), allowed=allowed)
+        changes.check(self.folder, changes.between(self.config, config), allowed=allowed, moved=moved)
         self.config = config
 
-    def settle(self, step: int, before: Config, *, allowed: bool = False, data: changes.Changes | None = None) -> None:
+    def settle(
+        self,
+        step: int,
+        before: Config,
+        *,
+        allowed: bool = False,
+        data: changes.Changes | None = None,
+        moved: bool = False,
+    ) -> None:
         """Compare the choices with those of the past, until `step`; ValueError where they differ, and neither are
         `allowed` to nor were before. Differences are recorded, then the config is written.
 
-        data   what changed about the data (fingerprint.changed)
+        data    what changed about the data (fingerprint.changed)
+        moved   are they the same, wherever they lie?
         """
         changed = {**changes.between(before, self.config), **(data or {})}
-        changes.check(self.folder, changed, allowed=allowed or changes.were_allowed(self.folder, changed))
+        allowed = allowed or changes.were_allowed(self.folder, changed)
+        changes.check(self.folder, changed, allowed=allowed, moved=moved)
         changes.record(self.folder, step, changed)
         self.write()
 
@@ -262,7 +275,7 @@ def _taken(folder: Path) -> ValueError:
 
 
 def quoted(path: Path) -> str:
-    """A path as a shell takes it; one that is not UTF-8 as Bash does, where \\xe9 is a byte (output.py prints it so)."""
+    """A path as a shell takes it; one that is not UTF-8 as Bash does, with a byte as \\xe9 (which output.py prints)."""
     text = str(path)
     if any("\udc80" <= character <= "\udcff" for character in text):
         return "$'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -119,8 +119,9 @@ class Trainer:
     ) -> Trainer:
         """The run in `folder`, at its newest checkpoint, as if it had never stopped.
 
-        choices   may name another number of epochs, another device, other steps between scores, or another number of
-                  checkpoints to keep; ValueError refuses other changes without `allow_changes`, which are recorded
+        choices   may name another number of epochs, another device, other steps between scores, another number of
+                  checkpoints to keep, or another path of the same data; ValueError refuses other changes without
+                  `allow_changes`, which are recorded
         system    for a run that was started with objects: the same networks and optimizers, made anew, and its `data`
 
         Busy: another process works on the run. From here to the end of `steps`, this one does.
@@ -131,7 +132,7 @@ class Trainer:
         run.lock.take()
         try:
             before = run.config
-            run.change(choices or {}, allowed=allow_changes)
+            run.change(choices or {}, allowed=allow_changes, moved=True)
             if system is None:
                 data = build.datasets(run.config)
                 system = build.system(run.config, about(data))
@@ -227,14 +228,17 @@ class Trainer:
         if any(network.takes_condition for network in self.networks.values()):
             fingerprint.check_kinds(self.run.folder, numbers.get("about"), about(self.draw.datasets))
         data = fingerprint.changed(numbers.get("data"), self._fingerprint)
-        self._check_length(numbers["step"], before)
+        moved = not data and isinstance(numbers.get("data"), dict)
+        if before.data != self.config.data and not moved:
+            changes.check(self.run.folder, {"data": [before.data, self.config.data]}, allowed=False)
         allowed = allow_changes or changes.were_allowed(self.run.folder, data)
         changes.check(self.run.folder, data, allowed=allowed)  # before the networks, which may not fit other data
+        self._check_length(numbers["step"], before)
         self.system.restore(path, arrays, numbers["counts"])
         self.step, self.seconds = numbers["step"], numbers["seconds"]
         self.draw.seen.update(seen)
         self.turns_made = numbers.get("turns", sum(player.optimizer.t for player in self.system.players.values()))
-        self.run.settle(self.step, before, allowed=allow_changes, data=data)
+        self.run.settle(self.step, before, allowed=allow_changes, data=data, moved=moved)
         self.run.forget_after(self.step)
         self.log.restore(self.step, path)
         self.notes = (*self.notes, *origin.newer(self.run.folder / VERSIONS))

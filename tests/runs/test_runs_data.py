@@ -55,6 +55,23 @@ def test_changed_data_are_named_and_refused_and_with_the_old_ones_a_run_continue
     assert_same_arrays(last_arrays(run), last_arrays(tmp_path / "whole"))
 
 
+def test_a_run_finds_its_data_again_where_they_were_moved_to(own: Path, pictures: Path, tmp_path: Path) -> None:
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    trained(tiny(own, epochs=1), run)
+    own.rename(moved)
+    with pytest.raises(FileNotFoundError, match="own: no such folder"):
+        Trainer.resume(run, quiet=True)
+    with pytest.raises(ValueError, match="cannot change data"):
+        repainted(moved / "07.png")
+        Trainer.resume(run, {"data": str(moved)}, quiet=True)
+    shutil.copy(pictures / "07.png", moved)
+    Trainer.resume(run, {"data": moved}, quiet=True).run.lock.release()
+    resumed(run, choices={"epochs": 2})
+    trained(tiny(pictures), tmp_path / "whole")
+    assert_same_arrays(last_arrays(run), last_arrays(tmp_path / "whole"))
+    assert [entry["changed"]["data"] for entry in changes.recorded(run)[:1]] == [[str(own), str(moved)]]
+
+
 def test_allowed_changes_of_the_data_are_recorded_and_stay_allowed(own: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     trained(tiny(own, epochs=1), run)
