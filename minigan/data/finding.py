@@ -11,8 +11,14 @@ from pathlib import Path
 from minigan.data.pictures import SUFFIXES
 
 TABLES = ("attributes.csv", "captions.csv", "captions.jsonl", "scores.json")  # of pictures, or made of them
+CLOSED = "folders that may not be opened"
 LINKS, BROKEN, RUNS = "links to folders that are read already", "broken links", "folders of runs"
-ONE = {LINKS: "link to a folder that is read already", BROKEN: "broken link", RUNS: "folder of a run"}
+ONE = {
+    LINKS: "link to a folder that is read already",
+    BROKEN: "broken link",
+    RUNS: "folder of a run",
+    CLOSED: "folder that may not be opened",
+}
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,12 @@ def _files(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
             left_out[LINKS] += 1
             continue
         seen.add(place)
-        with os.scandir(now) as entries:
-            content = sorted(entries, key=lambda entry: entry.name)
+        try:
+            with os.scandir(now) as entries:
+                content = sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            left_out[CLOSED] += 1
+            continue
         for entry in content:
             path = now / entry.name
             if entry.name.startswith("."):

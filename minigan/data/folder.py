@@ -18,7 +18,8 @@ SIZE = 64
 def load(folder: str | os.PathLike[str], size: int | None = SIZE, background: str = "black") -> Dataset:
     """All pictures under a folder, in the order of their names, as uint8 (N, size, size, C).
 
-    Where every picture lies in a subfolder, the subfolders are the classes, in the order of their names.
+    Where every picture lies in a subfolder, the subfolders are the classes, in the order of their names. A folder that
+    holds all of the pictures, such as train/ of an archive, is not a class: the classes are those below it.
 
     What becomes of a picture is in `minigan.data.pictures`, which files are taken in `minigan.data.finding`. With size
     None pictures stay as they are, (N, H, W, C), and ValueError names the first of another height or width. C is 1 if
@@ -59,9 +60,11 @@ def name_of(path: Path) -> str:
 
 def _classes(found: Found) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The labels of the pictures and the names of the classes, by subfolder; None where a picture lies in none."""
-    parts = [path.relative_to(found.folder).parts for path in found.paths]
-    if any(len(part) == 1 for part in parts):
+    parents = [path.relative_to(found.folder).parts[:-1] for path in found.paths]
+    first, last = min(parents), max(parents)
+    level = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+    if any(len(parent) == level for parent in parents):
         return None, None
-    classes = tuple(sorted({part[0] for part in parts}))
+    classes = tuple(sorted({parent[level] for parent in parents}))
     numbers = {name: number for number, name in enumerate(classes)}
-    return np.array([numbers[part[0]] for part in parts], np.int64), classes
+    return np.array([numbers[parent[level]] for parent in parents], np.int64), classes

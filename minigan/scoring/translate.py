@@ -47,8 +47,18 @@ def translate(flags: argparse.Namespace) -> int:
         for suffix, picture in work(_read(path, channels, generator.config.background, grey=flags.grey)).items():
             _write(target.with_name(f"{target.stem}{suffix}{target.suffix}"), picture)
     what = flags.out if len(files) > 1 or flags.input.is_dir() else files[0][1]
-    print(f"{what}: {len(files)} picture{'s' if len(files) > 1 else ''} through {generator.path}")
+    print(
+        f"{what}: {len(files)} picture{'s' if len(files) > 1 else ''} through {generator.path}{_left_out(flags.input)}"
+    )
     return 0
+
+
+def _left_out(source: Path) -> str:
+    """What of a folder was not read, for the end of a line."""
+    from minigan.data.finding import find  # here: Pillow is slow to import
+
+    note = find(source).note if source.is_dir() else ""
+    return f"; {note}" if note else ""
 
 
 def _work_of(generator: SavedGenerator, flags: argparse.Namespace) -> Any:

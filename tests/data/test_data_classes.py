@@ -56,3 +56,13 @@ def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path: Path) -> N
     assert dataset.labels is not None and dataset.labels.tolist() == [0, 0, 1, 2]
     Image.new("L", (4, 4), 7).save(tmp_path / "loose.png")
     assert folder.load(tmp_path, 4).labels is None
+
+
+def test_a_folder_that_holds_everything_is_not_a_class(tmp_path: Path) -> None:
+    for name in ("photos/train/cats/1.png", "photos/train/dogs/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        Image.new("L", (4, 4), 7).save(tmp_path / name)
+    assert folder.load(tmp_path, 4).classes == ("cats", "dogs")
+    assert folder.load(tmp_path / "photos" / "train" / "cats", 4).classes is None
+    Image.new("L", (4, 4), 7).save(tmp_path / "photos" / "train" / "loose.png")
+    assert folder.load(tmp_path, 4).classes is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,20 @@ def test_links_to_pictures_and_folders_are_followed_without_end_or_twins(tmp_pat
     assert found.left_out == {"links to folders that are read already": 2}
     dataset = folder.load(home, 4)
     assert dataset.classes == ("cats", "dogs") and dataset.labels is not None and dataset.labels.tolist() == [0, 1, 1]
+
+
+def test_a_folder_that_may_not_be_opened_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "closed" / "b.png")
+    scan = os.scandir
+
+    def closed(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path.name == "closed":
+            raise PermissionError(f"{path}: permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert find(tmp_path).note == "left out: 1 folder that may not be opened"
 
 
 def test_the_samples_of_a_run_are_not_data(tmp_path: Path) -> None:
