@@ -317,7 +317,9 @@ def test_epochs_and_device_of_a_run_may_change_and_are_kept(run: Run) -> None:
 
 
 def test_what_would_rewrite_the_past_of_a_run_is_listed_and_refused(run: Run) -> None:
-    with pytest.raises(ValueError, match="only epochs, device, fork, graph, score_every and keep may change, not d_lr, seed"):
+    with pytest.raises(
+        ValueError, match="only epochs, device, fork, graph, score_every and keep may change, not d_lr, seed"
+    ):
         run.change({"seed": 4, "d_lr": 1.0, "g_lr": 2e-4, "epochs": 40.0})
     assert run.config == plain(seed=3)
 
