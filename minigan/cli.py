@@ -15,6 +15,7 @@ from minigan.atomic import replacing
 from minigan.explain import command as explaining
 from minigan.lab import command as showing
 from minigan.report import command as reporting
+from minigan.runs import outputs
 from minigan.runs.friendly import friendly_errors
 from minigan.runs.words import typed
 from minigan.scoring import ageing
@@ -37,6 +38,7 @@ CONDITIONS = {
     "cutoff": "of stylegan: how many layers are truncated (default all)",
     "noise": "of stylegan: fixed (default), random or none",
 }
+FOLDERS = ("train", "import", "study", "translate")  # their --out is, or can be, a folder
 RAW = argparse.RawDescriptionHelpFormatter
 EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}
 
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     with friendly_errors(" ".join(["minigan", *given[:1]]).rstrip()):
         flags = _parser(given).parse_args(typed(given))
+        outputs.check(vars(flags), folders=flags.command in FOLDERS)
         code: int = flags.act(flags)
         return code
 

@@ -240,6 +240,35 @@ def test_a_mistake_is_answered_with_the_flag_and_the_way(
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("sample {run} --out no/x.npy", "--out no/x.npy: there is no folder no (it does not exist: create it first)"),
+        ("report {run} --out a.png/x.html", "there is no folder a.png (it is not a folder)"),
+        ("export {run} --to no/x.safetensors", "--to no/x.safetensors: there is no folder no"),
+        ("explain --html no/x.html", "--html no/x.html: there is no folder no"),
+        ("score a.npy --against mnist --out ./a.npy", "--out a.npy is what the command reads: choose another name"),
+        ("translate {run} a.png --out a.png", "--out a.png is what the command reads"),
+        ("translate {run} pictures --out pictures", "--out pictures is what the command reads"),
+        ("age {run} a.png --out link.png", "--out link.png is what the command reads"),
+        ("project {run} a.png --out a.png", "--out a.png is what the command reads"),
+        ("report {run} --out {run}", "is what the command reads"),
+        ("report {run} --out {run}/config.json", "/config.json is a file of the run in "),
+        ("score a.npy --against mnist --out {run}/log.jsonl", "/log.jsonl is a file of the run in "),
+    ],
+)
+def test_an_output_that_would_replace_an_input_or_cannot_be_written_is_refused_at_the_start(
+    words: str, message: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("a.npy", np.zeros((4, 28, 28), np.uint8))
+    Image.new("L", (8, 8)).save("a.png")
+    Path("link.png").symlink_to("a.png")
+    Path("pictures").mkdir()
+    line = refused(capsys, *words.format(run=run).split())
+    assert message in line, line
+    assert {path.name for path in Path().iterdir()} == {"a.npy", "a.png", "link.png", "pictures"}
+
+
+@pytest.mark.parametrize(
     ("error", "line"),
     [
         (TypeError("images: expected uint8, got int64"), "images: expected uint8, got int64"),
