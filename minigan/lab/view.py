@@ -181,7 +181,7 @@ class View:
         if plane.config.objective in PROVES and plane.objective.logit:
             a, b = (plane.D.forward(points, train=False)[0] for points in (self.real, fake))
             loss = -np.log(np.maximum(sigmoid(a), 1e-30)).mean() - np.log(np.maximum(sigmoid(-b), 1e-30)).mean()
-            found["js_by_loss"] = distances.js_by_loss(float(loss))
+            found["js_by_loss"] = max(0.0, distances.js_by_loss(float(loss)))
         return found
 
 

@@ -51,7 +51,7 @@ def test_a_lesson_shows_what_it_announces(title: str, seed: int) -> None:
     elif title == "Lost modes":
         assert numbers["reach"]["found"] <= 8 and reports(numbers, "mode collapse")
     elif title == "Too fast":
-        assert numbers["reach"]["found"] == 0 and reports(numbers, "mode collapse")
+        assert numbers["reach"]["found"] <= 1 and reports(numbers, "mode collapse")
     elif title == "Far apart":
         other = at(Preset(data=lesson.data, until=lesson.until), seed, objective="wgan-gp")
         assert numbers["pull"]["median"] < 1e-3 < 0.1 < other["pull"]["median"]

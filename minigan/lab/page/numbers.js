@@ -21,7 +21,7 @@ function box(title, tip, main, small) {
 }
 
 export function numbers(scene, frame) {
-  const r = frame.readings, span = (kind, value) => element("span", { class: kind }, number(value));
+  const r = frame.readings, span = (kind, value) => element("span", { class: kind }, number(value, Math.abs(value) < 1 ? 2 : 3));
   const rows = [];
   const reach = frame.reach;
   if (reach && "of" in reach) rows.push(box("clusters found", "Gaussians with at least 5 % of their share of good points", `${reach.found} of ${reach.of}`, `${Math.round(100 * reach.good)} % of the points are good`));
@@ -31,7 +31,7 @@ export function numbers(scene, frame) {
   rows.push(box("loss of D and of G", "", [span("d", r.d_loss), " · ", span("g", r.g_loss)], `${r.d_real === undefined ? "" : `D: real ${number(r.d_real, 2)}, generated ${number(r.d_fake, 2)}`}`));
   rows.push(box("pull on G", "Median length of the arrows' gradients, and what it was in the first 50 steps", number(frame.pull.median, 2), `usual here: ${number(frame.pull.usual, 2)}`));
   rows.push(box("KL and Fréchet", `${KL_TIP} Fréchet: ${FRECHET_TIP}`, `${number(frame.kl, 2)} · ${number(frame.frechet, 2)}`, "bits · distance of Gaussians"));
-  if (frame.js_by_loss !== undefined) rows.push(box("JS by D's loss", BOUND_TIP, `≥ ${number(Math.max(0, frame.js_by_loss), 2)}`, "what D's own loss proves"));
+  if (frame.js_by_loss !== undefined) rows.push(box("JS by D's loss", BOUND_TIP, `≥ ${fixed(frame.js_by_loss)}`, "what D's own loss proves"));
   $("numbers").replaceChildren(...rows);
 }
 
