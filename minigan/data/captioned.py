@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -100,16 +101,10 @@ def load(rng: np.random.Generator, size: int = 28) -> Dataset:
     labels = digits.labels
     assert labels is not None
     ink = digits.images[..., 0] / np.float32(255)
-    strokes, leans = _bins(ink)
-    middle_first = np.array([1, 0, 2])
+    strokes, leans = _strokes_and_leans()
     sharp = enlarged(ink) if size == 56 else ink
     order = rng.permutation(np.tile(np.arange(len(ink)), COPIES))
-    facts = [
-        Facts(
-            int(labels[i]), *_colours(int(labels[i]), rng), int(middle_first[strokes[i]]), int(middle_first[leans[i]])
-        )
-        for i in order
-    ]
+    facts = [Facts(int(labels[i]), *_colours(int(labels[i]), rng), int(strokes[i]), int(leans[i])) for i in order]
     images = np.empty((len(order), size, size, 3), np.uint8)
     for image, i, own in zip(images, order, facts, strict=True):
         image[:] = render(sharp[i], own, rng)
@@ -121,13 +116,19 @@ def pictures_of(facts: Sequence[Facts], n: int, rng: np.random.Generator) -> np.
     """n real pictures of each of the facts, uint8 (len(facts), n, 28, 28, 3), of any colours."""
     digits = embedded.load()
     ink = digits.images[..., 0] / np.float32(255)
-    middle_first = np.array([1, 0, 2])
-    strokes, leans = (middle_first[bins] for bins in _bins(ink))
+    strokes, leans = _strokes_and_leans()
     shown = []
     for own in facts:
         same = np.flatnonzero((digits.labels == own.digit) & (strokes == own.stroke) & (leans == own.lean))
         shown.append([render(ink[i], own, rng) for i in rng.choice(same, n, replace=len(same) < n)])
     return np.array(shown)
+
+
+@cache
+def _strokes_and_leans() -> list[np.ndarray]:
+    """Of the embedded digits, as numbers in STROKES and LEANS: the middle first."""
+    ink, middle_first = embedded.load().images[..., 0] / np.float32(255), np.array([1, 0, 2])
+    return [middle_first[bins] for bins in _bins(ink)]
 
 
 def _bins(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
