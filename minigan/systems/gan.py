@@ -46,6 +46,8 @@ class GAN(System):
         average: float = 0.0,
         sample_shape: tuple[int, ...] | None = None,
     ) -> None:
+        if not isinstance(objective, Objective):
+            raise TypeError(f"objective must be an object, such as objectives.get({objective!r})")
         self.objective, self.z_dim, self.sample_shape = objective, z_dim, sample_shape
         self.n_critic, self.same_noise = n_critic, same_noise
         self.reuses = ("G",) if same_noise else ()
@@ -101,7 +103,9 @@ class GAN(System):
     def saved(self) -> dict[str, Array]:
         return {f"objective/{name}": array for name, array in self.objective.named_buffers()}
 
-    def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
+    def generate(
+        self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any
+    ) -> np.ndarray:
         z = draw.noise(n, self.z_dim)
         G = self.drawing
         return in_pieces(lambda rows: G.forward(rows, train=False)[0], z, progress=progress)
@@ -110,7 +114,9 @@ class GAN(System):
         """Losses, D's mean outputs on real and generated samples, and the objective's numbers."""
         losses = {f"{turn.lower()}_loss": outcome.loss for turn, outcome in outcomes.items()}
         judged = outcomes.get("D", outcomes["G"]).scores
-        means = {f"d_{name}": self.objective.shown(scores).mean() for name, scores in judged.items()}
+        means = {
+            f"d_{name}": self.objective.shown(scores).mean() for name, scores in judged.items()
+        }
         readings = {name: getattr(self.objective, name) for name in self.objective.readings}
         return losses | means | readings
 

@@ -1,4 +1,4 @@
-"""GMMN in code space: G makes codes of a frozen autoencoder, and its decoder turns them into samples."""
+"""GMMN in code space: G makes codes of a frozen autoencoder, whose decoder gives samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class CodeGMMN(GAN):
 
     Players     autoencoder, G
     Before      `objective.passes` passes over the data train the autoencoder by L = mean (rec - x)²
-    A step      one turn of G: codes of a real batch are compared with generated codes, without a discriminator
+    A step      one turn of G: codes of a real batch are compared with generated codes, without a
+                discriminator
     Samples     decoder(G(z))
     Source      Li, Swersky & Zemel 2015, section 4.
     """
@@ -52,17 +53,22 @@ class CodeGMMN(GAN):
 
     def before(self, draw: Draw) -> Iterator[None]:
         for x in draw.passes(self.objective.passes):
-            self.players["autoencoder"].optimizer.step(reconstruction(self.encoder, self.decoder, x))
+            grads = reconstruction(self.encoder, self.decoder, x)
+            self.players["autoencoder"].optimizer.step(grads)
             yield
 
-    def generate(self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any) -> np.ndarray:
+    def generate(
+        self, draw: Fixed, n: int, *, progress: str | None = None, **asked: Any
+    ) -> np.ndarray:
         def samples(z: Array) -> Array:
             codes, _ = self.drawing.forward(z, train=False)
             return self.decoder.forward(codes, train=False)[0]
 
         return in_pieces(samples, draw.noise(n, self.z_dim), progress=progress)
 
-    def probes(self, draw: Fixed, real: Mapping[str, Array], n: int) -> dict[str, tuple[str, Array]]:
+    def probes(
+        self, draw: Fixed, real: Mapping[str, Array], n: int
+    ) -> dict[str, tuple[str, Array]]:
         return {"G": ("noise", draw.noise(n, self.z_dim))}
 
     def adopt(
@@ -71,15 +77,16 @@ class CodeGMMN(GAN):
         """In version 0.1 the autoencoder stood in place of D."""
 
         def named(name: str) -> str:
-            part, slash, rest = name.partition("/")
-            own = {"D": "autoencoder", "D_optimizer": "autoencoder_optimizer"}
-            return own.get(part, part) + slash + rest
+            player, slash, rest = name.partition("/")
+            now = {"D": "autoencoder", "D_optimizer": "autoencoder_optimizer"}
+            return now.get(player, player) + slash + rest
 
-        return {named(name): a for name, a in arrays.items()}, {named(name): n for name, n in counts.items()}
+        arrays = {named(name): a for name, a in arrays.items()}
+        return arrays, {named(name): n for name, n in counts.items()}
 
 
 def reconstruction(encoder: Layer, decoder: Layer, x: Array) -> Grads:
-    """The gradients of L = mean (decoder(encoder(x)) - x)² over all numbers, named as the two networks nest."""
+    """The gradients of L = mean (decoder(encoder(x)) - x)² over all numbers, by name."""
     codes, encoded = encoder.forward(x)
     rec, decoded = decoder.forward(codes)
     grads: Grads = {"encoder": {}, "decoder": {}}

@@ -26,7 +26,7 @@ class Pool:
         self.count = np.zeros((), np.int64)  # on the host, which decides by it what to do
 
     def exchange(self, fakes: Array, rng: Random) -> Array:
-        """The images to show instead of these fakes (N, H, W, C): older ones, or the fakes themselves."""
+        """The images to show instead of these fakes (N, H, W, C): older ones, or these."""
         n, filled = len(fakes), int(self.count)
         if self.size == 0:
             return fakes

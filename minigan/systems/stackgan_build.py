@@ -57,7 +57,11 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
         )
     vocabulary = Vocabulary(tuple(real["captions"]["words"]), real["captions"]["length"])
     shape, z_dim = tuple(real["shape"]), 32 if config.z_dim is None else config.z_dim
-    sizes: dict[str, Any] = {"scale": options["scale"], "z_dim": z_dim, "width": config.width or 1.0}
+    sizes: dict[str, Any] = {
+        "scale": options["scale"],
+        "z_dim": z_dim,
+        "width": config.width or 1.0,
+    }
     sizes |= {"words": len(vocabulary), "length": vocabulary.length}
     networks = stackgan(streams, sample_shape=shape, **sizes)
     for part in (*networks, objective):
