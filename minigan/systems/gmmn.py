@@ -46,7 +46,8 @@ class CodeGMMN(GAN):
         self.players = {"autoencoder": Player(both, autoencoder_optimizer), **self.players}
 
     def g_turn(self, draw: Draw) -> Outcome:
-        G, encoder = self.players["G"], self.players["autoencoder"].network.encoder  # type: ignore[attr-defined]
+        G, autoencoder = self.players["G"], self.players["autoencoder"].network
+        encoder = autoencoder.encoder  # type: ignore[attr-defined]
         codes, _ = encoder.forward(draw.batch("real"), train=False)
         z = draw.noise(draw.batch_size, self.z_dim)
         return generator_step(self._D, G.network, self.objective, G.optimizer, z, codes)
