@@ -177,7 +177,7 @@ def _pairs(n: int) -> int:
 
 
 def _swd(x: Exhibit) -> list[Score]:
-    return swd(x.compared, x.images, rng=x.rng("swd"), protocol=x.protocol)
+    return swd(x.compared, x.images, rng=x.rng("swd"), protocol=x.protocol, progress="comparing patches")
 
 
 def _nearest(x: Exhibit) -> list[Score]:

@@ -17,10 +17,11 @@ Source: Karras et al. 2018, Progressive growing of GANs, section 5; Rabin et al.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from tqdm import tqdm
 
 from minigan import parallel
 from minigan.device import Array
@@ -43,11 +44,13 @@ def swd(
     most: int = MOST,
     directions: int = DIRECTIONS,
     protocol: Protocol | None = None,
+    progress: str | None = None,
 ) -> list[Score]:
     """The mean distance of all levels, then that of each, finest first: images (n, H, W, C) uint8 or floats in [0, 1].
 
     Half of the real images, the same number of samples, and at most `most`. Details: "real", the distance of the other
-    half of the real images. ValueError for sets of different shapes, images below 7 pixels, or fewer than 2 real ones.
+    half of the real images. It holds 3 · 128 · 49 C numbers of an image. `progress`: the name of a bar. ValueError for
+    sets of different shapes, images below 7 pixels, or fewer than 2 real ones.
     """
     real, generated = as_images(real, "real images"), as_images(generated, "generated images")
     if real.shape[1:] != generated.shape[1:] or min(real.shape[1:3]) < SIDE or len(real) < 2:
@@ -59,7 +62,10 @@ def swd(
     order = rng.permutation(len(real))
     a, b = (real[np.sort(part)] for part in (order[:n], order[n : 2 * n]))
     x = generated[np.sort(rng.permutation(len(generated))[:n])]
-    found = np.array([_at_level(k, a, x, b, directions, rng) for k in range(len(sides(real.shape[1:3])))])
+    levels = len(sides(real.shape[1:3]))
+    steps = levels * -(-directions // AT_ONCE)
+    with tqdm(total=steps, desc=progress, unit="step", leave=False, disable=progress is None) as bar:
+        found = np.array([_at_level(k, a, x, b, directions, rng, bar.update) for k in range(levels)])
     names = ["swd", *(f"swd_{side}" for side in sides(real.shape[1:3]))]
     protocol = protocol or Protocol("swd")
     measured = replace(
@@ -129,8 +135,9 @@ def unit_vectors(d: int, n: int, rng: np.random.Generator) -> np.ndarray:
     return (u / np.linalg.norm(u, axis=1, keepdims=True)).astype(np.float32)
 
 
-def sliced(u: np.ndarray, a: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """The mean over directions u (k, d) of the distance of points a (m, d) along u from each other set (m, d)."""
+def sliced(u: np.ndarray, a: np.ndarray, *others: np.ndarray, done: Callable[[], object] = lambda: None) -> np.ndarray:
+    """The mean over directions u (k, d) of the distance of points a (m, d) along u from each other set (m, d). `done`
+    is called after every few directions."""
 
     def along(chunk: np.ndarray) -> list[float]:
         first = np.sort(chunk @ a.T, axis=1)
@@ -141,29 +148,40 @@ def sliced(u: np.ndarray, a: np.ndarray, *others: np.ndarray) -> np.ndarray:
         return distances
 
     chunks = [u[start : start + AT_ONCE] for start in range(0, len(u), AT_ONCE)]
-    found = np.array(list(parallel.each(along, chunks, parallel.cores())))
+    found = []
+    for distances in parallel.each(along, chunks, parallel.cores()):
+        found.append(distances)
+        done()
     mean: np.ndarray = np.average(found, axis=0, weights=[len(chunk) for chunk in chunks])
     return mean
 
 
 def _at_level(
-    level: int, a: np.ndarray, x: np.ndarray, b: np.ndarray, directions: int, rng: np.random.Generator
+    level: int,
+    a: np.ndarray,
+    x: np.ndarray,
+    b: np.ndarray,
+    directions: int,
+    rng: np.random.Generator,
+    done: Callable[[], object],
 ) -> np.ndarray:
     """The distances of x and of b from a at one level of the pyramid, times 1000."""
     C = a.shape[3]
     u = unit_vectors(C * SIDE * SIDE, directions, rng)
-    sets = [normalised(np.concatenate(list(_descriptors(images, level, rng))), C) for images in (a, x, b)]
-    return 1000 * sliced(u, *sets)
+    sets = [normalised(_descriptors(images, level, rng), C) for images in (a, x, b)]
+    return 1000 * sliced(u, *sets, done=done)
 
 
-def _descriptors(images: np.ndarray, level: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Patches of one level of all images, block by block."""
+def _descriptors(images: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    """Patches of one level of all images (n, H, W, C): (128 n, 49 C)."""
     scale = 1 if images.dtype == np.uint8 else 255
+    rows = np.empty((len(images) * PATCHES, SIDE * SIDE * images.shape[3]), np.float32)
     for start in range(0, len(images), IMAGES):
         block = images[start : start + IMAGES].astype(np.float32) * np.float32(scale)
         wanted = len(sides(block.shape[1:3]))
         pyramid = laplacian(block, min(level + 2, wanted))
-        yield patches(pyramid[level], rng)
+        rows[start * PATCHES : (start + len(block)) * PATCHES] = patches(pyramid[level], rng)
+    return rows
 
 
 def _smooth(x: np.ndarray, kernel: np.ndarray, step: int = 1) -> np.ndarray:
