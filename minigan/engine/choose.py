@@ -25,7 +25,7 @@ class Chosen:
     networks   by the same names as given to `choose`, for training steps
     team       the threads, for the optimizers' `workers`; None where there are no others
     notes      sentences for people: where threads cannot be used, why, and what happens instead
-    processes  to be started before the first turn, in the place of threads; None where threads do it
+    processes  to be started before the first turn, instead of threads; None where threads do it
     """
 
     networks: dict[str, Layer]

@@ -1,4 +1,4 @@
-"""InTurns: a network that processes compute together inside a turn, and each by itself outside."""
+"""InTurns: a network that processes compute together inside a turn, and each alone outside."""
 
 from __future__ import annotations
 

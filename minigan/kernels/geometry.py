@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import numpy as np
+
 Pair: TypeAlias = tuple[int, int]  # (height, width)
 Term: TypeAlias = tuple[slice, slice, float]  # of y, and of x as long, and the factor between them
 
@@ -12,11 +14,11 @@ Term: TypeAlias = tuple[slice, slice, float]  # of y, and of x as long, and the 
 def pair(value: int | Pair, name: str, least: int) -> Pair:
     """`value` for height and width; ValueError where one is not an integer or below `least`."""
     both = value if isinstance(value, tuple | list) else (value, value)
-    right = (isinstance(v, int) and not isinstance(v, bool) and v >= least for v in both)
+    right = (isinstance(v, int | np.integer) and not isinstance(v, bool) and v >= least for v in both)
     if len(both) != 2 or not all(right):
         raise ValueError(f"{name} must be an integer of at least {least}, or two of them, got {value!r}")
     h, w = both
-    return h, w
+    return int(h), int(w)
 
 
 def conv_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair) -> Pair:

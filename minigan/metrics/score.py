@@ -106,9 +106,9 @@ def write_scores(path: Path, scores: Iterable[Score]) -> None:
         file.write(json.dumps({"scores": [score.as_json() for score in scores]}, indent=1).encode())
 
 
-def read_scores(path: Path) -> list[Score]:
+def read_scores(path: Path | str) -> list[Score]:
     """Read what `write_scores` wrote; a folder means its scores.json. ValueError names the file and what is wrong."""
-    path = path / "scores.json" if path.is_dir() else path
+    path = Path(path) / "scores.json" if Path(path).is_dir() else Path(path)
     try:
         content: Any = json.loads(path.read_text())
         return [Score.from_json(entry) for entry in content["scores"]]

@@ -22,7 +22,7 @@ class EnergyObjective(Objective):
     energy: str  # how the reconstruction error is measured, one of ENERGIES
 
     def __init__(self, features: int) -> None:
-        if not (isinstance(features, int) and features >= 1):
+        if not (isinstance(features, int | np.integer) and features >= 1):
             raise ValueError(
                 f"features is the size of the hidden code, a whole number of at least 1, got "
                 f"{features}"

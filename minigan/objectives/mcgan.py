@@ -27,7 +27,7 @@ class McGAN(WGAN):
         super().__init__(clip=clip, warmup=warmup)
         if form not in ("primal", "dual"):
             raise ValueError(f"form must be 'primal' or 'dual', got {form!r}")
-        if not (isinstance(features, int) and features >= 1):
+        if not (isinstance(features, int | np.integer) and features >= 1):
             raise ValueError(f"features must be an integer of at least 1, got {features!r}")
         self.form, self.features, self.compares = form, features, form == "dual"
         self.output = "features" if self.compares else primal_output
@@ -217,7 +217,7 @@ class McGANCovariance(McGAN):
         warmup: bool = True,
     ) -> None:
         super().__init__(form, "covariance", features, clip, warmup)
-        if not (isinstance(rank, int) and 1 <= rank <= features):
+        if not (isinstance(rank, int | np.integer) and 1 <= rank <= features):
             raise ValueError(
                 f"rank must be an integer from 1 to features = {features}, got {rank!r}"
             )

@@ -55,7 +55,7 @@ class R1(NonSaturating):
             )
         if on not in ("real", "fake", "both"):
             raise ValueError(f"on must be 'real', 'fake' or 'both', got {on!r}")
-        if not (isinstance(every, int) and every >= 1):
+        if not (isinstance(every, int | np.integer) and every >= 1):
             raise ValueError(
                 f"every is a number of D steps, an integer of at least 1, got {every!r}"
             )

@@ -14,6 +14,17 @@ from minigan.optim.clock import Clock
 from minigan.optim.finite import not_finite
 
 
+def _named(params: Any, rule: str) -> dict[str, Array]:
+    """The arrays by name; TypeError where there are no names: a network itself has none."""
+    try:
+        named = dict(params)
+    except (TypeError, ValueError):
+        named = {None: params}
+    if not all(isinstance(name, str) for name in named):
+        raise TypeError(f"{rule} expects arrays with their names: network.named_params()")
+    return named
+
+
 def flatten(grads: Mapping[str, Any], prefix: str = "") -> dict[str, Array]:
     """Nested gradients {"3": {"weight": g}} under their parameters' names {"3.weight": g}."""
     flat: dict[str, Array] = {}
@@ -75,7 +86,7 @@ class Optimizer:
     _clock: Clock | None = None
 
     def __init__(self, params: Iterable[tuple[str, Array]], lr: float) -> None:
-        self.params = dict(params)
+        self.params = _named(params, type(self).__name__)
         if not self.params:
             raise ValueError(f"{type(self).__name__} got no parameters")
         if not lr > 0:

@@ -75,11 +75,15 @@ class Run:
         self.write()  # last: with a config it is a run
 
     @classmethod
-    def open(cls, folder: Path) -> Run:
+    def open(cls, folder: Path | str) -> Run:
         """The run in `folder`; FileNotFoundError where there is none."""
+        folder = Path(folder)
         path = folder / "config.json"
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json")
+            why = "" if folder.is_dir() else ", because there is no such folder"
+            if folder.exists() and (folder.parent / "config.json").is_file():
+                why = f"; {folder.parent} has"
+            raise FileNotFoundError(f"{folder} is not the folder of a run: it has no config.json{why}")
         return cls(folder, Config.load(path.read_text(errors="replace"), path))
 
     def _repr_html_(self) -> str:

@@ -23,7 +23,7 @@ class SavedGenerator:
     FileNotFoundError: no run, or no such checkpoint; ValueError: a damaged one, or a run that was started with objects.
     """
 
-    def __init__(self, folder: Path, *, best: bool = False, on: str | None = None) -> None:
+    def __init__(self, folder: Path | str, *, best: bool = False, on: str | None = None) -> None:
         self.run = Run.open(folder)
         self.path, arrays, numbers = self.run.best() if best else self.run.latest()
         self.step = int(numbers["step"])

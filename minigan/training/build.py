@@ -23,7 +23,9 @@ OPTIMIZERS = ("adam", "adamax", "rmsprop", "sgd")
 
 
 def datasets(config: Config) -> dict[str, Dataset]:
-    """The data sets of a run, by the names that its system draws from."""
+    """The data sets of a run, by the names that its system draws from; ValueError for one that was started with
+    objects."""
+    _check_names(config)
     return registry.entry(config.system).datasets(config)
 
 
@@ -32,14 +34,18 @@ def system(config: Config, about: Mapping[str, About], on: Device | None = None)
 
     about: of each data set, by name (Dataset.about)
     """
+    _check_names(config)
+    on = device.choose(config.device) if on is None else on
+    on.use()
+    return registry.entry(config.system).build(config, about, on)
+
+
+def _check_names(config: Config) -> None:
     if config.system == OWN:
         raise ValueError(
             "this run was started with objects, which names cannot build again: continue with "
             "Trainer.resume(folder, system=..., data=...), or load its checkpoint into the networks of its script"
         )
-    on = device.choose(config.device) if on is None else on
-    on.use()
-    return registry.entry(config.system).build(config, about, on)
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:

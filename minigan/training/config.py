@@ -105,7 +105,7 @@ class Config:
     seed: int
     device: str
     threads: int  # of the CPU; another number adds up in another order, so it is part of the run
-    fork: bool  # are processes used in the place of threads, where they can be? The same numbers, sooner
+    fork: bool  # are processes used in place of threads, where they can be? The same numbers, sooner
     graph: bool  # on a GPU, are steps recorded once and replayed? The same numbers, much sooner
     precision: str  # of products on a GPU: float32, or tf32, which keeps 10 of the 23 bits of the fraction
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from support.tiny_runs import resumed, tiny, trained
 
-from minigan import Config, Trainer, data, models, objectives
+from minigan import Config, Trainer, data, models, objectives, optim
 from minigan.device import CPU
 from minigan.layers import Conv2d, Dropout, Linear, Noise
 from minigan.objectives import WGANGP, Cramer
 from minigan.random import Streams
+from minigan.systems import GAN
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,14 @@ def test_a_run_takes_texts_for_paths_and_numpy_numbers(
 
 ZERO: Any = 0  # not a generator
 NONE: Any = None
+HINGE: Any = "hinge"
+
+
+def test_sizes_of_layers_may_be_integers_of_numpy() -> None:
+    size, rng = np.int64(3), np.random.default_rng(0)
+    assert repr(Conv2d(size, size, size, size, size, rng=rng)) == repr(Conv2d(3, 3, 3, 3, 3, rng=rng))
+    assert repr(Linear(size, size, rng=rng)) == repr(Linear(3, 3, rng=rng))
+    assert objectives.get("r1", every=np.int64(3)).every == 3  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +114,8 @@ NONE: Any = None
         (lambda: Dropout(0.5, rng=ZERO), "rng must be a generator of NumPy.* got 0"),
         (lambda: Noise(4, 4, 2, rng=ZERO), "rng must be a generator of NumPy.* got 0"),
         (lambda: WGANGP(rng=ZERO), "rng must be a generator of NumPy.* got 0"),
+        (lambda: optim.Adam(Linear(3, 2, rng=np.random.default_rng(0))), r"names: network.named_params\(\)"),
+        (lambda: GAN(NONE, NONE, HINGE, z_dim=2), r"objective must be an object, such as objectives.get\('hinge'\)"),
         (lambda: Cramer(rng=ZERO), "rng must be a generator of NumPy.* got 0"),
     ],
 )
