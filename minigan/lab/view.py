@@ -18,6 +18,7 @@ from minigan.device import Array
 from minigan.lab import distances
 from minigan.lab.plane import Plane
 from minigan.lab.sources import cells_of, window_of
+from minigan.lab.words import units
 from minigan.metrics import NonFiniteSamples, Statistics, frechet_distance
 from minigan.objectives.objective import sigmoid
 from minigan.optim import flatten
@@ -161,7 +162,10 @@ class View:
         entries = [(point["step"], entry) for point in plane.points for entry in point.get("health", [])]
         health = [{"step": step, **entry} for step, entry in entries[-20:]]
         active = [sentence for _, monitor in plane.health.monitors for sentence in monitor.active.values()]
+        vitals = [point["vitals"] for point in plane.points[-1:]]
+        probed = [point["vitals"] for point in plane.points if "probed" in point["vitals"]][-1:]
         state = {"step": plane.step, "part": plane.part, "readings": plane.readings(), "layers": layers}
+        state["units"] = units(vitals[-1] if vitals else {}, probed[-1] if probed else {})
         return state | {"health": health, "active": active, "settings": plane.settings, "failed": plane.failed}
 
     def _measure(self) -> dict[str, Any]:

@@ -10,10 +10,9 @@ def summary(numbers: Mapping[str, Any], what: str) -> str:
     """Step, reach, D's opinion and health of a frame; `what`: the modes of the data, such as "Gaussians"."""
     parts = [f"Step {numbers['step']:,}.", reach(numbers.get("reach"), what)]
     readings = numbers["readings"]
-    if "d_real" in readings and "d_fake" in readings:
-        kind = (numbers.get("heat") or {}).get("kind", "score")
-        parts.append(f"D's mean {kind}: {readings['d_real']:.2f} for real points, {readings['d_fake']:.2f} for "
-                     "generated ones.")  # fmt: skip
+    if numbers.get("heat") is not None and {"d_real", "d_fake"} <= readings.keys():
+        real, fake = readings["d_real"], readings["d_fake"]
+        parts.append(f"D's mean {numbers['heat']['kind']}: {real:.2f} for real points, {fake:.2f} for generated ones.")
     parts.append(f"Health: {numbers['active'][-1]}" if numbers["active"] else "Health: nothing unusual.")
     return " ".join(part for part in parts if part)
 
@@ -25,3 +24,13 @@ def reach(found: Mapping[str, Any] | None, what: str) -> str:
     if "of" in found:
         return f"G reaches {found['found']} of {found['of']} {what}; {found['good']:.0%} of its points are good."
     return f"{found['good']:.0%} of the points lie on the drawing, and {found['share']:.0%} of it is reached."
+
+
+def units(vitals: Mapping[str, Any], probed: Mapping[str, Any]) -> str:
+    """What the last log point measured of the networks; `probed`: the last one that looked into them."""
+    moved = [f"{name.upper()} by {vitals[f'{name}_moved']:.2%}" for name in "dg" if f"{name}_moved" in vitals]
+    parts = [f"The last measured update moved {' and '.join(moved)} of their size."] if moved else []
+    idle = [f"{share:.0%} of {name}" for name, share in {**probed.get("idle", {}), **probed.get("linear", {})}.items()]
+    if idle:
+        parts.append(f"Units that are always on one side of zero: {', '.join(idle)}.")
+    return " ".join(parts)

@@ -28,7 +28,7 @@ export function numbers(scene, frame) {
   else if (reach) rows.push(box("drawing reached", "Weight of the cells that have at least 5 % of the points that belong there", `${Math.round(100 * reach.share)} %`, `${Math.round(100 * reach.good)} % of the points lie on it`));
   else rows.push(box("clusters found", "", "–", "the points are not finite"));
   rows.push(box("JS, in bits", JS_TIP, fixed(frame.js), `4,000 real points: ${fixed(frame.floor)}`));
-  rows.push(box("loss of D and of G", "", [span("d", r.d_loss), " · ", span("g", r.g_loss)], `${r.d_real === undefined ? "" : `D: real ${number(r.d_real, 2)}, generated ${number(r.d_fake, 2)}`}`));
+  rows.push(box("loss of D and of G", "", [span("d", r.d_loss), " · ", span("g", r.g_loss)], `${r.d_real === undefined || !scene.opinion ? "" : `D: real ${number(r.d_real, 2)}, generated ${number(r.d_fake, 2)}`}`));
   rows.push(box("pull on G", "Median length of the arrows' gradients, and what it was in the first 50 steps", number(frame.pull.median, 2), `usual here: ${number(frame.pull.usual, 2)}`));
   rows.push(box("KL and Fréchet", `${KL_TIP} Fréchet: ${FRECHET_TIP}`, `${number(frame.kl, 2)} · ${number(frame.frechet, 2)}`, "bits · distance of Gaussians"));
   if (frame.js_by_loss !== undefined) rows.push(box("JS by D's loss", BOUND_TIP, `≥ ${fixed(frame.js_by_loss)}`, "what D's own loss proves"));
@@ -87,4 +87,5 @@ export function bars(frame) {
     rows.at(-2).style.width = `${part}%`;
   }
   $("bars").replaceChildren(...rows);
+  $("units").textContent = frame.units;
 }
