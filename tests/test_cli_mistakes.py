@@ -253,6 +253,7 @@ def test_a_mistake_is_answered_with_the_flag_and_the_way(
         ("age {run} a.png --out link.png", "--out link.png is what the command reads"),
         ("project {run} a.png --out a.png", "--out a.png is what the command reads"),
         ("report {run} --out {run}", "is what the command reads"),
+        ("study generate smoke --out {run}", "is the folder of a run: choose another one"),
         ("report {run} --out {run}/config.json", "/config.json is a file of the run in "),
         ("score a.npy --against mnist --out {run}/log.jsonl", "/log.jsonl is a file of the run in "),
     ],

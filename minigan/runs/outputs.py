@@ -26,6 +26,8 @@ def check(values: Mapping[str, Any], *, folders: bool) -> None:
             raise ValueError(f"{flag} {path} is a file of the run in {path.parent}: choose another name")
         if path.suffix and not folders:
             _check_file(flag, path)
+        if values.get("command") in ("study", "translate") and (path / "config.json").is_file():
+            raise ValueError(f"{flag} {path} is the folder of a run: choose another one")
 
 
 def _check_file(flag: str, path: Path) -> None:
