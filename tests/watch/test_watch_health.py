@@ -172,17 +172,25 @@ def stop_at(step: int) -> Hook:
     return hook
 
 
+@pytest.fixture(scope="module")
+def frozen(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose G does not move, and that was never stopped."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return trained(tiny(pictures, epochs=8, g_lr=1e-12), folder, judge=brightness).run
+
+
 @pytest.mark.parametrize("step", [6, 18, 24])
-def test_a_resumed_run_reports_nothing_twice_and_nothing_else(pictures: Path, tmp_path: Path, step: int) -> None:
+def test_a_resumed_run_reports_nothing_twice_and_nothing_else(
+    pictures: Path, tmp_path: Path, frozen: Run, step: int
+) -> None:
     config = tiny(pictures, epochs=8, g_lr=1e-12)
     options: dict[str, Any] = {"judge": brightness}
-    trained(config, tmp_path / "whole", **options)
     with pytest.raises(Interrupted):
         trained(config, tmp_path / "halves", hooks=[stop_at(step)], **options)
     again = Trainer.resume(tmp_path / "halves", quiet=True, **options)
     again.train()
-    assert_same_run(tmp_path / "whole", tmp_path / "halves")
-    whole = [entry for point in Run.open(tmp_path / "whole").log() for entry in point.get("health", [])]
+    assert_same_run(frozen.folder, tmp_path / "halves")
+    whole = [entry for point in frozen.log() for entry in point.get("health", [])]
     assert whole and again.health.monitors[0][1].active.keys() >= {"frozen generator"}
 
 

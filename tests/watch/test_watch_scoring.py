@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from minigan.watch.judge import FeatureJudge, judge_for
 SCORED = [5, 10, 15, 20]
 
 
-@pytest.fixture(autouse=True)
-def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def few_samples() -> Iterator[None]:
     """Enough for networks of this size."""
-    monkeypatch.setattr("minigan.watch.scores.SAMPLES", 100)
-    monkeypatch.setattr(page, "SAMPLES", 200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minigan.watch.scores.SAMPLES", 100)
+        patch.setattr(page, "SAMPLES", 200)
+        yield
 
 
 def scored(pictures: Path, out: Path, **options: Any) -> Trainer:
@@ -77,14 +80,19 @@ def snapshot(trainer: Trainer, step: int) -> None:
         checkpoint.save(trainer.run.folder / "snapshot.npz", trainer.system.arrays(), {})
 
 
+@pytest.fixture(scope="module")
+def whole(few_samples: None, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A scored run that was never stopped."""
+    return scored(pictures, tmp_path_factory.mktemp("runs") / "whole").run
+
+
 @pytest.mark.parametrize("step", [5, 7, 10, 16])
-def test_a_resumed_run_believes_in_the_same_best(pictures: Path, tmp_path: Path, step: int) -> None:
+def test_a_resumed_run_believes_in_the_same_best(pictures: Path, tmp_path: Path, whole: Run, step: int) -> None:
     def stop(trainer: Trainer) -> None:
         if trainer.step == step:
             trainer.save()
             raise Interrupted
 
-    whole = scored(pictures, tmp_path / "whole").run
     with pytest.raises(Interrupted):
         scored(pictures, tmp_path / "halves", hooks=[stop])
     trainer = Trainer.resume(tmp_path / "halves", quiet=True, judge=brightness)
@@ -92,7 +100,7 @@ def test_a_resumed_run_believes_in_the_same_best(pictures: Path, tmp_path: Path,
     assert trainer.log.scoring.best is not None
     assert trainer.log.scoring.best["step"] == min(before, key=lambda at: before[at])
     trainer.train()
-    assert_same_run(tmp_path / "whole", tmp_path / "halves")
+    assert_same_run(whole.folder, tmp_path / "halves")
     assert_same_arrays(trainer.run.best()[1], whole.best()[1])
     assert trainer.run.best()[2]["score"] == whole.best()[2]["score"]
 
