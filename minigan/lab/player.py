@@ -83,7 +83,7 @@ class Player(threading.Thread):
                     self._show()
                 except Exception as error:  # a bug must not end the thread: the page shows it, and lives on
                     self._session.halt(f"{type(error).__name__}: {error}")
-                    self._stale = True
+                    self._stale, self._due = True, time.monotonic() + 1.0  # it may come again with the next picture
         self._refuse_the_rest()
 
     def _wake(self) -> None:

@@ -37,6 +37,7 @@ def serve(
     """
     values = {"lab": 1, "choices": choices, "data": {"name": data}, "seed": seed}
     preset = Preset.read(values) if words is None else from_words(words)
+    browser = browser and _has_browser()
     explorers, player = Explorers(runs), Player(Session(preset))
     server = bound(lambda number: Server(player, explorers, number), port)
     before = sys.getswitchinterval()
@@ -70,6 +71,15 @@ def bound(make: Callable[[int], Server], port: int | None) -> Server:
         if not taken:
             raise
     return make(0)
+
+
+def _has_browser() -> bool:
+    """Is there one on this machine that can be opened?"""
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
 
 
 def _print_lines(server: Server, port: int | None, browser: bool) -> None:

@@ -287,6 +287,9 @@ def test_a_shared_file_shows_the_same_picture_in_another_lab(
     page.press("Escape")
     until(lambda: other.value(PIXELS) == page.value(PIXELS), 10, "the same picture")
     assert text(other, "numbers") == text(page, "numbers")
+    other.value(f"location.hash = {link.partition('#')[2]!r}")
+    other.until(f"{STEP} === 0")
+    assert other.value("location.hash") == ""
     other.close()
 
 

@@ -1,9 +1,18 @@
 // Requests. The secret is in the fragment of the address, which a browser sends to nobody; from then on in the session.
 const given = new URLSearchParams(location.hash.slice(1));
 let secret = given.get("t") ?? sessionStorage.getItem("secret") ?? "";
-export const shared = given.get("p"); // a preset in the address
 const ticket = given.get("k");
 history.replaceState(null, "", location.pathname); // a projector need not show it
+
+// The preset in the address, now and whenever somebody puts a link into it.
+export function onPreset(begin) {
+  if (given.get("p")) begin(given.get("p"));
+  addEventListener("hashchange", () => {
+    const text = new URLSearchParams(location.hash.slice(1)).get("p");
+    history.replaceState(null, "", location.pathname);
+    if (text) begin(text);
+  });
+}
 
 export class Refusal extends Error {
   constructor(status, words) { super(words); this.status = status; }

@@ -1,5 +1,5 @@
 // The lab: asks for pictures, shows them, sends orders. Nothing is calculated here that minigan computes.
-import { ask, enter, fetchFrame, newestOnly, shared } from "./api.js";
+import { ask, enter, fetchFrame, newestOnly, onPreset } from "./api.js";
 import { code } from "./code.js";
 import { drawing, isDrawing } from "./draw.js";
 import { bars, curves, health, numbers } from "./numbers.js";
@@ -163,7 +163,7 @@ async function start() {
   rooms(hello);
   drawing(hello, (strokes) => order({ do: "draw", strokes }));
   presets((preset) => order({ do: "new", preset }));
-  if (shared) await unpacked(shared).then((preset) => order({ do: "new", preset }), () => notice("The preset in this link is damaged."));
+  onPreset((text) => unpacked(text).then((preset) => order({ do: "new", preset }), () => notice("The preset in this link is damaged.")));
   watch();
 }
 

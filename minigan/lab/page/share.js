@@ -8,7 +8,7 @@ export async function share() {
   const content = [
     element("p", {}, `The session up to step ${preset.step.toLocaleString("en")}, with all that was changed: it repeats bit for bit.`),
     field("As a command", `minigan lab --preset ${preset.packed}`),
-    field("As a link, where a lab is open in the browser", `${location.origin}/#p=${preset.packed}`),
+    field("As a link, for the address bar of an open lab", `${location.origin}/#p=${preset.packed}`),
   ];
   const chosen = await dialog("Share this session", content, [["Open a file …", "open"], ["Close", null], ["Save as a file", "save"]]);
   if (chosen === "save") {

@@ -7,7 +7,7 @@ export const isSlow = () => film !== null;
 
 export async function begin(events, draw, over) {
   const frames = await Promise.all([0, 1, 2].map((k) => fetchFrame(`/api/slow/${k}`)));
-  film = { events, frames, draw, over, at: 0 };
+  film = { events, frames, draw, over, at: 0, timer: 0 };
   $("film").hidden = false;
   turn(0);
   $("film").scrollIntoView({ block: "nearest" });
@@ -16,6 +16,7 @@ export async function begin(events, draw, over) {
 export function end() {
   if (!film) return;
   const over = film.over;
+  clearInterval(film.timer);
   film = null;
   $("film").hidden = true;
   over();
@@ -29,6 +30,11 @@ export function key(name) {
   return true;
 }
 
+function run() { // event after event, until somebody stops it
+  if (film.timer) { clearInterval(film.timer); film.timer = 0; } else film.timer = setInterval(() => turn(1), 1200);
+  turn(0);
+}
+
 function turn(by) {
   if (!film) return;
   if (by > 0 && film.at === film.events.length - 1) { end(); return; }
@@ -40,6 +46,7 @@ function turn(by) {
     element("div", { class: "bar" },
       element("button", { type: "button", onclick: () => turn(-1), disabled: at === 0 }, "← back"),
       element("button", { type: "button", class: "main", onclick: () => turn(1) }, at === n - 1 ? "Done" : "next →"),
+      element("button", { type: "button", "aria-pressed": film.timer !== 0, onclick: run }, film.timer ? "Stop" : "Run"),
       element("button", { type: "button", onclick: end }, "Leave ", element("kbd", {}, "Esc")),
       element("span", {}, `${at + 1} of ${n}`)),
     element("p", { class: "soft" }, `${event.turn}: ${event.purpose}`),
