@@ -213,6 +213,8 @@ def test_the_name_of_a_data_set_comes_before_a_folder_of_this_name(
         ("train --model dcgan --data two --size 18 --batch-size 2", "--size 16, --size 20"),
         ("train --model mlp --data two --size 8", "too few for one batch of 64: a batch (--batch-size) can have 2"),
         ("train --model points --data two --size 8", "points draws points (d,), .* --model mlp draws images"),
+        ("train --data ring --model points --objective wgan --hyper clip=abc", "does not take clip='abc': "),
+        ("train --data ring --model points --objective wgan --hyper name=x", "objective 'wgan' has no ['name']"),
         ("train --data ring --model dcgan", "points have a model of their own: --model points"),
         ("train --epochs nan", "epochs (--epochs) must be positive and finite, got nan"),
         ("train --average nan", "average must be finite"),

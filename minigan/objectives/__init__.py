@@ -98,7 +98,7 @@ def find(name: str) -> type[Objective]:
     raise ValueError(f"unknown objective {name!r}; known are {', '.join(names())}")
 
 
-def get(name: str, **hyper: Any) -> Objective:
+def get(name: str, /, **hyper: Any) -> Objective:
     """The objective called `name`, with its paper's defaults or with `hyper` in their place.
 
     Objectives with random points in their penalty draw them from `rng`.
@@ -112,7 +112,9 @@ def get(name: str, **hyper: Any) -> Objective:
     try:
         return page(**hyper)
     except TypeError as error:  # a text where a number belongs
-        raise ValueError(f"objective {name!r} cannot be played with {hyper}: {error}") from error
+        odd = {key: value for key, value in hyper.items() if not isinstance(value, int | float)}
+        given = ", ".join(f"{key}={value!r}" for key, value in (odd or hyper).items())
+        raise ValueError(f"objective {name!r} does not take {given}: {error}") from error
 
 
 def hyperparameters(name: str) -> list[str]:

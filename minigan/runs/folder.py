@@ -225,7 +225,11 @@ class Run:
         kept, ValueError for a damaged one."""
         path = self._best()
         if not path.is_file():
-            raise FileNotFoundError(f"{self.folder} has no best checkpoint: it was not trained with --score-every")
+            every = self.config.score_every
+            why = (
+                "it was not trained with --score-every" if every is None else f"no step was scored (every {every}) yet"
+            )
+            raise FileNotFoundError(f"{self.folder} has no best checkpoint: {why}")
         return path, *checkpoint.load(path)
 
     def _best(self) -> Path:
