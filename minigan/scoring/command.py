@@ -18,7 +18,7 @@ from minigan.scoring import captions
 from minigan.scoring.conditions import condition_scores
 from minigan.scoring.held_out import held_out_scores
 from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, find_reference, of_run
-from minigan.scoring.report import table
+from minigan.scoring.report import check_earlier, free_place, table
 from minigan.scoring.samples import Samples, open_samples, quantised, same_channels
 
 TEXT = """How good are samples? A table, and a file of scores with everything that each was measured with.
@@ -34,7 +34,6 @@ examples: minigan score runs/20260102-120000-infogan-nonsaturating
           minigan score samples.npz --against fashion-mnist --metric fid,modes
           minigan score generated/ --against photos/ --size 64
           minigan score samples.npz --against stats.npz --extractor inception --weights pt_inception.pth"""
-SCORES = "scores.json"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +69,7 @@ def score(flags: argparse.Namespace) -> int:
     on.use()
     if flags.against is not None:
         references.check_name(flags.against)
-    out, earlier = _free_place(flags), [] if flags.than is None else read_scores(flags.than)
+    out, earlier = free_place(flags.samples, flags.out), [] if flags.than is None else read_scores(flags.than)
     choices = {"n": flags.n, "best": flags.best, "on": str(on)}
     held = held_out_scores(flags.samples, **choices)
     if held is not None:
@@ -80,7 +79,7 @@ def score(flags: argparse.Namespace) -> int:
     if captioned is not None:
         print(captioned[1])
         return _write(out, captioned[0])
-    exhibit, metrics, source = _prepare(flags, wanted, on, choices)
+    exhibit, metrics, source = _prepare(flags, wanted, on, choices, earlier)
     scores, left_out = _measured(exhibit, metrics)
     if source.generator is not None:
         scores += condition_scores(source.generator, exhibit, flags.n)
@@ -91,7 +90,11 @@ def score(flags: argparse.Namespace) -> int:
 
 
 def _prepare(
-    flags: argparse.Namespace, wanted: list[str] | None, on: device.Device, choices: dict[str, Any]
+    flags: argparse.Namespace,
+    wanted: list[str] | None,
+    on: device.Device,
+    choices: dict[str, Any],
+    earlier: Sequence[Score],
 ) -> tuple[suite.Exhibit, list[str], Samples]:
     """What is to be measured, and by which metrics; samples are generated last."""
     stacked = wanted is not None and "stacked" in wanted
@@ -105,28 +108,13 @@ def _prepare(
     _check_metrics(metrics, against or of, extractor)
     reference = _reference(flags, samples, against, extractor)
     _check_shapes(samples, reference, extractor)
+    kinds = {"extractor": "pixels" if extractor is None else extractor.id, "reference": reference.origin.reference}
+    n = len(samples.images) if samples.generator is None else flags.n
+    check_earlier(earlier, metrics, **kinds, n=n)
     exhibit = _exhibit(samples, reference, extractor, flags)
     seen_by = "pixel by pixel" if extractor is None else f"seen by {extractor.id}"
     print(f"{samples.source}\nagainst {reference.origin.dataset}, {seen_by}\n")
     return exhibit, metrics, samples
-
-
-def _free_place(flags: argparse.Namespace) -> Path:
-    """Where the scores go: scores.json in a folder, NAME.scores.json beside a file; ValueError where that would replace
-    a file of something else."""
-    samples: Path = flags.samples
-    default = samples / SCORES if samples.is_dir() else samples.with_name(f"{samples.name}.{SCORES}")
-    out: Path = flags.out or default
-    if out.is_dir() or not out.parent.is_dir():
-        why = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
-        raise ValueError(f"--out must name a file to write, got {out}: {why}")
-    if out.exists():
-        try:
-            read_scores(out)
-        except ValueError:
-            what = "is there already and is not a file of scores"
-            raise ValueError(f"{out} {what}: give another name by --out, so that it stays") from None
-    return out
 
 
 def _reference(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
 
-from minigan.metrics.score import Score, difference
+from minigan.metrics.score import ProtocolMismatch, Score, difference, read_scores
+
+SCORES = "scores.json"
 
 TITLES = {
     "fid": "FID",
@@ -65,6 +69,39 @@ def table(scores: Sequence[Score], than: Sequence[Score] = ()) -> str:
         for name, value, change, meaning in lines
     ]
     return "\n".join([*rows, "", "measured with", *(f"  {score.protocol}" for score in scores)])
+
+
+def free_place(samples: Path, out: Path | None) -> Path:
+    """Where the scores go: scores.json in a folder, NAME.scores.json beside a file; ValueError where that would replace
+    a file of something else."""
+    default = samples / SCORES if samples.is_dir() else samples.with_name(f"{samples.name}.{SCORES}")
+    out = out or default
+    if out.is_dir() or not out.parent.is_dir():
+        why = "it is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise ValueError(f"--out must name a file to write, got {out}: {why}")
+    if out.exists():
+        try:
+            read_scores(out)
+        except ValueError:
+            what = "is there already and is not a file of scores"
+            raise ValueError(f"{out} {what}: give another name by --out, so that it stays") from None
+    return out
+
+
+def check_earlier(
+    earlier: Sequence[Score], metrics: Collection[str], *, extractor: str, reference: str, n: int
+) -> None:
+    """ProtocolMismatch for earlier scores that those about to be measured, of n samples, cannot be compared with."""
+    for score in earlier:
+        metric, before = score.protocol.metric, score.protocol
+        if metric in metrics and metric in ("fid", "kid", "swd"):
+            now: dict[str, Any] = {"extractor": "pixels" if metric == "swd" else extractor, "reference": reference}
+            now |= {"n_generated": n} if metric == "fid" else {}
+            pairs = [(name, value, getattr(before, name)) for name, value in now.items()]
+            differing = [f"{name}: {a!r} and {b!r}" for name, a, b in pairs if a != b]
+            if differing:
+                words = "these scores cannot be compared, they were measured differently"
+                raise ProtocolMismatch(f"{words}: {'; '.join(differing)}")
 
 
 def title(metric: str) -> str:

@@ -149,6 +149,20 @@ def test_what_cannot_be_measured_is_refused_before_a_sample_is_generated(
         raise AssertionError("a sample was generated")
 
     photos, run = made
+    main(
+        [
+            "score",
+            str(photos),
+            "--against",
+            str(photos),
+            "--size",
+            "16",
+            "--metric",
+            "swd",
+            "--out",
+            str(tmp_path / "e"),
+        ]
+    )
     monkeypatch.delenv("MINIGAN_INCEPTION_WEIGHTS", raising=False)
     monkeypatch.setattr("minigan.scoring.saved_generator.SavedGenerator.__call__", never)
     mine = tmp_path / "scores.json"
@@ -163,6 +177,7 @@ def test_what_cannot_be_measured_is_refused_before_a_sample_is_generated(
         ),
         (["--out", str(mine)], "is there already and is not a file of scores"),
         (["--out", str(tmp_path)], "it is a folder"),
+        (["--than", str(tmp_path / "e")], "cannot be compared, they were measured differently: reference: 'photos, as"),
     ):
         assert message in refused(capsys, "score", str(run), *words)
     assert mine.read_text() == '{"mine": 1}'
