@@ -14,9 +14,9 @@ digits, the way back, the same with noise, through a threshold) and curve.png in
     python examples/cyclegan_hides.py --run RUN            takes the run
     python examples/cyclegan_hides.py --cycle-b 0          the tried cure: the way back to colours is not asked for
 
-Which code a run finds depends on its seed: seeds 1 and 2 write into black that is not quite black, which noise destroys;
-seed 0 writes the hue into the width of the strokes, which noise leaves. minigan/systems/README.md has the numbers, also
-of two cures.
+Which code a run finds depends on its seed: seeds 1 and 2 write into black that is not quite black, which noise
+destroys; seed 0 writes the hue into the width of the strokes, which noise leaves. minigan/systems/README.md has the
+numbers, also of two cures.
 
 Source: Chu, Zhmoginov & Sandler 2017, CycleGAN, a master of steganography.
 """
