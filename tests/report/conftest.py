@@ -28,10 +28,17 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def brief() -> Iterator[None]:
-    """The feature network looks at few training images: they are what takes time."""
+    """Few training images are searched: they are what takes time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copying, "SEEN", 100)
+        patch.setattr(copying, "NUMBERS", 500 * 28 * 28)
         yield
+
+
+@pytest.fixture
+def all_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All training images are searched, as in a report of a person's."""
+    monkeypatch.setattr(copying, "NUMBERS", 60_000 * 28 * 28)
 
 
 @pytest.fixture(scope="session")

@@ -171,6 +171,7 @@ def test_the_losses_of_any_turns_share_one_chart(evidence: Evidence) -> None:
     assert [f'<th scope="col">{name}</th>' in page for name in names] == [True] * 3
 
 
+@pytest.mark.usefixtures("all_images")
 def test_a_generator_that_copies_is_found_out(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "TEST_SETS", {})
     images = data.load("mnist-10k").images
@@ -181,6 +182,7 @@ def test_a_generator_that_copies_is_found_out(evidence: Evidence, monkeypatch: p
     assert "to the last bit" not in copying.copying(evidence, noise)
 
 
+@pytest.mark.usefixtures("all_images")
 def test_neighbours_and_distances_are_those_of_a_plain_search(evidence: Evidence) -> None:
     dataset = evidence.dataset
     assert dataset is not None
