@@ -215,6 +215,8 @@ def test_the_name_of_a_data_set_comes_before_a_folder_of_this_name(
         ("train --model points --data two --size 8", "points draws points (d,), .* --model mlp draws images"),
         ("train --data ring --model points --objective wgan --hyper clip=abc", "does not take clip='abc': "),
         ("train --data ring --model points --objective wgan --hyper name=x", "objective 'wgan' has no ['name']"),
+        ("study generate page", "page: not the spec of a study: "),
+        ("study analyse page", "page: not a table of results, it has no column model, data, role, sample, seed"),
         ("train --data ring --model dcgan", "points have a model of their own: --model points"),
         ("train --epochs nan", "epochs (--epochs) must be positive and finite, got nan"),
         ("train --average nan", "average must be finite"),

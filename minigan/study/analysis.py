@@ -17,6 +17,7 @@ from minigan.study.store import Store
 Row = dict[str, Any]
 PARAMS = tuple(dict.fromkeys(name for params in DEFAULTS.values() for name in params))
 RESAMPLES = 5000
+KEYS = ("model", "data", "role", "sample", "seed")  # columns that every table has
 
 
 def table(source: Store | Path) -> list[Row]:
@@ -25,15 +26,19 @@ def table(source: Store | Path) -> list[Row]:
         return [_row(key, task, *source.read(key)) for key, task in source.tasks().items() if source.done(key)]
     if Path(source).is_dir():
         return table(Store(Path(source)))
-    with open(source, encoding="utf-8", newline="") as file:
-        return [{name: _value(text) for name, text in row.items() if text != ""} for row in csv.DictReader(file)]
+    with open(source, encoding="utf-8", errors="replace", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in KEYS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise ValueError(f"{source}: not a table of results, it has no column {', '.join(missing)}")
+        return [{name: _value(text) for name, text in row.items() if text != ""} for row in reader]
 
 
 def _row(key: str, task: dict[str, Any], scores: list[dict[str, Any]], end: dict[str, Any]) -> Row:
     """The numbers of a run. "score": the least at its checkpoints, which chooses; "test": what is reported for the
     checkpoint that was chosen; "test_min": the least of the reported ones, as the study chose; "last": at the end.
     All of them are infinite for a run that failed."""
-    row = {"key": key, **{name: task[name] for name in ("model", "data", "role", "sample", "seed")}}
+    row = {"key": key, **{name: task[name] for name in KEYS}}
     row |= {**task["params"], "steps": task["size"]["steps"], "status": end["status"]}
     if end["status"] == "ok":
         chosen = min(scores, key=lambda point: point["score"])

@@ -44,7 +44,10 @@ class Spec:
         if str(source) in names():
             text = resources.files("minigan.study").joinpath("specs", f"{source}.json").read_text("utf-8")
         elif Path(source).is_file():
-            text = Path(source).read_text("utf-8")
+            try:
+                return cls.from_json(json.loads(Path(source).read_text("utf-8")))
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{source}: not the spec of a study: {error}") from error
         else:
             raise ValueError(f"spec must be one of {', '.join(names())} or a JSON file, got {source}")
         return cls.from_json(json.loads(text))
