@@ -170,6 +170,9 @@ ORDERS: dict[str, Callable[[Session, Mapping[str, Any]], Any]] = {
 }
 
 
+QUESTIONS = ("at",)  # that change nothing
+
+
 def preset_of(session: Session) -> dict[str, Any]:
     """The preset of what is on the screen, in its three carriers."""
     plane = session.plane

@@ -34,7 +34,7 @@ class Player(threading.Thread):
     def __init__(self, session: Session, *, idle: float = IDLE) -> None:
         super().__init__(daemon=True, name="lab player")
         self._session, self._idle = session, idle
-        self._orders: queue.Queue[tuple[Order, Future[Any]] | None] = queue.Queue(ORDERS)
+        self._orders: queue.Queue[tuple[Order, Future[Any], bool] | None] = queue.Queue(ORDERS)
         self._fresh = threading.Condition()  # guards the three below
         self._number, self._frame, self._waiting = 0, b"", 0
         self._over = threading.Event()
@@ -43,11 +43,14 @@ class Player(threading.Thread):
         self._next_step = 0.0
         self._pictures = 0
 
-    def order(self, order: Order, timeout: float = 30.0) -> Any:
-        """Have an order carried out; its answer, or the error that it raised. Busy: too many wait."""
+    def order(self, order: Order, *, changes: bool = True, timeout: float = 30.0) -> Any:
+        """Have an order carried out; its answer, or the error that it raised. Busy: too many wait.
+
+        changes   is there something new to see afterwards?
+        """
         future: Future[Any] = Future()
         try:
-            self._orders.put_nowait((order, future))
+            self._orders.put_nowait((order, future, changes))
         except queue.Full:
             raise Busy from None
         return future.result(timeout)
@@ -99,12 +102,13 @@ class Player(threading.Thread):
             return
         if item is None:
             return
-        order, future = item
+        order, future, changes = item
         try:
             future.set_result(order(self._session))
         except Exception as error:
             future.set_exception(error)
-        self._stale, self._due = True, 0.0  # an order is seen at once
+        if changes:
+            self._stale, self._due = True, 0.0  # an order is seen at once
 
     def _pause(self) -> float:
         """Seconds until there is something to do while nobody orders."""

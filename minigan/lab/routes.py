@@ -11,7 +11,7 @@ from minigan.data import MIXTURES
 from minigan.lab import drawing, settings
 from minigan.lab.explorer import Explorers
 from minigan.lab.frames import pack, text
-from minigan.lab.orders import Refused, order_of, preset_of, scene_of
+from minigan.lab.orders import QUESTIONS, Refused, order_of, preset_of, scene_of
 from minigan.lab.presets import lessons
 from minigan.version import __version__
 
@@ -59,15 +59,17 @@ def _hello(server: Any, query: Mapping[str, str], body: bytes) -> Answer:
 
 
 def _scene(server: Any, query: Mapping[str, str], body: bytes) -> Answer:
-    return 200, "application/octet-stream", pack(*server.player.order(scene_of))
+    return 200, "application/octet-stream", pack(*server.player.order(scene_of, changes=False))
 
 
 def _preset(server: Any, query: Mapping[str, str], body: bytes) -> Answer:
-    return 200, "application/json", text(server.player.order(preset_of))
+    return 200, "application/json", text(server.player.order(preset_of, changes=False))
 
 
 def _order(server: Any, query: Mapping[str, str], body: bytes) -> Answer:
-    return 200, "application/json", text(server.player.order(order_of(json.loads(body))))
+    values = json.loads(body)
+    order = order_of(values)
+    return 200, "application/json", text(server.player.order(order, changes=values["do"] not in QUESTIONS))
 
 
 def _film(server: Any, number: int) -> Answer:
@@ -76,7 +78,7 @@ def _film(server: Any, number: int) -> Answer:
             raise Refused("There is no step in slow motion.")
         return session.film.frames[number]
 
-    return 200, "application/octet-stream", server.player.order(frame)
+    return 200, "application/octet-stream", server.player.order(frame, changes=False)
 
 
 def _explore(server: Any, number: int, what: str, body: bytes) -> Answer:

@@ -29,6 +29,7 @@ SHEET, SHOWN, REAL, PULLS, BATCH = 21, 1000, 500, 60, 240
 CHUNK = 500  # places at a time: their activations fit the cache; all at once take four times as long
 USUAL = 50  # steps whose median pull is what is usual in a session
 LONGEST = 3.0  # times the usual length
+PAST = 20  # pictures through which one can follow a point
 PROVES = ("minimax", "nonsaturating", "dragan", "r1", "fgan-gan")  # D's loss is that of 2014: it bounds JS
 
 
@@ -52,6 +53,7 @@ class View:
         self._pulls: list[float] = []  # medians of the first steps
         self._reach: list[float] = []  # of the last pictures' scores
         self._measured: dict[str, Any] = {}
+        self._past: list[np.ndarray] = []  # the generated points of the last pictures
 
     def learn(self) -> None:
         """After a step: what pull is usual in this session is the median of some of the first steps."""
@@ -62,6 +64,7 @@ class View:
         """Numbers and arrays of a picture. `fine`: more places, and the best D; `measure`: distances anew."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             fake = self._fake(SHOWN)
+            self._past = [*self._past[1 - PAST :], fake]
             arrays = {"fake": fake, "sheet": self._sheet(), "curve": self.plane.curve.array()}
             numbers = self._state()
             if self.plane.has_opinion:
@@ -105,24 +108,35 @@ class View:
         return (p / (p + q)).T[::-1].copy()  # rows from the top
 
     def pull_at(self, fake: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Some generated points, and minus the gradient of G's loss at each, times their number: what a G step sends
-        into G, for a batch of BATCH points."""
-        objective = self.plane.objective
+        """Some generated points, and the pull on each."""
         some = fake[spread(fake, PULLS)]
-        batch = np.concatenate([some, fake[: BATCH - PULLS]])
+        return some, self._pull(some, fake)
+
+    def _pull(self, some: np.ndarray, fake: np.ndarray) -> np.ndarray:
+        """Minus the gradient of G's loss at some points, times their number: what a G step sends into G, for a batch of
+        BATCH points, which others complete."""
+        objective = self.plane.objective
+        batch = np.concatenate([some, fake[: BATCH - len(some)]])
         real = self.real[: BATCH // objective.fakes] if objective.compares else None
         _, gradient, _ = generator_gradient(self.plane.D, objective, batch, real)
-        return some, -BATCH * gradient[:PULLS]
+        return -BATCH * gradient[: len(some)]
 
     def point_at(self, x: float, y: float) -> dict[str, Any]:
-        """What D makes of a place, and of the generated point next to it: its noise and its way to there."""
+        """What D makes of a place; and of the generated point next to it its noise, the pull on it, and its way through
+        the last pictures."""
         place = np.array([[x, y]], np.float32)
-        answer = {"x": x, "y": y, "opinion": float(self._opinion(place)[0]) if self.plane.has_opinion else None}
+        answer: dict[str, Any] = {
+            "x": x,
+            "y": y,
+            "opinion": float(self._opinion(place)[0]) if self.plane.has_opinion else None,
+        }
         fake = self._fake(SHOWN)
         away = np.hypot(*(fake - place).T)
         near = int(away.argmin())
         if away[near] < 0.04 * self.window:
-            answer |= {"point": fake[near].tolist(), "z": self.z[near].tolist()}
+            pull = self._pull(fake[near : near + 1], fake)[0]
+            way = [points[near].tolist() for points in self._past]
+            answer |= {"z": self.z[near].tolist(), "pull": float(np.hypot(*pull)), "way": way}
         return answer
 
     def _opinion(self, places: np.ndarray) -> np.ndarray:

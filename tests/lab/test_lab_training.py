@@ -168,6 +168,18 @@ def test_a_vanishing_pull_looks_short_because_the_scale_is_that_of_the_first_ste
     assert short.max() < 0.2 * np.median(long)
 
 
+def test_a_point_can_be_followed_and_asked_for_its_noise_and_its_pull() -> None:
+    view = View(Plane(preset()))
+    for _ in range(23):
+        view.plane.whole()
+        points = view.frame(fine=False, measure=False)[1]["fake"]
+    far = int(np.abs(points).sum(axis=1).argmax())
+    found = view.point_at(*map(float, points[far]))
+    assert found["z"] == view.z[far].tolist() and len(found["way"]) == 20 and found["way"][-1] == points[far].tolist()
+    assert found["pull"] > 0 and 0 < found["opinion"] < 1
+    assert "z" not in view.point_at(2.9, -2.9)
+
+
 def test_losses_that_are_not_finite_stop_it_and_the_past_is_still_there() -> None:
     session = Session(preset(moves=[[3, 0, "set", "g_lr", 1.0], [3, 0, "set", "d_lr", 1.0]]))
     for array in session.plane.system.players["G"].optimizer.params.values():

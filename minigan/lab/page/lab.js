@@ -4,7 +4,7 @@ import { code } from "./code.js";
 import { drawing, isDrawing } from "./draw.js";
 import { bars, curves, health, numbers } from "./numbers.js";
 import { $, dialog, element, number, notice, whole } from "./page.js";
-import { scale, show } from "./plane.js";
+import { scale, show, way } from "./plane.js";
 import { rooms } from "./runs.js";
 import { refused, settings } from "./settings.js";
 import { keys, presets, share, unpacked } from "./share.js";
@@ -140,7 +140,11 @@ async function at([px, py]) { // what D makes of a place, by the server
   if (!found) return;
   const parts = [`(${number(found.x, 2)}, ${number(found.y, 2)})`];
   if (found.opinion !== null) parts.push(`D: ${number(found.opinion, 3)}`);
-  if (found.z) parts.push(`generated from z = (${found.z.slice(0, 4).map((v) => number(v, 2)).join(", ")})`);
+  draw(frame);
+  if (found.z) {
+    way(scene, found.way);
+    parts.push(`from z = (${found.z.slice(0, 4).map((v) => number(v, 2)).join(", ")}), pull ${number(found.pull, 2)}`);
+  }
   $("here").textContent = parts.join("  ");
   $("here").hidden = false;
 }

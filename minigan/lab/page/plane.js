@@ -21,6 +21,16 @@ export function show(scene, frame, ghost = null) {
   legend(scene, frame, best);
 }
 
+// The way of one generated point through the last pictures, to where it is now.
+export function way(scene, points) {
+  const canvas = $("picture"), c = canvas.getContext("2d"), { X, Y } = scale(canvas.clientWidth, scene.window), last = points.at(-1);
+  c.strokeStyle = colour("ink"); c.lineWidth = 1.5;
+  c.beginPath();
+  for (const [x, y] of points) c.lineTo(X(x), Y(y));
+  c.moveTo(X(last[0]) + 6, Y(last[1])); c.arc(X(last[0]), Y(last[1]), 6, 0, 7);
+  c.stroke();
+}
+
 function heat(c, values, n, S, { middle, reach, real }) {
   const image = new ImageData(n, n), up = rgb(colour("real-dot")), down = rgb(colour("fake-dot"));
   for (let i = 0; i < values.length; i++) {
