@@ -74,10 +74,10 @@ def digest(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> str:
     """SHA-256, in hexadecimal, of the header (its JSON with sorted keys, without "sha256") and of the bytes of the
     arrays in the order of their names, the last axis fastest."""
     known = {name: value for name, value in header.items() if name != "sha256"}
-    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name in sorted(arrays):
-        found.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+        digest.update(np.ascontiguousarray(arrays[name]).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def read(
@@ -129,10 +129,10 @@ class _Modest(io.BufferedReader):
     """A file that is never read in larger pieces than CHUNK, whatever its own contents ask for."""
 
     def read(self, n: int | None = -1, /) -> bytes:
-        part = super().read(CHUNK + 1 if n is None or n < 0 else min(n, CHUNK + 1))
-        if len(part) > CHUNK:
+        piece = super().read(CHUNK + 1 if n is None or n < 0 else min(n, CHUNK + 1))
+        if len(piece) > CHUNK:
             raise ValueError(f"it asks for more than {CHUNK:,} bytes at once, such as for a table of contents")
-        return part
+        return piece
 
 
 @contextmanager
@@ -162,20 +162,20 @@ def _size(file: IO[bytes]) -> int:
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     """The members by the names of their arrays, all of what the table of contents claims checked."""
-    found: dict[str, zipfile.ZipInfo] = {}
+    members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         name = member.orig_filename.removesuffix(".npy")
         shown = repr(member.orig_filename[:80])
         if name == member.orig_filename or not _NAME.fullmatch(name):
             raise ValueError(f"its member {shown} is not named like an array")
-        if name in found:
+        if name in members:
             raise ValueError(f"its member {shown} is there twice")
         if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"its member {shown} is encrypted, or compressed in an unusual way")
         if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
             raise ValueError(f"its member {shown} claims two sizes")
-        found[name] = member
-    packed, unpacked = (sum(getattr(m, kind) for m in found.values()) for kind in ("compress_size", "file_size"))
+        members[name] = member
+    packed, unpacked = (sum(getattr(m, kind) for m in members.values()) for kind in ("compress_size", "file_size"))
     if packed > size:
         raise ValueError(f"its members claim {packed:,} bytes, and it has {size:,}")
     if unpacked > max(size, FREE, RATIO * size):
@@ -183,7 +183,7 @@ def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
             f"it has {size:,} bytes and would unpack to {unpacked:,}, more than {RATIO} times as many; "
             "if that is meant, store it without compression"
         )
-    return found
+    return members
 
 
 def _array(stream: IO[bytes], name: str, size: int) -> np.ndarray:
@@ -195,11 +195,11 @@ def _array(stream: IO[bytes], name: str, size: int) -> np.ndarray:
     array = np.empty(count, dtype)
     whole = array.view(np.uint8).data
     for begin in range(0, len(whole), CHUNK):
-        part = whole[begin : begin + CHUNK]
-        got = stream.read(len(part))
-        if len(got) != len(part):
+        piece = whole[begin : begin + CHUNK]
+        got = stream.read(len(piece))
+        if len(got) != len(piece):
             raise ValueError(f"{name} ends too soon")
-        part[:] = got
+        piece[:] = got
     if stream.read(1):  # at the end of a member its checksum is compared
         raise ValueError(f"{name} has more bytes than it claims")
     if dtype.kind == "U" and count and array.view(f"{dtype.str[0]}u4").max() > 0x10FFFF:
@@ -236,11 +236,11 @@ def _form(array: np.ndarray) -> list[Any]:
 
 def _verify(arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
     """Compare the arrays with what their header states; ValueError lists all differences."""
-    stated, found = header["arrays"], {name: _form(array) for name, array in arrays.items()}
-    wrong = [f"{name} is missing" for name in stated.keys() - found.keys()]
-    wrong += [f"{name} is not in the header" for name in found.keys() - stated.keys()]
-    both = stated.keys() & found.keys()
-    wrong += [f"{name} is {found[name]}, expected {stated[name]}" for name in both if stated[name] != found[name]]
+    stated, forms = header["arrays"], {name: _form(array) for name, array in arrays.items()}
+    wrong = [f"{name} is missing" for name in stated.keys() - forms.keys()]
+    wrong += [f"{name} is not in the header" for name in forms.keys() - stated.keys()]
+    both = stated.keys() & forms.keys()
+    wrong += [f"{name} is {forms[name]}, expected {stated[name]}" for name in both if stated[name] != forms[name]]
     if wrong:
         raise ValueError("; ".join(sorted(wrong)))
     if digest(arrays, header) != header["sha256"]:

@@ -46,23 +46,23 @@ def shared_paragraphs(kind: type, labels: Collection[str]) -> dict[str, str]:
     for base in kind.__mro__:
         lines = (sys.modules[base.__module__].__doc__ or "").splitlines()
         indented = "\n".join(line for line in lines if line.startswith("    "))
-        found = labelled(inspect.cleandoc("\n" + indented))
-        if found.keys() & set(labels):
-            return found
+        in_module = labelled(inspect.cleandoc("\n" + indented))
+        if in_module.keys() & set(labels):
+            return in_module
     return {}
 
 
 def labelled(page: str) -> dict[str, str]:
     """The labelled paragraphs of a text, label to text."""
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     current: list[str] = []
     for line in page.splitlines():
         label, rest = line[:INDENT], line[INDENT:]
         if rest and re.fullmatch(r"\w[\w, ]* {2}", label):
             current = [rest]
-            found |= dict.fromkeys(label.strip().split(", "), current)
+            texts |= dict.fromkeys(label.strip().split(", "), current)
         elif rest and not label.strip():
             current.append(rest)
         elif line:
             current = []
-    return {label: "\n".join(lines) for label, lines in found.items()}
+    return {label: "\n".join(lines) for label, lines in texts.items()}

@@ -160,10 +160,10 @@ def _source(text: str) -> str:
 
 
 def _optimizer(objective: Objective) -> str:
-    own: Defaults = objective.defaults
-    betas = f" ({own.betas[0]:g}, {own.betas[1]:g})" if own.optimizer in ("adam", "adamax") else ""
-    d_steps = own.n_critic if objective.trains_d else 0
-    return f"{OPTIMIZERS[own.optimizer]} {_rate(own.lr)}{betas}, {d_steps}:1"
+    defaults: Defaults = objective.defaults
+    betas = f" ({defaults.betas[0]:g}, {defaults.betas[1]:g})" if defaults.optimizer in ("adam", "adamax") else ""
+    d_steps = defaults.n_critic if objective.trains_d else 0
+    return f"{OPTIMIZERS[defaults.optimizer]} {_rate(defaults.lr)}{betas}, {d_steps}:1"
 
 
 def _rate(rate: float) -> str:

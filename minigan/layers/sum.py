@@ -44,16 +44,16 @@ class Sum(Numbered):
         grads: Grads | None = None,
         need_dx: bool = True,
     ) -> Array | None:
-        own, dx = self.scale * dy, None
+        d_sum, dx = self.scale * dy, None
         for i, (layer, cache) in enumerate(zip(self.layers, caches, strict=True)):
-            more = layer.backward(own, cache, grads_of(str(i), grads), need_dx)
+            more = layer.backward(d_sum, cache, grads_of(str(i), grads), need_dx)
             dx = _added(dx, more)
         return dx
 
     def traced_backward(self, dy: Array, caches: Cache) -> tuple[Array, Any]:
         """dx, and the trace: those of the layers."""
-        own, pairs = self.scale * dy, zip(self.layers, caches, strict=True)
-        results = [layer.traced_backward(own, cache) for layer, cache in pairs]
+        d_sum, pairs = self.scale * dy, zip(self.layers, caches, strict=True)
+        results = [layer.traced_backward(d_sum, cache) for layer, cache in pairs]
         return sum((dx for dx, _ in results[1:]), results[0][0]), [seen for _, seen in results]
 
     def double_backward(
@@ -68,8 +68,8 @@ class Sum(Numbered):
         dx: Any = None
         grads: Grads = {}
         for i, (layer, seen, cache) in enumerate(zip(self.layers, trace, caches, strict=True)):
-            more, own, grads[str(i)] = layer.double_backward(ddx, seen, cache)
-            ddy, dx = _added(ddy, more), _added(dx, own)
+            more, dx_layer, grads[str(i)] = layer.double_backward(ddx, seen, cache)
+            ddy, dx = _added(ddy, more), _added(dx, dx_layer)
         return self.scale * ddy, dx, grads
 
 

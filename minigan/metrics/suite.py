@@ -93,15 +93,15 @@ class Exhibit:
         """The fields that all scores of this sample set share."""
         if self.network is not None and self.reference.statistics is not None:
             return protocol_of(self.network, self.reference.statistics, self.quantised, self.seed)
-        own: dict[str, Any] = {"quantised": self.quantised, "version": __version__, "seed": self.seed}
-        return Protocol("", extractor="pixels", variant="pixels", reference=self.reference.origin.reference, **own)
+        settings: dict[str, Any] = {"quantised": self.quantised, "version": __version__, "seed": self.seed}
+        return Protocol("", extractor="pixels", variant="pixels", reference=self.reference.origin.reference, **settings)
 
     def rng(self, metric: str) -> np.random.Generator:
         return Streams(self.seed).at(metric, 0)
 
 
 def _fid(x: Exhibit) -> list[Score]:
-    found = score_features(
+    score = score_features(
         x.extractor,
         x.statistics,
         x.seen.features,
@@ -109,11 +109,11 @@ def _fid(x: Exhibit) -> list[Score]:
         seed=x.seed,
         on=x.extractor.device,
     )
-    return [found]
+    return [score]
 
 
 def _fid_infinity(x: Exhibit) -> list[Score]:
-    found = fid_infinity(
+    score = fid_infinity(
         x.statistics,
         x.seen.features,
         rng=x.rng("fid-infinity"),
@@ -121,7 +121,7 @@ def _fid_infinity(x: Exhibit) -> list[Score]:
         protocol=x.protocol,
         on=x.extractor.device,
     )
-    return [found]
+    return [score]
 
 
 def _kid(x: Exhibit) -> list[Score]:
@@ -134,30 +134,30 @@ def _is(x: Exhibit) -> list[Score]:
 
 
 def _pr(x: Exhibit) -> list[Score]:
-    found = prdc(x.real, x.seen.features, protocol=x.protocol)
-    return [found.precision, found.recall, found.f_score, found.density, found.coverage]
+    near = prdc(x.real, x.seen.features, protocol=x.protocol)
+    return [near.precision, near.recall, near.f_score, near.density, near.coverage]
 
 
 def _prd(x: Exhibit) -> list[Score]:
     n = min(len(x.real), len(x.seen.features))
-    found = prd(x.real[:n], x.seen.features[:n], rng=x.rng("prd"), protocol=x.protocol)
-    return [found.recall_heavy, found.precision_heavy]
+    curve = prd(x.real[:n], x.seen.features[:n], rng=x.rng("prd"), protocol=x.protocol)
+    return [curve.recall_heavy, curve.precision_heavy]
 
 
 def _modes(x: Exhibit) -> list[Score]:
-    found = class_modes(x.probabilities, protocol=x.protocol)
+    modes = class_modes(x.probabilities, protocol=x.protocol)
     n, K = len(x.images), len(x.extractor.classes)
-    rare = [name for name, count in zip(x.extractor.classes, found.counts, strict=True) if 20 * K * count < n]
-    captured = replace(found.captured, details={**found.captured.details, "rare": rare})
-    return [captured, found.entropy, found.kl]
+    rare = [name for name, count in zip(x.extractor.classes, modes.counts, strict=True) if 20 * K * count < n]
+    captured = replace(modes.captured, details={**modes.captured.details, "rare": rare})
+    return [captured, modes.entropy, modes.kl]
 
 
 def _stacked(x: Exhibit) -> list[Score]:
     if x.images.shape[3] != 3:
         raise ValueError("it needs three digits in the three channels of an image")
     channels = [x.extractor(x.images[..., c : c + 1]).logits for c in range(3)]
-    found = stacked_modes(np.stack([softmax(logits) for logits in channels], axis=1), protocol=x.protocol)
-    return [found.captured, found.kl]
+    modes = stacked_modes(np.stack([softmax(logits) for logits in channels], axis=1), protocol=x.protocol)
+    return [modes.captured, modes.kl]
 
 
 def _ms_ssim(x: Exhibit) -> list[Score]:

@@ -57,8 +57,8 @@ def copying(evidence: Evidence, images: np.ndarray | None) -> Html:
     if images is not None and images.ndim == 2:
         return paragraphs("For points this shows nothing: the data are so dense that everything has a near neighbour.")
     if images is None or dataset is None:
-        part = "generator" if images is None else "dataset"
-        return paragraphs(f"This cannot be shown: {evidence.missing.get(part, 'there is no generator')}.")
+        missing = "generator" if images is None else "dataset"
+        return paragraphs(f"This cannot be shown: {evidence.missing.get(missing, 'there is no generator')}.")
     images, (real, which, own) = images[:SAMPLES], _unseen(evidence, dataset)
     searched = [_search(space, dataset, images, real, own) for space in _spaces(evidence, dataset)]
     charts = [_chart(one) for one in searched]
@@ -84,8 +84,8 @@ def _unseen(evidence: Evidence, dataset: Dataset) -> tuple[np.ndarray, str, np.n
         images = evidence.attempt("test images", lambda: data.load(test, split="test").images)
         if images is not None:
             return images[_spread(len(images), SAMPLES)], f"{SAMPLES} test images, which it never saw", None
-    own = _spread(len(dataset), SAMPLES)
-    return dataset.images[own], f"{len(own)} training images from the nearest other training image", own
+    chosen = _spread(len(dataset), SAMPLES)
+    return dataset.images[chosen], f"{len(chosen)} training images from the nearest other training image", chosen
 
 
 def _spaces(evidence: Evidence, dataset: Dataset) -> Iterator[Space]:
@@ -112,12 +112,12 @@ def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray
     squares: np.ndarray = np.empty((len(asked), 0))
     places: np.ndarray = np.empty((len(asked), 0), np.int64)
     for start in range(0, len(space.train), BLOCK):
-        part = space.train[start : start + BLOCK]
-        block = squared_distances(asked, space.rows(dataset.images[part]))
+        rows = space.train[start : start + BLOCK]
+        block = squared_distances(asked, space.rows(dataset.images[rows]))
         if own is not None:
-            block[len(images) :][own[:, np.newaxis] == part] = np.inf  # not an image itself
+            block[len(images) :][own[:, np.newaxis] == rows] = np.inf  # not an image itself
         squares = np.concatenate([squares, block], axis=1)
-        places = np.concatenate([places, np.broadcast_to(part, block.shape)], axis=1)
+        places = np.concatenate([places, np.broadcast_to(rows, block.shape)], axis=1)
         few = np.argpartition(squares, min(NEAREST, squares.shape[1]) - 1, axis=1)[:, :NEAREST]
         squares, places = (np.take_along_axis(one, few, axis=1) for one in (squares, places))
     order = np.argsort(squares, axis=1, kind="stable")

@@ -45,15 +45,15 @@ Decided = tuple[bool, str]
 
 def _by_data(rows: Sequence[Row]) -> dict[str, dict[str, np.ndarray]]:
     """The scores of each model's wide search on each data set, as many of each model: the first ones."""
-    found: dict[str, dict[str, np.ndarray]] = {}
+    scores: dict[str, dict[str, np.ndarray]] = {}
     for model, data in analysis.pairs(of(rows, role="wide")):
-        own = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["sample"])
-        found.setdefault(data, {})[model] = values(own)
-    least = {data: min(len(x) for x in models.values()) for data, models in found.items()}
-    enough = {data: n for data, n in least.items() if n >= LEAST and len(found[data]) > 1}
+        runs = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["sample"])
+        scores.setdefault(data, {})[model] = values(runs)
+    least = {data: min(len(x) for x in models.values()) for data, models in scores.items()}
+    enough = {data: n for data, n in least.items() if n >= LEAST and len(scores[data]) > 1}
     if not enough:
         raise _Missing(f"it takes {LEAST} runs of every model on a data set, and two models")
-    return {data: {model: x[:n] for model, x in found[data].items()} for data, n in enough.items()}
+    return {data: {model: x[:n] for model, x in scores[data].items()} for data, n in enough.items()}
 
 
 def tuning(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
@@ -133,9 +133,9 @@ def defaults_lose(rows: Sequence[Row], rng: np.random.Generator) -> Decided:
     """Are the defaults more than 20 % worse than the best of the search, for half of the (model, data) pairs?"""
     ratios = []
     for model, data in analysis.pairs(of(rows, role="wide")):
-        own = of(rows, model=model, data=data, role="wide")
-        default, x = values(of(own, sample=0)), values(own)
-        if len(default) and len(own) >= LEAST and np.isfinite(x).any():
+        runs = of(rows, model=model, data=data, role="wide")
+        default, x = values(of(runs, sample=0)), values(runs)
+        if len(default) and len(runs) >= LEAST and np.isfinite(x).any():
             ratios.append(float(default[0] / x.min()))
     if not ratios:
         raise _Missing(f"it takes the default and {LEAST} runs in all")
@@ -151,9 +151,9 @@ def penalties_without_norm(rows: Sequence[Row], rng: np.random.Generator) -> Dec
     chosen, everything = [], []
     for model, data in analysis.pairs(of(rows, role="wide")):
         if model in ("wgan_gp", "dragan"):
-            own = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["score"])
-            everything += [not row["disc_bn"] for row in own]
-            chosen += [not row["disc_bn"] for row in own[: math.ceil(len(own) / 3)]]
+            runs = sorted(of(rows, model=model, data=data, role="wide"), key=lambda row: row["score"])
+            everything += [not row["disc_bn"] for row in runs]
+            chosen += [not row["disc_bn"] for row in runs[: math.ceil(len(runs) / 3)]]
     if len(everything) < 2 * LEAST:
         raise _Missing(f"it takes {2 * LEAST} runs of wgan_gp and dragan")
     share, base = float(np.mean(chosen)), float(np.mean(everything))

@@ -134,22 +134,24 @@ def table(rows: list[analysis.Row]) -> str:
     head = f"{'data':<10} {'model':<8} {'runs':>5} {'failed':>6} {'best':>8} {'median':>8} {'default':>8}"
     lines = [f"{head}   seeds of the best"]
     for model, data in analysis.pairs(analysis.of(rows, role="wide")):
-        own = analysis.of(rows, model=model, data=data, role="wide")
-        found = analysis.summary(analysis.values(own))
+        runs = analysis.of(rows, model=model, data=data, role="wide")
+        summary = analysis.summary(analysis.values(runs))
         again = analysis.summary(analysis.values(analysis.of(rows, model=model, data=data, role="repeat")))
         seeds = f"{again['mean']:.4g} ± {again['deviation']:.2g} (n = {again['runs']:.0f})" if "mean" in again else ""
-        numbers = [found.get("min", math.inf), found.get("median", math.inf)]
-        numbers += analysis.values(analysis.of(own, sample=0)).tolist()
+        numbers = [summary.get("min", math.inf), summary.get("median", math.inf)]
+        numbers += analysis.values(analysis.of(runs, sample=0)).tolist()
         shown = " ".join(f"{number:8.4g}" for number in numbers)
-        lines.append(f"{data:<10} {model:<8} {found['runs']:5.0f} {found['failed']:6.0f} {shown}   {seeds}".rstrip())
+        lines.append(
+            f"{data:<10} {model:<8} {summary['runs']:5.0f} {summary['failed']:6.0f} {shown}   {seeds}".rstrip()
+        )
     return "\n".join(lines)
 
 
 def _numbers(rows: list[analysis.Row], model: str, data: str, role: str) -> dict[str, object]:
-    own = analysis.of(rows, model=model, data=data, role=role)
-    if not own:
+    runs = analysis.of(rows, model=model, data=data, role=role)
+    if not runs:
         return {}
-    return {**analysis.summary(analysis.values(own)), "sensitivity": analysis.sensitivity(own)}
+    return {**analysis.summary(analysis.values(runs)), "sensitivity": analysis.sensitivity(runs)}
 
 
 def _report(flags: argparse.Namespace) -> int:

@@ -95,10 +95,10 @@ def _seeds(rows: Sequence[Row]) -> Html:
     chart = _figure(figures.seeds(rows), "scores of the best configurations with several seeds", "One mark per seed.")
     body = []
     for model, data in pairs(of(rows, role="repeat")):
-        own = of(rows, model=model, data=data, role="repeat")
+        repeats = of(rows, model=model, data=data, role="repeat")
         for column, name in (("score", "chosen by"), ("test", "reported")):
-            found = analysis.summary(values(own, column))
-            cells = [_number(found.get(key)) for key in SUMMARY]
+            summary = analysis.summary(values(repeats, column))
+            cells = [_number(summary.get(key)) for key in SUMMARY]
             body.append([f"{data}, {model}", name, *cells])
     if not body:
         return Html("")
@@ -109,8 +109,8 @@ SUMMARY = ("mean", "deviation", "median", "min", "max", "failed", "outliers", "m
 
 
 def _best(rows: Sequence[Row]) -> Html:
-    found, body = analysis.best(rows), []
-    for (model, data), (number, params) in found.items():
+    best, body = analysis.best(rows), []
+    for (model, data), (number, params) in best.items():
         (row,) = of(rows, model=model, data=data, role="wide", sample=number)
         cells = [_number(row[name]) for name in ("score", "test", "test_min")]
         body.append([f"{data}, {model}", *cells, *(_number(params.get(name)) for name in PARAMS)])
@@ -121,11 +121,11 @@ def _best(rows: Sequence[Row]) -> Html:
 def _sensitivity(rows: Sequence[Row]) -> Html:
     body = []
     for model, data in pairs(of(rows, role="wide")):
-        own = of(rows, model=model, data=data, role="wide")
-        known, found = figures.finite(values(own)), analysis.sensitivity(own)
+        runs = of(rows, model=model, data=data, role="wide")
+        known, sensitivity = figures.finite(values(runs)), analysis.sensitivity(runs)
         quantiles = np.quantile(known, (0, 0.25, 0.5, 0.75, 1)) if len(known) else []
         cells = [_number(float(q)) for q in quantiles] or [""] * 5
-        body.append([f"{data}, {model}", *cells, *(_number(found.get(name)) for name in PARAMS)])
+        body.append([f"{data}, {model}", *cells, *(_number(sensitivity.get(name)) for name in PARAMS)])
     head = ["", "least", "25 %", "median", "75 %", "largest", *PARAMS]
     return tabled(head, body, "Quantiles of the wide search, and rank correlations of the score with each parameter")
 

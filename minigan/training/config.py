@@ -256,9 +256,9 @@ def _papers(choices: Mapping[str, Any]) -> dict[str, Any]:
         numbers = entry.paper(choices)
         options = {option.name: option.default for option in entry.options}
         return {**numbers, "options": options | numbers.get("options", {})}
-    own = objectives.find(choices.get("objective", DEFAULTS["objective"])).defaults
-    numbers = {"optimizer": own.optimizer, "d_lr": own.lr, "g_lr": own.lr, "betas": own.betas}
-    return numbers | {"n_critic": own.n_critic, "batch_size": own.batch_size}
+    defaults = objectives.find(choices.get("objective", DEFAULTS["objective"])).defaults
+    numbers = {"optimizer": defaults.optimizer, "d_lr": defaults.lr, "g_lr": defaults.lr, "betas": defaults.betas}
+    return numbers | {"n_critic": defaults.n_critic, "batch_size": defaults.batch_size}
 
 
 def _announced(config: Config, say: Callable[[str], object]) -> Config:
