@@ -110,7 +110,7 @@ points of a mixture are float32 (n, 2).
 
 examples: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out grid.png
           minigan sample runs/digits --class all -n 12 --out rows.png"""
-    parser = commands.add_parser("sample", help="samples of a trained GAN", description=text, formatter_class=RAW)
+    parser = commands.add_parser("sample", help="generate samples", description=text, formatter_class=RAW)
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
     parser.add_argument("--out", type=Path, required=True, help="file to write: .png, .npy or .npz")
@@ -159,13 +159,13 @@ def _save_arrays(path: Path, samples: np.ndarray) -> None:
 
 
 def _add_score(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("score", help="how good samples are", description=scoring.TEXT, formatter_class=RAW)
+    parser = commands.add_parser("score", help="measure samples", description=scoring.TEXT, formatter_class=RAW)
     scoring.add_flags(parser)
     parser.set_defaults(act=scoring.score)
 
 
 def _add_age(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("age", help="a picture older", description=ageing.TEXT, formatter_class=RAW)
+    parser = commands.add_parser("age", help="age a picture", description=ageing.TEXT, formatter_class=RAW)
     ageing.add_flags(parser)
     parser.set_defaults(act=ageing.act)
 
@@ -197,19 +197,23 @@ def _add_exchange(commands: argparse._SubParsersAction, command: str, system: st
 
 
 def _add_explain(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("explain", help="a step taken apart", description=explaining.TEXT, formatter_class=RAW)
+    parser = commands.add_parser("explain", help="show one step", description=explaining.TEXT, formatter_class=RAW)
     explaining.add_flags(parser)
     parser.set_defaults(act=explaining.act)
 
 
 def _add_report(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("report", help="a run as one page", description=reporting.TEXT, formatter_class=RAW)
+    parser = commands.add_parser(
+        "report", help="write a run as one page", description=reporting.TEXT, formatter_class=RAW
+    )
     reporting.add_flags(parser)
     parser.set_defaults(act=reporting.report)
 
 
 def _add_lab(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("lab", help="see a GAN train", description=showing.TEXT, formatter_class=RAW)
+    parser = commands.add_parser(
+        "lab", help="watch a GAN train in a browser", description=showing.TEXT, formatter_class=RAW
+    )
     showing.add_flags(parser)
     parser.set_defaults(act=showing.act)
 
@@ -221,7 +225,7 @@ A card has the losses of D and G with their gradients, the paper's defaults, wha
 fails, and where it comes from.
 
 example: minigan objectives wgan-gp"""
-    parser = commands.add_parser("objectives", help="the objectives", description=text, formatter_class=RAW)
+    parser = commands.add_parser("objectives", help="list the objectives", description=text, formatter_class=RAW)
     parser.add_argument("name", nargs="?", help="the one whose card to show; without it, the table of all")
     parser.add_argument("--markdown", action="store_true", help="the table as README has it")
     parser.set_defaults(act=_objectives)
@@ -269,7 +273,7 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     text = """The data sets for --data: the size of each, and where it is or would come from.
 
 example: minigan data"""
-    parser = commands.add_parser("data", help="the data sets", description=text, formatter_class=RAW)
+    parser = commands.add_parser("data", help="list the data sets", description=text, formatter_class=RAW)
     parser.set_defaults(act=_data)
 
 
@@ -283,5 +287,5 @@ def _data(flags: argparse.Namespace) -> int:
 
 
 def _add_study(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("study", help="many models compared", description=studying.TEXT, formatter_class=RAW)
+    parser = commands.add_parser("study", help="compare many models", description=studying.TEXT, formatter_class=RAW)
     studying.add_flags(parser)

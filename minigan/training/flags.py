@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser, system: str = "gan") -> None:
 
 
 def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
-    known = f"{', '.join(data.NAMES)} a folder of pictures, or a file of them"
+    known = f"{', '.join(data.NAMES)}, a folder of pictures, or a file of them"
     what = "a hyper-parameter of the objective; repeatable"
     flags: dict[str, dict[str, Any]] = {
         "model": {"choices": models.names(), "help": "the two networks"},
@@ -42,8 +42,8 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
         "objective": {"choices": objectives.names(), "help": "what D and G minimise"},
         "hyper": {"action": _Pair, "metavar": "NAME=VALUE", "help": what},
         "real_label": {"type": float, "help": "smoothed target of real samples, such as 0.9"},
-        "penalty": {"choices": PENALTIES, "help": "penalty on D's gradient, on top"},
-        "penalty_weight": {"type": float, "help": "its weight; default its paper's"},
+        "penalty": {"choices": PENALTIES, "help": "a penalty on D's gradient, added to D's loss"},
+        "penalty_weight": {"type": float, "help": "weight of --penalty (default: that of its paper)"},
     }
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--data", default=REST, help=known)
@@ -83,20 +83,20 @@ def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
         "average": {"type": float, "help": "decay of the average of G that draws samples; 0: none"},
     }
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
-    group.add_argument("--seed", type=int, default=REST, help="one seed, one result")
+    group.add_argument("--seed", type=int, default=REST, help="number that all randomness depends on")
     if "paper" in entry.fields:
-        what = "the numbers of the objective's paper: for hours on a GPU"
+        what = "the numbers of the objective's paper: a run of hours on a GPU"
         group.add_argument("--paper", action="store_true", help=what)
 
 
 def _add_machine(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--threads", type=int, default=REST, help="of the CPU (default: all cores, up to 4)")
+    group.add_argument("--threads", type=int, default=REST, help="threads of the CPU (default: all cores, up to 4)")
     what = "share the work among threads of one process, not among processes"
     group.add_argument("--no-fork", dest="fork", action="store_false", default=REST, help=what)
     group.add_argument("--device", default=REST, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     what = "on a GPU: launch every operation separately"
     group.add_argument("--no-graph", dest="graph", action="store_false", default=REST, help=what)
-    group.add_argument("--precision", default=REST, choices=precision.PRECISIONS, help="of products on a GPU")
+    group.add_argument("--precision", default=REST, choices=precision.PRECISIONS, help="precision of products on a GPU")
 
 
 def _add_run(group: argparse._ArgumentGroup) -> None:
