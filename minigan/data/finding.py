@@ -31,7 +31,7 @@ class Found:
 
     @property
     def note(self) -> str:
-        """What was left out, in words; "" where nothing was."""
+        """A sentence about what was left out; "" where nothing was."""
         found = sorted(self.left_out.items(), key=lambda one: (-one[1], one[0]))
         parts = [f"{n:,} {ONE.get(reason, reason) if n == 1 else reason}" for reason, n in found]
         return f"left out: {', '.join(parts)}" if parts else ""

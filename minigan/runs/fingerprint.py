@@ -44,7 +44,7 @@ def changed(before: object, now: Mapping[str, Print]) -> dict[str, list[Any]]:
 
 
 def in_words(name: str, before: Any, now: Print) -> str:
-    """What changed about a data set: "real had 30 samples and has 29"."""
+    """The change of a data set, in words: "real had 30 samples and has 29"."""
     name = name.removeprefix(NAME)
     had = before if isinstance(before, dict) else {}
     for key, what in (("samples", "samples"), ("shape", "as the shape of a sample")):

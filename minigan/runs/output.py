@@ -64,7 +64,7 @@ def printable(text: str, stream: TextIO | None = None) -> str:
 
 
 def _in_words(error: UnicodeError) -> tuple[str, int]:
-    """What to write in place of characters that an encoding lacks (an error handler of `codecs`)."""
+    """Replacements of characters that an encoding lacks (an error handler of `codecs`)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end

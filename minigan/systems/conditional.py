@@ -87,7 +87,7 @@ class ConditionalGAN(GAN):
         return D.given(c), G.given(c), self.objective
 
     def _without_logits(self, outcome: Outcome) -> Outcome:
-        """What an update found, where D classifies too: its scores, without the classes."""
+        """The results of an update, where D classifies too: its scores, without the classes."""
         if not isinstance(self.objective, AuxiliaryClasses):
             return outcome
         scores = {name: y[:, :1] for name, y in outcome.scores.items()}

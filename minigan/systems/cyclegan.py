@@ -225,7 +225,7 @@ class CycleGAN(System):
         return {name: ("images", x) for name, x in images.items()}
 
     def scores(self, held: Mapping[str, Dataset], judge: Extractor | None = None) -> list[Score]:
-        """What `minigan score` shows of the held-out images."""
+        """The table of `minigan score` for the held-out images."""
         sides = {side: held[f"held out {side}"] for side in ("A", "B")}
         return translation_scores(self, sides, judge if self.paired else None)
 

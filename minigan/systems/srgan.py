@@ -222,7 +222,7 @@ class SRGAN(System):
         held: Mapping[str, Dataset],
         judge: features.Extractor | None = None,
     ) -> list[Score]:
-        """What `minigan score` shows of the held-out images."""
+        """The table of `minigan score` for the held-out images."""
         high = held["held out"]
         some = next(self.players["G"].network.named_params())[1]
         low = shrink(like(high.batch(np.arange(len(high))), some), self.scale)

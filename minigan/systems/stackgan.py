@@ -190,7 +190,7 @@ class StackGAN(FromCaptions):
         return np.concatenate([phi, phi])
 
     def _small(self, draw: Draw, phi: Array) -> Array:
-        """What G1 makes of noise: the second generator's input."""
+        """G1's pictures from noise: the second generator's input."""
         z = draw.noise(len(phi), self.z_dim)
         return self.drawing["G1"].given(phi).forward(z, train=False)[0]
 
