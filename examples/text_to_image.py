@@ -7,8 +7,8 @@
 The captions describe a digit: its class, its colours, its stroke and how it leans. Some combinations are in no picture.
 captions.png shows eight captions with the small pictures of the first generator (enlarged, six on the left) and what
 the second one makes of them (six on the right); the last two captions are of combinations that are in no picture. The
-table has the share of 1,000 pictures that show what their captions state, by attribute: minigan/metrics/captions.py,
-with a classifier that took no part in training.
+table has the share of 2,000 pictures that show what their captions state, by attribute, and how much pictures of one
+caption vary: minigan/metrics/captions.py, with a classifier that took no part in training.
 """
 
 import argparse
