@@ -65,7 +65,8 @@ def _relative(error: float, size: float, rounding: float) -> float:
     if error > SEVERAL * rounding or (size > 0 and rounding <= TOLERANCE * size):
         return error / size
     if size <= SEVERAL * rounding and rounding <= TOLERANCE:
-        return error  # the gradient is zero (a bias before batch norm): no size but 1 to compare with
+        # The gradient is zero (a bias before batch norm): no size to compare with but that of f itself, or 1.
+        return error / max(1.0, rounding * STEP / EPS)
     return Unresolved(rounding / size if size > rounding else 1.0)
 
 
