@@ -23,6 +23,7 @@ from minigan.engine.mailboxes import Mailboxes
 
 T = TypeVar("T")
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MESSAGE = 2000  # bytes of the reason that a process leaves when it fails
 
 
@@ -62,14 +63,15 @@ class Processes:
         self.exchange.reset()
         self._reasons[:] = bytes(len(self._reasons))
         self._parent = os.getpid()
-        for rank in range(1, self.size):
-            with warnings.catch_warnings():
-                # Python warns of threads that a fork cuts off; those of BLAS and of progress bars bear it.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                number = os.fork()
-            if number == 0:
-                self._be(rank, follow)
-            self._others[rank] = number
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # no process is started and not noted
+        try:
+            for rank in range(1, self.size):
+                number = self._fork()
+                if number == 0:
+                    self._be(rank, follow)
+                self._others[rank] = number
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -106,12 +108,24 @@ class Processes:
             os.waitpid(number, 0)
         self._others = {}
 
+    def _fork(self) -> int:
+        with warnings.catch_warnings():
+            # Python warns of threads that a fork cuts off; those of BLAS and of progress bars bear it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                return os.fork()
+            except OSError as error:
+                raise OSError(
+                    error.errno, f"no further process can be started ({error.strerror}); --no-fork"
+                ) from error
+
     def _be(self, rank: int, follow: Callable[[], None]) -> NoReturn:
         """The life of another process. It writes nothing and returns nowhere."""
         code = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the first process, which ends the others
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             self.rank, self._others = rank, {}
             follow()
             code = 0

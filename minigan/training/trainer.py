@@ -399,8 +399,8 @@ class Trainer:
         if self._processes is None:
             yield
             return
-        self._processes.start(self._follow)
         try:
+            self._processes.start(self._follow)
             yield
         finally:
             self._processes.stop()
