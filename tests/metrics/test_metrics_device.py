@@ -18,11 +18,13 @@ from minigan.metrics.inception_score import inception_score, softmax
 from minigan.metrics.kid import kid
 from minigan.metrics.modes import class_modes, stacked_modes
 from minigan.metrics.msssim import diversity
+from minigan.metrics.nearest import nearest_images
 from minigan.metrics.neighbours import prdc
 from minigan.metrics.parzen import parzen
 from minigan.metrics.prd import prd
 from minigan.metrics.references import Reference
 from minigan.metrics.statistics import Statistics
+from minigan.metrics.swd import swd
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.normal(size=(60, 4)), RNG.normal(size=(50, 4)) + 0.3
@@ -33,6 +35,8 @@ GPU = Device("cuda")
 
 def values(found: Any) -> list[float]:
     """The scores in whatever a metric returns."""
+    if isinstance(found, list):
+        return [number for score in found for number in (score.value, score.details["real"])]
     parts = vars(found).values() if hasattr(found, "__dataclass_fields__") and not hasattr(found, "value") else [found]
     return [part.value for part in parts if hasattr(part, "value")]
 
@@ -52,6 +56,8 @@ METRICS: dict[str, Callable[[Callable[[np.ndarray], Any]], Any]] = {
     "stacked": lambda put: stacked_modes(put(np.exp(STACKS) / np.exp(STACKS).sum(axis=2, keepdims=True))),
     "ms-ssim": lambda put: diversity(put(IMAGES), rng=rng(), pairs=10),
     "parzen": lambda put: parzen(put(FAKE), put(REAL[:10]), put(REAL[10:])),
+    "swd": lambda put: swd(put(IMAGES), put(IMAGES[::-1]), rng=rng(), directions=8),
+    "nearest": lambda put: nearest_images(put(IMAGES), put(IMAGES[:3] // 2), rng=rng()),
 }
 
 
