@@ -36,6 +36,8 @@ BASE = Config(
     d_lr=1e-3,
     g_lr=1e-3,
     decay=0.0,
+    z_dim=100,
+    average=0.0,
     real_label=None,
 )
 RECIPES = {

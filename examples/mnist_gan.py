@@ -22,12 +22,14 @@ RECIPE = Config(
     width=0.25,  # a quarter of the channels: three times the steps in the same time
     objective="nonsaturating",
     data="mnist-10k",  # 1,000 digits of each class, in the package
-    epochs=14,
+    z_dim=16,  # a digit has about so many degrees of freedom: neighbours in z stay neighbours
+    epochs=28,
     batch_size=64,
     d_lr=1e-3,  # five times the usual 2e-4: the run is short
     g_lr=1e-3,
     betas=(0.5, 0.999),  # Radford et al. 2015
     decay=0.5,  # in the second half the rates fall to zero, and the strokes settle
+    average=0.998,  # samples are drawn with the mean of G's last 500 weights
     real_label=0.9,  # label smoothing: a D that is never quite sure continues to teach (Salimans et al. 2016)
 )
 

@@ -66,7 +66,7 @@ _IMAGES_BASE: Choices = {
 }
 _RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 14.0}
 _IMAGES: dict[str, Choices] = {
-    "nonsaturating": {"epochs": 14.0, "real_label": 0.9},
+    "nonsaturating": {"epochs": 28.0, "real_label": 0.9, "z_dim": 16, "average": 0.998},
     "hinge": {"n_critic": 1},
     "ragan": {"epochs": 16.0},
     "r1": {"hyper": {"gamma": 1.0}},
