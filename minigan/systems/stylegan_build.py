@@ -80,8 +80,11 @@ def _datasets(config: Config) -> dict[str, Dataset]:
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """Digits within minutes, in 3,125 steps; D has batch norm, and no penalty. The hinge loss keeps D from becoming ever
-    more certain, which drives all of G's pixels to -1 in the first steps of some seeds."""
+    """Digits within minutes, in 3,125 steps; D has batch norm, and no penalty.
+
+    The hinge loss stops D where it is right by a margin. A D that becomes ever more certain drives
+    all of G's pixels to -1 in the first steps of some seeds.
+    """
     name, objective = choices.get("data", "mnist-10k"), choices.get("objective", "hinge")
     return {
         "model": "",
