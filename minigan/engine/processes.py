@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import get_context
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -28,8 +29,14 @@ MESSAGE = 2000  # bytes of the reason that a process leaves when it fails
 
 
 def possible() -> bool:
-    """Linux, and not inside a notebook's kernel, whose other threads a fork would cut off."""
-    return sys.platform == "linux" and "ipykernel" not in sys.modules
+    """Linux with semaphores, and not inside a notebook's kernel, whose other threads a fork would cut off."""
+    if sys.platform != "linux" or "ipykernel" in sys.modules:
+        return False
+    try:
+        get_context("fork").Semaphore(0)
+    except (ImportError, OSError):  # a container without /dev/shm
+        return False
+    return True
 
 
 class Lost(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -221,6 +222,18 @@ def test_too_little_memory_in_another_process_is_a_memory_error(forked: Any) -> 
     forked(processes, fail)
     with pytest.raises(MemoryError, match="8 GiB"):
         processes.exchange.gather(0, None)
+
+
+def test_without_semaphores_and_in_a_notebook_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "ipykernel", sys)
+        assert not possible()
+    monkeypatch.setattr(multiprocessing.get_context("fork"), "Semaphore", _refused, raising=False)
+    assert not possible()
+
+
+def _refused(value: int) -> None:
+    raise OSError(38, "Function not implemented")
 
 
 ORPHANS = """
