@@ -15,10 +15,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """Whether somebody has asked to stop."""
+    """Whether somebody has asked to stop; when it is `over`, signals do nothing any more."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested = self.over = False
 
 
 @contextmanager
@@ -29,14 +29,13 @@ def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
     A weight update cut in half would leave a network that no step ever made. Only the main thread may handle signals:
     elsewhere nothing is changed.
     """
-    stop, over = Stop(), False
+    stop = Stop()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal over
-        if over:
+        if stop.over:
             return
         if stop.requested:
-            over = True
+            stop.over = True
             raise Interrupted(at_once)
         stop.requested = True
 
@@ -49,6 +48,6 @@ def stop_on_signals(at_once: str = "stopped") -> Iterator[Stop]:
             before[known] = signal.signal(known, ask)
         yield stop
     finally:
-        over = True
+        stop.over = True
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -313,7 +313,11 @@ class Trainer:
             while self.step < self.total:
                 started, epoch = time.perf_counter(), int(self.epochs)
                 self._begin_step()
-                yield self.step
+                try:
+                    yield self.step
+                except GeneratorExit:  # the loop was left by an error: nothing may interrupt what is closed now
+                    stop.over = True
+                    raise
                 self.step += 1
                 self.seconds += time.perf_counter() - started
                 self._after_step(bar, epoch_ended=int(self.epochs) > epoch)
