@@ -60,14 +60,14 @@ def choose(
     size = min(threads, batch_size)
     if size == 1 or not enough:
         return Chosen({name: on_one_thread(network) for name, network in forms.items()}, None, ())
+    notes = tuple(_note(name, network) for name, network in forms.items() if without_form(network))
     if convolve and processes:
         longest = max(sum(param.nbytes for _, param in network.named_params()) for network in forms.values())
         others = Processes(size, 2 * longest + SAMPLES)
-        return Chosen({name: _in_turns(network, others) for name, network in forms.items()}, None, (), others)
+        return Chosen({name: _in_turns(network, others) for name, network in forms.items()}, None, notes, others)
     team = Team(size)
     if not convolve:
         return Chosen({name: on_one_thread(split(network, team)) for name, network in forms.items()}, team, ())
-    notes = tuple(_note(name, network) for name, network in forms.items() if without_form(network))
     return Chosen({name: by_rows(network, team) for name, network in forms.items()}, team, notes)
 
 
@@ -96,6 +96,6 @@ def _convolves(network: Layer) -> bool:
 def _note(name: str, network: Layer) -> str:
     layers = ", ".join(sorted({type(layer).__name__ for layer in without_form(network)}))
     return (
-        f"{name} computes whole batches on one thread, and the others share only the updates of its weights, because "
+        f"{name} computes whole batches on one thread, and the others share at most its updates, because "
         f"layers in it couple the samples of a batch or draw random numbers and have no form for threads: {layers}"
     )

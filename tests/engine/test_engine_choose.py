@@ -25,6 +25,7 @@ from minigan import models
 from minigan.engine.choose import Chosen, choose
 from minigan.engine.fuse import BatchNormReLU
 from minigan.engine.pair import OneBatch, SideBySide
+from minigan.engine.processes import possible
 from minigan.engine.sharded import Sharded
 from minigan.engine.split import SplitLinear
 from minigan.layers import (
@@ -155,6 +156,8 @@ def test_a_users_layer_that_couples_or_draws_gets_whole_batches_and_one_note(D: 
         (note,) = result.notes
         assert note.startswith("judge computes whole batches on one thread")
         assert note.endswith(f"have no form for threads: {named}")
+    if possible():
+        assert choose(networks, threads=2, batch_size=64, on_cpu=True, processes=True).notes == (note,)
     with chosen(networks, 1) as result:
         assert result.notes == ()
 
