@@ -63,9 +63,9 @@ def main() -> None:
         print(f"{name:<20} {table_row(system, generator, judge, images, values, labels, search)}", flush=True)
     some = np.array([np.flatnonzero(digits.labels == k)[0] for k in range(10)])
     shown, to = digits.images[some], list(system.age_at(np.linspace(0.05, 0.95, AGES)))
-    own = np.arange(10) if system.names else None
+    names = np.arange(10) if system.names else None
     ten = ages.measure(system.age, shown)
-    picture = aged_rows(system, generator, shown, ten, own, to, recogniser("mnist"))
+    picture = aged_rows(system, generator, shown, ten, names, to, recogniser("mnist"))
     plots.save_grid(flags.run / "ageing.png", picture, AGES + 2, scale=2)
     print(f"\n{flags.run / 'ageing.png'}: a digit, its reconstruction, nine ages")
 
@@ -82,15 +82,15 @@ def table_row(
     """Seconds of the search, share of reconstructions of the right class, their squared error, share of digits whose
     thickness rises at every knot, share of all ages that keep the class, and the mean thickness at the knots."""
     steps, identity, every_age, pixels = search
-    own, started = labels if system.names else None, time.process_time()
+    y, started = labels if system.names else None, time.process_time()
     x = images.astype(np.float32) / 127.5 - 1
     known = recogniser("mnist")
     features = Identity(known) if identity and known is not None else None
-    z = system.find(x, values, own, features, steps=steps, pixels=pixels, every_age=every_age)
+    z = system.find(x, values, y, features, steps=steps, pixels=pixels, every_age=every_age)
     seconds, draw = time.process_time() - started, generator.draw("ages")
-    again = system.samples_of(draw, z, values, own)
+    again = system.samples_of(draw, z, values, y)
     error = ((again / 127.5 - 1 - x) ** 2).mean()
-    older = [system.samples_of(draw, z, np.full(len(z), knot), own) for knot in system.knots]
+    older = [system.samples_of(draw, z, np.full(len(z), knot), y) for knot in system.knots]
     measured = np.stack([ages.measure(system.age, one) for one in older], axis=1)
     rises = (np.diff(measured, axis=1) > 0).all(axis=1).mean()
     kept = np.mean([(classes(judge, one) == labels).mean() for one in older])

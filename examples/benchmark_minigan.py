@@ -1,80 +1,110 @@
-"""minigan's side of `benchmark.py`: its training steps and its kernels. `benchmark.py` starts it."""
+"""minigan's side of `benchmark.py`: the steps of its systems and its kernels. `benchmark.py` starts it."""
 
 from __future__ import annotations
 
 import atexit
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import threadpoolctl
-from benchmarks.cases import MODELS, Kernel
+from benchmarks.cases import Kernel, Shape, is_step, model
 from benchmarks.line import Case, serve
 
-from minigan import Layer, discriminator_step, generator_step, kernels, models
+from minigan import device, kernels, models
+from minigan.data import Dataset
+from minigan.device import Array
 from minigan.engine.choose import choose
 from minigan.engine.memory import keep_freed_memory
 from minigan.engine.pair import OneGeneration
-from minigan.engine.processes import Processes, possible
-from minigan.objectives import WGANGP, NonSaturating, Objective
+from minigan.engine.processes import possible
 from minigan.optim import Adam
-from minigan.random import Streams
+from minigan.training import build
+from minigan.training.config import Config
+from minigan.training.draw import Draw
 
+TOTAL = 1000  # steps of the run that the measured step belongs to
+CLASSES = 10
 Step = Callable[[], object]
 
 
-def ours(name: str, batch: int, threads: int, same_noise: bool = False) -> tuple[Layer, Layer, Step, Processes | None]:
-    """D, G, their step, one update of each on so many threads as a run uses them, and the processes that play it.
+class SameBatch(Draw):
+    """The draws of a run, but always the first batch of each data set: no side reads data."""
 
-    same_noise: generate once for both updates, as the PyTorch sides do.
+    def labelled(self, name: str = "real") -> tuple[Array, Array]:
+        return self.first[name]
+
+    def batch(self, name: str = "real") -> Array:
+        return self.first[name][0]
+
+    def take(self) -> None:
+        """Read the batches."""
+        self.first = {name: self._next(name) for name in self.datasets}
+
+
+class Played:
+    """The steps of a system, played as a run plays them: by the engine's forms of its networks, and its processes.
+
+    same_noise: a GAN generates once for both updates of a step, as the PyTorch sides do.
     """
-    keep_freed_memory()
-    streams, betas = Streams(0), (0.5, 0.999)
-    objective: Objective = NonSaturating()
-    if name == "wgan-gp-dcgan":
-        model = models.get("dcgan", streams, critic_norm=None)
-        objective, betas = WGANGP(weight=10, rng=streams("objective")), (0.5, 0.9)
-    else:
-        model = models.get(name, streams, **MODELS[name].options)
-    d_optimizer, g_optimizer = (Adam(network.named_params(), 2e-4, betas=betas) for network in (model.D, model.G))
-    networks = {"D": model.D, "G": model.G}
-    chosen = choose(networks, threads=threads, batch_size=batch, on_cpu=True, processes=possible())
-    d_optimizer.workers = g_optimizer.workers = chosen.team
-    D, G = chosen.networks["D"], chosen.networks["G"]
-    if same_noise:
-        G = OneGeneration(G)
-    threadpoolctl.threadpool_limits(1)
-    real = streams("data").uniform(-1, 1, (batch, *model.sample_shape)).astype(np.float32)
 
-    def noise() -> np.ndarray:
-        return streams("noise").standard_normal((batch, model.z_dim), np.float32)
+    def __init__(self, name: str, batch: int, threads: int, same_noise: bool = False) -> None:
+        keep_freed_memory()
+        threadpoolctl.threadpool_limits(1)
+        row = model(name)
+        choices = {"width": row.width, "batch_size": batch, **row.choices}
+        if same_noise and "system" not in choices:
+            choices["same_noise"] = True
+        datasets = {part: noise(part, shape, batch) for part, shape in row.shapes.items()}
+        self.system = build.system(Config(**choices), {part: data.about() for part, data in datasets.items()})
+        self.draw = SameBatch(datasets, batch, 0, device.choose("cpu"))
+        self.draw.take()
+        self.system.connect(self.draw)
+        self.at, self.steps = round(row.at * TOTAL), 0
+        for _ in self.system.before(self.draw):
+            pass
+        self._use(threads, batch)
 
-    @contextmanager
-    def turn() -> Iterator[None]:
-        if others is not None:
-            others.begin("turn", real[:0])
-        yield
-        if others is not None:
-            others.active = False
+    def _use(self, threads: int, batch: int) -> None:
+        """The networks in the forms that use the threads, as `Trainer` does it."""
+        players = self.system.players
+        networks = {name: player.network for name, player in players.items()}
+        self.parameters = {name: models.count(network) for name, network in networks.items()}
+        chosen = choose(networks, threads=threads, batch_size=batch, on_cpu=True, processes=possible())
+        for name, player in players.items():
+            form = chosen.networks[name]
+            player.network = OneGeneration(form) if name in self.system.reuses else form
+            if chosen.team is not None:
+                player.optimizer.workers = chosen.team
+        self.others = chosen.processes
+        if self.others is not None:
+            self.others.start(self._follow)
+            atexit.register(self.others.stop)
 
-    def step() -> None:
-        z = noise()
-        with turn():
-            discriminator_step(D, G, objective, d_optimizer, real, z)
-        z = z if same_noise else noise()
-        with turn():
-            generator_step(D, G, objective, g_optimizer, z)
+    def step(self) -> dict[str, Array]:
+        """One step; returns the losses of its turns."""
+        losses = {}
+        self.system.begin_step(self.at, TOTAL)
+        self.draw.begin_step()
+        for part, turn in enumerate(self.system.turns(self.at, TOTAL)):
+            self.draw.begin(self.steps, part)
+            if self.others is not None:
+                self.others.begin(turn.name, np.zeros(0))
+            losses[turn.name] = turn.play(self.draw).loss
+            if self.others is not None:
+                self.others.active = False
+        self.steps += 1
+        return losses
 
-    def follow() -> None:
+    def _follow(self) -> None:
         while True:  # until this process ends
-            step()
+            self.step()
 
-    others = chosen.processes
-    if others is not None:
-        others.start(follow)
-        atexit.register(others.stop)
-    return D, G, step, others
+
+def noise(name: str, shape: Shape, n: int) -> Dataset:
+    """At least n images of random pixels, in classes."""
+    n, rng = max(n, 2 * CLASSES), np.random.default_rng(0)
+    return Dataset(name, rng.integers(0, 256, (n, *shape), np.uint8), np.arange(n) % CLASSES, "drawn at random")
 
 
 def kernel(name: str, batch: int, threads: int) -> Step:
@@ -134,20 +164,21 @@ def _maps(x: np.ndarray, dy: np.ndarray, weight: np.ndarray, bias: np.ndarray) -
     }
 
 
-def build(name: str, batch: int, threads: int, same_noise: bool) -> Case:
-    """The training step of a model, or a kernel."""
-    parameters, others = [], None
-    if name in MODELS:
-        D, G, step, others = ours(name, batch, threads, same_noise)
-        parameters = [models.count(network) for network in (G, D)]
+def served(name: str, batch: int, threads: int, same_noise: bool) -> Case:
+    """The case of that name, ready to run."""
+    parameters, processes = {}, 1
+    if is_step(name):
+        played = Played(name, batch, threads, same_noise)
+        step, parameters = played.step, played.parameters
+        processes = 1 if played.others is None else played.others.size
     else:
         step = kernel(name, batch, threads)
     blas = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     names = [f"{b['internal_api']} {b['version']} ({b.get('architecture', '?')})" for b in blas]
     facts = {"parameters": parameters, "library": f"NumPy {np.__version__}, {' and '.join(names)}", "threads": threads}
-    facts |= {"processes": 1 if others is None else others.size}
-    return Case(step, facts | {"blas_threads": max((b["num_threads"] for b in blas), default=1)})
+    facts |= {"processes": processes, "blas_threads": max((b["num_threads"] for b in blas), default=1)}
+    return Case(step, facts)
 
 
 if __name__ == "__main__":
-    serve(lambda name, batch: build(name, batch, int(sys.argv[2]), "same-noise" in sys.argv[3:]))
+    serve(lambda name, batch: served(name, batch, int(sys.argv[2]), "same-noise" in sys.argv[3:]))

@@ -103,9 +103,9 @@ class Watch:
                 self.pictures[trainer.step] = points
 
     def row(self, name: str, note: str) -> plots.PointsRow:
-        found = [look.captured for look in self.looks.values()]
+        captured = [look.captured for look in self.looks.values()]
         good = [look.high_quality for look in self.looks.values()]
-        return plots.PointsRow(name, self.pictures, list(self.looks), found, good, self.total, note)
+        return plots.PointsRow(name, self.pictures, list(self.looks), captured, good, self.total, note)
 
 
 def run(config: Config, seconds: float | None, classifier: Network | None, folder: Path) -> Result:
@@ -125,7 +125,7 @@ def run(config: Config, seconds: float | None, classifier: Network | None, folde
         if classifier is None:
             return line, watch.row(config.objective, line.get("note", ""))
         images = None if "note" in line else samples(trainer, IMAGES, "grid", seed=2)
-        return line, plots.ImagesRow(config.objective, images, words(line))
+        return line, plots.ImagesRow(config.objective, images, outcome(line))
 
 
 def verdict(trainer: Trainer, watch: Watch, classifier: Network | None) -> Line:
@@ -137,7 +137,7 @@ def verdict(trainer: Trainer, watch: Watch, classifier: Network | None) -> Line:
     return {"recognised": round(judged["recognised"], 3), "classes": judged["classes"]}
 
 
-def words(line: Line) -> str:
+def outcome(line: Line) -> str:
     if "note" in line:
         return line["note"]
     if "found" in line:
@@ -183,9 +183,9 @@ def record(lines: Sequence[Line], data_name: str) -> None:
     results, card = objective_cards.measured(), {"ring": objective_cards.Ring, "digits": objective_cards.Digits}[kind]
     for line in (line for line in lines if "note" not in line):
         common, recipe = base(data_name), recipes.choices(line["name"], points=data_name in MIXTURES)
-        own = {key: value for key, value in recipe.items() if key not in common or value != common[key]}
+        choices = {key: value for key, value in recipe.items() if key not in common or value != common[key]}
         numbers = {key: value for key, value in line.items() if key != "name"}
-        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=own)
+        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=choices)
     plain = {name: {kind: asdict(part) for kind, part in parts.items()} for name, parts in results.items()}
     write(objective_cards.MEASURED, plain, sort_keys=True)
 
@@ -211,8 +211,8 @@ def flags_of(arguments: list[str] | None = None) -> argparse.Namespace:
     changed = flags.seed != DEFAULTS["seed"] or flags.same_rates or flags.epochs or flags.seconds
     if flags.record and (flags.data not in RECORDED or changed):
         known = " or ".join(RECORDED)
-        own = f"on {known} with seed {DEFAULTS['seed']}"
-        raise ValueError(f"--record keeps what the recipes do, whole, {own}; leave it out")
+        measured = f"on {known} with seed {DEFAULTS['seed']}"
+        raise ValueError(f"--record keeps what the recipes do, whole, {measured}; leave it out")
     if flags.out.exists() and (not flags.out.is_dir() or any(flags.out.iterdir())):
         raise ValueError(f"{flags.out} exists already: choose another --out")
     return flags
@@ -233,7 +233,7 @@ def main() -> None:
         if done:  # after Ctrl-C as well
             draw(rows, flags.data, flags.out / "objectives.png")
             for line in lines:
-                print(f"{line['name']:<18}{words(line):<36}{line['seconds']:>8.1f} s{line['steps']:>9,} steps")
+                print(f"{line['name']:<18}{outcome(line):<36}{line['seconds']:>8.1f} s{line['steps']:>9,} steps")
             if flags.record:
                 record(lines, flags.data)
 

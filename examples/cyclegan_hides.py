@@ -74,8 +74,8 @@ def main() -> None:
 def train(flags: argparse.Namespace) -> Path:
     """A new run."""
     options = {"cycle_b": flags.cycle_b, "noise": flags.noise}
-    own = {"seed": flags.seed, "threads": flags.threads, "epochs": flags.epochs}
-    trainer = Trainer.start(Config(system="cyclegan", data=DATA, options=options, **own), flags.out)
+    choices = {"seed": flags.seed, "threads": flags.threads, "epochs": flags.epochs}
+    trainer = Trainer.start(Config(system="cyclegan", data=DATA, options=options, **choices), flags.out)
     trainer.train()
     print(trainer.finish())
     return trainer.run.folder
@@ -104,15 +104,15 @@ def attacked(system: Any, held: dict[str, Dataset]) -> str:
     hues = np.random.default_rng(0).random(n)
     wanted = translated(few, "colour", hues)
     x, rng = few.batch(np.arange(n)), np.random.default_rng(1)
-    found = to_pixels(attack(G, x, wanted.batch(np.arange(n))))
-    assert np.abs(found.astype(int) - few.images).max() <= 1
+    attacks = to_pixels(attack(G, x, wanted.batch(np.arange(n))))
+    assert np.abs(attacks.astype(int) - few.images).max() <= 1
     signs = np.clip(few.images.astype(int) + rng.choice([-1, 1], few.images.shape), 0, 255).astype(np.uint8)
-    made = {"found": found, "signs": signs}
+    made = {"chosen": attacks, "signs": signs}
     errors = {name: _hue_errors(system, images, wanted) for name, images in made.items()}
     return (
         f"Of {n} real digits changed by at most 1 grey level of 255, saved with 8 bits, the colour that comes back is "
-        f"{errors['found'].mean():.0f}° from a hue chosen at random (median {np.median(errors['found']):.0f}°); random "
-        f"signs of the same size leave it at {errors['signs'].mean():.0f}°."
+        f"{errors['chosen'].mean():.0f}° from a hue chosen at random (median {np.median(errors['chosen']):.0f}°); "
+        f"random signs of the same size leave it at {errors['signs'].mean():.0f}°."
     )
 
 

@@ -57,10 +57,10 @@ def verdict(trainer: Trainer) -> str:
     mixtures = {"ring": data.ring(), "grid": data.grid()}
     if trainer.config.data not in mixtures:
         raise ValueError(f"this example draws mixtures, {' or '.join(mixtures)}, not {trainer.config.data}")
-    found = mixtures[trainer.config.data].coverage(points(trainer, 2500))
+    coverage = mixtures[trainer.config.data].coverage(points(trainer, 2500))
     return (
-        f"Found {found.captured} of {found.modes} Gaussians; "
-        f"{found.high_quality:.0%} of the points lie within three deviations of one."
+        f"Found {coverage.captured} of {coverage.modes} Gaussians; "
+        f"{coverage.high_quality:.0%} of the points lie within three deviations of one."
     )
 
 

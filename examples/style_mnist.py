@@ -94,7 +94,7 @@ def trained(flags: argparse.Namespace) -> Path:
 
 def measure(G: StyleGenerator, judge: Extractor, rng: np.random.Generator) -> dict[str, Any]:
     """Mixing, path lengths, separability, the mean of w and the noise, printed as they come."""
-    found: dict[str, Any] = {"mixing": of_mixing(G, judge, rng)}
+    results: dict[str, Any] = {"mixing": of_mixing(G, judge, rng)}
     lengths, parts = path_lengths(G, judge, rng), separability(G, judge, rng)
     print(f"{lengths}\n{parts}")
     mean, deviation = moments(G, rng)
@@ -102,8 +102,8 @@ def measure(G: StyleGenerator, judge: Extractor, rng: np.random.Generator) -> di
     print(f"mean of w: the running mean is {away:.1%} of the deviation of w away from that of 10,000 samples")
     noise = moved(noise_variations(G, G.map(rng.standard_normal((50, G.z_dim), dtype=np.float32)), 10, rng), 10)
     print(f"noise moves a pixel by {noise:.2%} of its range")
-    found |= {"noise": noise}
-    return found | {"path length": asdict(lengths), "separability": asdict(parts), "running mean away": away}
+    results |= {"noise": noise}
+    return results | {"path length": asdict(lengths), "separability": asdict(parts), "running mean away": away}
 
 
 def of_truncation(
@@ -159,10 +159,10 @@ def seen(images: np.ndarray, judge: Extractor) -> tuple[np.ndarray, np.ndarray]:
 def of_projection(G: StyleGenerator, judge: Extractor, unseen: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
     """Images it has not seen, and the same pixels in a random order, projected into w."""
     shuffled = rng.permuted(unseen.reshape(len(unseen), -1), axis=1).reshape(unseen.shape)
-    found = [project(G, as_input(images), rng) for images in (unseen, shuffled)]
-    before, after = (judge(images).logits.argmax(axis=1) for images in (unseen, found[0].images))
-    of_images, control = (float(one.error.mean()) for one in found)
-    kept, psnr = float((before == after).mean()), float(found[0].psnr.mean())
+    projections = [project(G, as_input(images), rng) for images in (unseen, shuffled)]
+    before, after = (judge(images).logits.argmax(axis=1) for images in (unseen, projections[0].images))
+    of_images, control = (float(one.error.mean()) for one in projections)
+    kept, psnr = float((before == after).mean()), float(projections[0].psnr.mean())
     print(
         f"projection of {len(unseen)} test images: error {of_images:.4f} ({psnr:.1f} dB), of the same pixels "
         f"shuffled {control:.4f}; class kept {kept:.0%}"

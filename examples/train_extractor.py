@@ -82,7 +82,7 @@ def published(name: str) -> Task:
     return Task(network, classes, gate, HELD_OUT, *pair, data.load(other, split="test").images)
 
 
-def own(path: str, size: int | None, seed: int) -> Task:
+def of_folder(path: str, size: int | None, seed: int) -> Task:
     """The task of a folder with a subfolder for each class, or of another labelled data set by its path."""
     whole = data.load(path, size=size)
     if whole.labels is None:
@@ -95,7 +95,7 @@ def own(path: str, size: int | None, seed: int) -> Task:
             f"{path}: expected at least 2 classes of 5 pictures, got {dict(zip(classes, counts.tolist(), strict=True))}"
         )
     order = Streams(seed).at("split", 0).permutation(n)
-    train, test = (rows(whole, part) for part in (order[:-tested], order[-tested:]))
+    train, test = (rows(whole, chosen) for chosen in (order[:-tested], order[-tested:]))
     most = counts.max() / n
     gate = min(0.99, most + 3 * math.sqrt(most * (1 - most) / tested))  # no luck explains more
     slug = re.sub(r"[^a-z0-9]+", "-", whole.name.lower()).strip("-") or "pictures"
@@ -163,14 +163,14 @@ def show(
     network: LeNet, test: Dataset, reference: np.ndarray, foreign: np.ndarray | None, seed: int
 ) -> list[sanity.Row]:
     """Prints the sanity battery, distances and the share of images still recognised, and returns it."""
-    found = []
+    rows = []
     battery = sanity.Battery(network, reference, test.images, test.labels, foreign)
     for row in battery.rows(Streams(seed).at("sanity", 0)):
         amounts = zip(row.amounts, row.distances, row.recognised, strict=True)
         distances = "  ".join(f"{amount:g}: {distance:.2f} ({share:.0%})" for amount, distance, share in amounts)
         print(f"  {'good' if row.good else 'BAD '}  {row.damage:<16} {distances}", flush=True)
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def digest(images: np.ndarray) -> str:
@@ -188,7 +188,7 @@ def main() -> None:
     flags = parser.parse_args()
     on = device.choose(flags.device)
     on.use()
-    task = published(flags.data) if flags.data in WANTED else own(flags.data, flags.size, flags.seed)
+    task = published(flags.data) if flags.data in WANTED else of_folder(flags.data, flags.size, flags.seed)
     rng = Streams(flags.seed).at("weights", 0)
     network = LeNet(task.name, task.classes, rng=rng, shape=task.train.shape).to_device(on)
     chosen, best = best_epoch(network, task, flags.epochs, flags.seed)

@@ -171,8 +171,8 @@ def _add_age(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_translate(commands: argparse._SubParsersAction) -> None:
-    text, words = translating.TEXT, "pictures enlarged or translated by a run"
-    parser = commands.add_parser("translate", help=words, description=text, formatter_class=RAW)
+    text, summary = translating.TEXT, "pictures enlarged or translated by a run"
+    parser = commands.add_parser("translate", help=summary, description=text, formatter_class=RAW)
     translating.add_flags(parser)
     parser.set_defaults(act=translating.translate)
 

@@ -115,8 +115,8 @@ def _gpu_count() -> int:
 
 def _require_gpu(name: str, index: int) -> None:
     _cupy()
-    found = _gpu_count()
-    if found == 0:
+    count = _gpu_count()
+    if count == 0:
         raise RuntimeError(f"device {name!r}: CuPy finds no usable GPU on this machine; choose --device cpu")
-    if index >= found:
-        raise RuntimeError(f"device {name!r}: this machine has {found} GPU(s), cuda:0 to cuda:{found - 1}")
+    if index >= count:
+        raise RuntimeError(f"device {name!r}: this machine has {count} GPU(s), cuda:0 to cuda:{count - 1}")

@@ -29,8 +29,8 @@ def hint(path: str | os.PathLike[str]) -> str:
     """`described` for the file at this path, after a semicolon; "" for an archive or an array of NumPy."""
     with open(path, "rb") as file:
         start = file.read(LONGEST)
-    own = start.startswith((b"PK\x03\x04", b"\x93NUMPY")) and b"data.pkl" not in start
-    return "" if own or not described(start) else f"; {described(start)}"
+    readable = start.startswith((b"PK\x03\x04", b"\x93NUMPY")) and b"data.pkl" not in start
+    return "" if readable or not described(start) else f"; {described(start)}"
 
 
 def described(start: bytes) -> str:

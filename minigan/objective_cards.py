@@ -48,8 +48,8 @@ class Ring:
     choices: dict[str, Any]  # in place of the recipe's
 
     def __str__(self) -> str:
-        words = f"ring of Gaussians: {self.found} of {self.modes} found, {100 * self.good:.0f} % of the points good"
-        return f"{words}, {_effort(self.steps, self.seconds, self.choices)}"
+        outcome = f"ring of Gaussians: {self.found} of {self.modes} found, {100 * self.good:.0f} % of the points good"
+        return f"{outcome}, {_effort(self.steps, self.seconds, self.choices)}"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Digits:
     choices: dict[str, Any]
 
     def __str__(self) -> str:
-        words = f"digits: {100 * self.recognised:.0f} % recognised, {self.classes} of 10 classes"
-        return f"{words}, {_effort(self.steps, self.seconds, self.choices)}"
+        outcome = f"digits: {100 * self.recognised:.0f} % recognised, {self.classes} of 10 classes"
+        return f"{outcome}, {_effort(self.steps, self.seconds, self.choices)}"
 
 
 def rows() -> list[Row]:

@@ -32,8 +32,8 @@ def each(job: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]
     with threadpool_limits(1, "blas"):
         pool = ThreadPoolExecutor(threads, "each")
         try:
-            found = [pool.submit(copy_context().run, job, item) for item in items]
-            for future in found:
+            futures = [pool.submit(copy_context().run, job, item) for item in items]
+            for future in futures:
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -169,6 +169,6 @@ def test_pictures_of_ones_own_in_class_folders_get_a_network_that_scores_a_run(
 def test_pictures_without_classes_are_refused(training: ModuleType, tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="has no classes: put the pictures of each class into a subfolder"):
-        training.own(str(tmp_path), 8, 0)
+        training.of_folder(str(tmp_path), 8, 0)
     with pytest.raises(ValueError, match=r"at least 2 classes of 5 pictures, got .'crosses': 3, 'squares': 3"):
-        training.own(str(classes_of_pictures(tmp_path / "few", 3)), 8, 0)
+        training.of_folder(str(classes_of_pictures(tmp_path / "few", 3)), 8, 0)

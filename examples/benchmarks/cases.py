@@ -4,27 +4,81 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+
+Shape = tuple[int, int, int]
+GREY: Shape = (28, 28, 1)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A row of the table of steps: its usual batches, about how many 10^9 operations one image costs, and the options
-    of `models.get` that are not its own."""
+    """A row of the table of steps: a system's step at its recipe's numbers, but for `choices`.
 
+    title      in a README
+    batches    its usual ones
+    gigaflops  about how many 10^9 operations one image costs
+    choices    of minigan's Config
+    width      of the networks, of its own width; None: they have one width
+    shapes     of the images of each data set
+    at         where in its run the step stands, in [0, 1): SRGAN has two stages
+    example    has an official PyTorch example this step, too?
+    """
+
+    title: str
     batches: tuple[int, ...]
     gigaflops: float
-    options: dict[str, Any] = field(default_factory=dict)
+    choices: dict[str, Any] = field(default_factory=dict)
+    width: float | None = 1.0
+    shapes: dict[str, Shape] = field(default_factory=lambda: {"real": GREY})
+    at: float = 0.0
+    example: bool = True
+
+    @property
+    def side(self) -> int:
+        """Pixels along a side of an image."""
+        return next(iter(self.shapes.values()))[0]
 
 
+DCGANS = {"z_dim": 100, "average": 0.0, "real_label": None, "d_lr": 2e-4, "g_lr": 2e-4}  # as DCGAN's example
+WGAN_GP = {"objective": "wgan-gp", "betas": (0.5, 0.9), "n_critic": 1, "hyper": {"weight": 10.0}}
+SIDES = {"A": GREY, "B": (28, 28, 3), "held out A": GREY, "held out B": (28, 28, 3)}
 MODELS = {
-    "infogan": Model((64,), 0.03, {"width": 0.25}),  # as in the default run
-    "mlp": Model((64, 128), 0.035),
-    "dcgan": Model((64,), 0.16),
-    "dcgan64": Model((64,), 2.5),
-    "wgan-gp-dcgan": Model((64,), 0.22),
+    "infogan": Model("`infogan` of the first run", (64,), 0.03, width=0.25),
+    "mlp": Model("`mlp`", (64, 128), 0.035, {**DCGANS, "model": "mlp"}, width=None),
+    "dcgan": Model("`dcgan`", (64,), 0.16, {**DCGANS, "model": "dcgan"}),
+    "dcgan64": Model("`dcgan64`", (64,), 2.5, {**DCGANS, "model": "dcgan64"}, shapes={"real": (64, 64, 3)}),
+    "wgan-gp-dcgan": Model("`dcgan` with WGAN-GP", (64,), 0.22, {**DCGANS, **WGAN_GP, "model": "dcgan"}),
+    "conditional": Model("conditional GAN", (64,), 0.04, {"system": "conditional"}, width=0.25, example=False),
+    "srgan": Model(
+        "SRGAN, second stage",
+        (32,),
+        0.3,
+        {"system": "srgan"},
+        shapes={"real": GREY, "held out": GREY},
+        at=0.7,
+        example=False,
+    ),
+    "cyclegan": Model("CycleGAN", (8,), 0.5, {"system": "cyclegan"}, shapes=SIDES),
+    "stylegan": Model("StyleGAN", (64,), 0.2, {"system": "stylegan"}, example=False),
 }
+
+
+def is_step(name: str) -> bool:
+    """Is it a row of the table of steps? Else it is a kernel."""
+    return name in MODELS or name.partition("-")[0] in MODELS
+
+
+def model(name: str) -> Model:
+    """The row of that name; dcgan-0.5-32 is dcgan with half the channels, of images of 32 x 32 pixels."""
+    if name in MODELS:
+        return MODELS[name]
+    plain, width, side = name.split("-")
+    row, size = MODELS[plain], int(side)
+    operations = row.gigaflops * (size / row.side) ** 2 * (float(width) / (row.width or 1.0)) ** 2
+    return replace(row, width=float(width), shapes={"real": (size, size, 1)}, gigaflops=operations)
+
 
 CONVOLUTIONS = ("correlate", "spread", "match")
 PRODUCTS = ("matmul", "matmul_dx", "matmul_dw")

@@ -111,13 +111,13 @@ FAMILIES = {
 
 def fit_all(sizes: list[int], samples: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """`run` of each family for every n, families of one truth with the same samples: (sizes, samples, 3) each."""
-    found = {words: np.zeros((len(sizes), samples, 3)) for words in FAMILIES}
+    errors = {name: np.zeros((len(sizes), samples, 3)) for name in FAMILIES}
     draws = {family.m: family.draw for family in FAMILIES.values()}
     for i, j in tqdm(list(np.ndindex(len(sizes), samples)), unit="sample", leave=False):
         data = {m: draw(sizes[i], rng) for m, draw in draws.items()}
-        for words, family in FAMILIES.items():
-            found[words][i, j] = family.run(data[family.m])
-    return found
+        for name, family in FAMILIES.items():
+            errors[name][i, j] = family.run(data[family.m])
+    return errors
 
 
 def draw_sizes(axes: Axes, curves: list[Curve]) -> None:
@@ -154,17 +154,17 @@ def draw_cutoffs(axes: Axes, distances: list[Distance], n: int, rng: np.random.G
     frame(axes, f"A valley for β < d/2, a plateau above (box, n = {n:,})", "cut-off K", "error of the density")
 
 
-def draw_families(axes: Axes, tent: Curve, found: dict[str, np.ndarray]) -> None:
+def draw_families(axes: Axes, tent: Curve, errors: dict[str, np.ndarray]) -> None:
     """A generator of one number: what the pair of G and critic decides; and the same data without a generator."""
     n, styles = np.array(tent.sizes), ((BLUE, "-", "o"), (GREEN, "-.", "^"), (VERMILLION, "--", "s"), (INK, "-", "v"))
-    shown = ("β = 0", *list(found)[-3:])
-    for way, marker, words in (("empirical", "o", "not smoothed"), ("chosen", "s", "smoothed")):
+    shown = ("β = 0", *list(errors)[-3:])
+    for way, marker, label in (("empirical", "o", "not smoothed"), ("chosen", "s", "smoothed")):
         mean = tent.errors[way].mean(axis=1)
-        axes.loglog(n, mean, ":", marker=marker, fillstyle="none", color=GREY, label=f"β = 0, samples {words}")
-    for words, (color, dashes, marker) in zip(shown, styles, strict=True):
-        rows = found[words][..., 0]
+        axes.loglog(n, mean, ":", marker=marker, fillstyle="none", color=GREY, label=f"β = 0, samples {label}")
+    for label, (color, dashes, marker) in zip(shown, styles, strict=True):
+        rows = errors[label][..., 0]
         axes.fill_between(n, *np.percentile(rows, (25, 75), axis=1), color=color, alpha=0.25, linewidth=0)
-        axes.loglog(n, rows.mean(axis=1), dashes, marker=marker, color=color, label=f"G, {words}")
+        axes.loglog(n, rows.mean(axis=1), dashes, marker=marker, color=color, label=f"G, {label}")
     axes.loglog(n, 0.05 * (n / n[0]) ** -0.5, color=INK, linewidth=0.7, label="slope -1/2")
     axes.set_ylim(2e-4, 2e4)
     axes.legend(frameon=False, ncols=2, loc="upper right")
@@ -174,8 +174,8 @@ def draw_families(axes: Axes, tent: Curve, found: dict[str, np.ndarray]) -> None
 def draw_slopes(axes: Axes, curves: list[Curve]) -> None:
     """Slopes of all cases with their 95 % intervals."""
     rows = np.arange(len(curves))
-    found = np.array([curve.slope("chosen") for curve in curves])
-    axes.errorbar(found[:, 0], rows, xerr=found[:, 1], fmt="o", color=BLUE, capsize=3, label="measured, 95 %")
+    slopes = np.array([curve.slope("chosen") for curve in curves])
+    axes.errorbar(slopes[:, 0], rows, xerr=slopes[:, 1], fmt="o", color=BLUE, capsize=3, label="measured, 95 %")
     axes.plot([c.distance.predicted() for c in curves], rows, "|", color=INK, markersize=18, label="predicted, n → ∞")
     axes.plot([c.exact_slope() for c in curves], rows, "x", color=VERMILLION, label="exact mean at these n")
     names = [f"d = {c.distance.torus.d}, α = {c.distance.truth.alpha:g}, β = {c.distance.beta:g}" for c in curves]
@@ -199,18 +199,18 @@ def main() -> None:
         curves += learn(Truth(torus(d), m), sizes, chosen.samples, rng)
         print("\n".join(report(curve) for curve in curves[-len(BETAS[d]) :]))
     print(f"{'G(z) = z + θ, critic':<32}{'slope':>7}{'error of G':>26}{'of the data':>20}{'of the bound':>14}")
-    found = fit_all(sizes, 4 * chosen.samples, rng)
-    for words, rows in found.items():
+    errors = fit_all(sizes, 4 * chosen.samples, rng)
+    for name, rows in errors.items():
         G, data, share = np.moveaxis(rows, 2, 0)
         slope_, band = slope(sizes, G)
         ends = (G[0].mean(), G[-1].mean(), data[0].mean(), data[-1].mean())
-        print(f"{words:<30}{slope_:>9.3f} ± {band:.3f}{ends[0]:>8.4f} →{ends[1]:>8.4f}", end="")
+        print(f"{name:<30}{slope_:>9.3f} ± {band:.3f}{ends[0]:>8.4f} →{ends[1]:>8.4f}", end="")
         print(f"{ends[2]:>10.4f} →{ends[3]:>8.4f}{share.max():>14.1%}")
     figure = Figure(figsize=(13, 9.6), layout="constrained")
     panels = figure.subplots(2, 2)
     draw_sizes(panels[0, 0], curves[:3])
     draw_cutoffs(panels[0, 1], [curve.distance for curve in curves[:3]], 2**14, rng)
-    draw_families(panels[1, 0], curves[3], found)
+    draw_families(panels[1, 0], curves[3], errors)
     draw_slopes(panels[1, 1], curves)
     save(figure, chosen.out, "densities.png")
 

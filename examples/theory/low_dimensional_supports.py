@@ -135,9 +135,9 @@ def main() -> None:
         print(f"{rows[:, 3].max():>16.2g}{rows[-1, 3]:>18.2g}")
     gaps = {theta: gap(theta, chosen.steps, chosen.seed) for theta in tqdm(GAPS, unit="critic", leave=False)}
     print(f"{'θ':>5}{'earth moved, from below':>26}{'from above':>12}{'critic gap':>14}{'expected':>10}")
-    for theta, found in gaps.items():
+    for theta, measured in gaps.items():
         below, above = earth(theta, seed=chosen.seed)
-        print(f"{theta:>5}{below:>26.4f}{above:>12.4f}{found:>14.4f}{expected_gap(theta):>10.4f}")
+        print(f"{theta:>5}{below:>26.4f}{above:>12.4f}{measured:>14.4f}{expected_gap(theta):>10.4f}")
     save(figure_of(ways, gaps), chosen.out, "low_dimensional_supports.png")
 
 

@@ -140,8 +140,8 @@ def main() -> None:
     print("bilinear game, per round              measured   closed form")
     for at_once, gamma in ((True, 0.0), (False, 0.0), (True, GAMMA), (False, GAMMA)):
         M, way = matrix(gamma, at_once=at_once), play(bilinear(gamma), 50, at_once=at_once)
-        words = f"{'at once' if at_once else 'one after the other'}, γ = {gamma}"
-        print(f"{words:<36}{growth(way, M).mean():>10.6f}{np.sqrt(np.linalg.det(M)):>14.6f}")
+        label = f"{'at once' if at_once else 'one after the other'}, γ = {gamma}"
+        print(f"{label:<36}{growth(way, M).mean():>10.6f}{np.sqrt(np.linalg.det(M)):>14.6f}")
     print("Dirac-GAN: distance to the solution after 0, 100, 1000 rounds, one after the other")
     for name in (*STYLES, "wgan-gp"):
         way = play(dirac(name, chosen.seed), 1000)[[0, 100, 1000]]

@@ -72,14 +72,14 @@ class Look:
 
 def players(name: str, seed: int) -> tuple[Layer, Network, Objective]:
     """D, G and their game; networks and their first weights are the same for all games, but for a D of pairs."""
-    streams, own = Streams(seed), name.removesuffix(", pairs")
-    hyper = recipes.choices(own, points=True).get("hyper", {})
-    random = {"rng": streams("penalty")} if "rng" in objectives.hyperparameters(own) else {}
+    streams, objective = Streams(seed), name.removesuffix(", pairs")
+    hyper = recipes.choices(objective, points=True).get("hyper", {})
+    random = {"rng": streams("penalty")} if "rng" in objectives.hyperparameters(objective) else {}
     model = models.get("points", streams, hidden=HIDDEN)
     D: Layer = model.D
     if name == PACKED:
         D = Network(Pairs(), *models.get("points", Streams(seed), sample_shape=(4,), hidden=HIDDEN).D.layers)
-    return D, model.G, objectives.get(own, **hyper, **random)
+    return D, model.G, objectives.get(objective, **hyper, **random)
 
 
 def play(name: str, mixture: Mixture, steps: int, seed: int = 0) -> Iterator[Look]:
@@ -105,8 +105,8 @@ def frames(ways: dict[str, list[Look]], mixture: Mixture) -> list[np.ndarray]:
     sheets = []
     for moment in range(min(map(len, ways.values()))):
         looks = {name: way[moment] for name, way in ways.items()}
-        words = {name: f"{name}: {look.found.captured} of {look.found.modes}" for name, look in looks.items()}
-        pictures = [plots.density_frame(looks[name].points, real=real, title=words[name], size=SIZE) for name in ways]
+        titles = {name: f"{name}: {look.found.captured} of {look.found.modes}" for name, look in looks.items()}
+        pictures = [plots.density_frame(looks[name].points, real=real, title=titles[name], size=SIZE) for name in ways]
         step = next(iter(looks.values())).step
         pictures.append(plots.density_frame(real, real=real, title=f"data; step {step:,}", size=SIZE))
         pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % 4)
@@ -122,12 +122,12 @@ def draw(last: np.ndarray, ends: dict[str, list[Look]], modes: int) -> Figure:
     above.set_axis_off()
     above.set_title("Where G's points lie at the end, first seed; thin lines: the data", loc="left", color=INK)
     for place, (name, looks) in enumerate(ends.items()):
-        found, fair = ([getattr(look.found, key) for look in looks] for key in ("captured", "modes_fair"))
-        spread = place + np.linspace(-0.2, 0.2, len(found) + 2)[1:-1]
+        captured, fair = ([getattr(look.found, key) for look in looks] for key in ("captured", "modes_fair"))
+        spread = place + np.linspace(-0.2, 0.2, len(captured) + 2)[1:-1]
         color, marker = (VERMILLION, "o") if name == "minimax" else (BLUE, "s")
         below.plot(spread, fair, marker, color=color, markersize=9, markerfacecolor="none")
-        below.plot(spread, found, marker, color=color, markersize=6)
-        below.hlines(median(found), place - 0.35, place + 0.35, color=INK, linewidth=2)
+        below.plot(spread, captured, marker, color=color, markersize=6)
+        below.hlines(median(captured), place - 0.35, place + 0.35, color=INK, linewidth=2)
     below.set_xticks(range(len(ends)), ends)
     below.axhline(modes, color=GREY, linewidth=0.8, zorder=0)
     below.set_ylim(-0.05 * modes, 1.1 * modes)
@@ -139,11 +139,11 @@ def table(ends: dict[str, list[Look]]) -> str:
     """Medians over the seeds; of the modes found also the least and the most."""
     lines = [f"{'':<15}{'found':>12}{'fair':>7}{'good':>7}{'KL':>7}{'D loss':>9}   seeds"]
     for name, looks in ends.items():
-        found = sorted(look.found.captured for look in looks)
+        captured = sorted(look.found.captured for look in looks)
         fair, good, kl = (
             median(getattr(look.found, key) for look in looks) for key in ("modes_fair", "high_quality", "kl")
         )
-        modes = f"{median(found):g} ({found[0]}-{found[-1]})"
+        modes = f"{median(captured):g} ({captured[0]}-{captured[-1]})"
         loss = median(look.d_loss for look in looks)
         lines.append(f"{name:<15}{modes:>12}{fair:>7g}{good:>7.1%}{kl:>7.2f}{loss:>9.3f}{len(looks):>8}")
     return "\n".join(lines)

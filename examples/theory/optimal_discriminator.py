@@ -98,10 +98,10 @@ def draw(way: np.ndarray, D: Layer, family: list[tuple[float, float, float]]) ->
     fine = np.linspace(0, 4.4, 23)
     for s, color, marker in ((0.5, VERMILLION, "^"), (1.0, BLUE, "o"), (2.0, GREEN, "s")):
         values.plot(fine, [closed_form(UNIT, Bells((m,), s))[0] for m in fine], color=color)
-        dots = [(m, value) for m, own, value in family if own == s]
+        dots = [(m, value) for m, deviation, value in family if deviation == s]
         values.plot(*zip(*dots, strict=True), marker, color=color, label=f"s = {s}")
-    for level, m, words in ((-0.06, 0.0, "0: nothing in common"), (-math.log(4) + 0.02, 3.3, "-log 4: q = p")):
-        values.text(m, level, words, color=INK)
+    for level, m, label in ((-0.06, 0.0, "0: nothing in common"), (-math.log(4) + 0.02, 3.3, "-log 4: q = p")):
+        values.text(m, level, label, color=INK)
     values.hlines([0, -math.log(4)], 0, 4.4, color=GREY, linestyle=":")
     values.legend(frameon=False, title="q = N(m, s²), p = N(0, 1)\ndots: trained D", loc=(0.56, 0.12))
     frame(values, "Its value measures G: C = -log 4 + 2 JSD (lines)", "m", "value of the game")
@@ -112,8 +112,8 @@ def main() -> None:
     chosen = flags(__doc__, steps=20_000)
     print(f"{'':<42}{'measured':>12}{'closed form':>14}")
 
-    def show(words: str, measured: float, exact: float) -> None:
-        print(f"{words:<42}{measured:>12.6f}{exact:>14.6f}")
+    def show(label: str, measured: float, exact: float) -> None:
+        print(f"{label:<42}{measured:>12.6f}{exact:>14.6f}")
 
     way, value = train_table()
     p, q = COUNTS / 10

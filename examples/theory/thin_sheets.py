@@ -88,14 +88,14 @@ def picture(spectra: dict[str, np.ndarray], draw: Draw, right: float) -> Figure:
     figure = Figure(figsize=(11, 5), layout="constrained")
     small, space = figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2, projection="3d")
     styles = ((INK, "-", "o"), (VERMILLION, "--", "s"), (BLUE, ":", "^"))
-    for (words, spectrum), (color, dashes, marker) in zip(spectra.items(), styles, strict=True):
-        small.semilogy(range(1, 11), spectrum, dashes, marker=marker, color=color, label=words)
+    for (name, spectrum), (color, dashes, marker) in zip(spectra.items(), styles, strict=True):
+        small.semilogy(range(1, 11), spectrum, dashes, marker=marker, color=color, label=name)
     small.legend(frameon=False)
     small.set_xticks(range(1, 11))
     small.set_ylim(1e-9, 2)
     frame(small, "In 10 dimensions, G's samples have 2 in the small", "principal direction", "share of the variance")
-    for x, color, marker, words in zip(draw(400), (BLUE, VERMILLION), "o^", ("data", "G's samples"), strict=True):
-        space.scatter(*x.T, color=color, marker=marker, s=8, label=words)
+    for x, color, marker, name in zip(draw(400), (BLUE, VERMILLION), "o^", ("data", "G's samples"), strict=True):
+        space.scatter(*x.T, color=color, marker=marker, s=8, label=name)
     space.set(aspect="equal", xticks=[-1, 0, 1, 2], yticks=[-1, 0, 1], zticks=[-1, 0, 1])
     space.view_init(22, -60)
     space.set_title(f"Linked rings, 1 apart: D is right on {right:.2%}", loc="left", fontsize=11, color=INK)
@@ -111,17 +111,17 @@ def main() -> None:
     for count in (300, 30):
         spectra[f"{count} neighbours"] = np.median(shares(neighbourhoods(points, count)), axis=0)
     print("share of the variance        1st       2nd       3rd   all others")
-    for words, spectrum in spectra.items():
-        print(f"{words:<20}{spectrum[0]:>12.4f}{spectrum[1]:>10.4f}{spectrum[2]:>10.1e}{spectrum[3:].sum():>13.1e}")
+    for name, spectrum in spectra.items():
+        print(f"{name:<20}{spectrum[0]:>12.4f}{spectrum[1]:>10.4f}{spectrum[2]:>10.1e}{spectrum[3:].sum():>13.1e}")
     print("                                        D right   JSD (log 2 = 0.69315)")
     cases = {"two sheets": (surfaces, False), "two rings": (circles, False), "two rings, straight D": (circles, True)}
-    found = {
-        words: verdict(draw, chosen.steps, chosen.seed, s) for words, (draw, s) in tqdm(cases.items(), leave=False)
+    verdicts = {
+        name: verdict(draw, chosen.steps, chosen.seed, s) for name, (draw, s) in tqdm(cases.items(), leave=False)
     }
-    for words, (accuracy, jsd) in found.items():
-        print(f"{words:<38}{accuracy:>9.2%}{jsd:>10.5f}")
+    for name, (accuracy, jsd) in verdicts.items():
+        print(f"{name:<38}{accuracy:>9.2%}{jsd:>10.5f}")
     print("distance of the rings, least and largest: {:.5f} {:.5f} (1 and 1)".format(*distance(circles)))
-    save(picture(spectra, circles, found["two rings"][0]), chosen.out, "thin_sheets.png")
+    save(picture(spectra, circles, verdicts["two rings"][0]), chosen.out, "thin_sheets.png")
 
 
 if __name__ == "__main__":

@@ -234,13 +234,13 @@ def _tables(rng: np.random.Generator) -> Conditioned:
 
 def _of_text(flat: tuple[int, ...]) -> list[LayerCase]:
     """Make a condition of a caption: its positions are words where the random condition is positive."""
-    case, words = LayerCase, (3, 8, 4)
+    case, shape = LayerCase, (3, 8, 4)
     return [
         case(lambda rng: Augment(6, 5, rng=rng), flat),
         case(lambda rng: Augment(6, 5, rng=rng), flat, train=False),
         case(_augmented, flat, condition=(5,), wanted=False, tangent=False, name="Conditioned by Augment"),
-        case(lambda rng: MaskedMax(), words, condition=(8,), tangent=False),
-        case(_most, words, condition=(8,), tangent=False, name="Network with MaskedMax"),
+        case(lambda rng: MaskedMax(), shape, condition=(8,), tangent=False),
+        case(_most, shape, condition=(8,), tangent=False, name="Network with MaskedMax"),
     ]
 
 

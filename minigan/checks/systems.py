@@ -94,7 +94,10 @@ def _conditional_cases() -> list[SystemCase]:
     cases = [SystemCase(f"conditional, {place}", partial(_conditional, place)) for place in places]
     cases.append(SystemCase("conditional, batch norm", partial(_conditional, "projection", True)))
     stages = {"ageing, first stage": (True, 0), "ageing of no class": (False, 0), "ageing, second stage": (True, 80)}
-    return [*cases, *(SystemCase(name, partial(_ageing, own), step=step) for name, (own, step) in stages.items())]
+    return [
+        *cases,
+        *(SystemCase(name, partial(_ageing, classes), step=step) for name, (classes, step) in stages.items()),
+    ]
 
 
 def _ageing(classes: bool) -> tuple[System, dict[str, Dataset]]:

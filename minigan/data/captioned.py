@@ -106,8 +106,8 @@ def load(rng: np.random.Generator, size: int = 28) -> Dataset:
     order = rng.permutation(np.tile(np.arange(len(ink)), COPIES))
     facts = [Facts(int(labels[i]), *_colours(int(labels[i]), rng), int(strokes[i]), int(leans[i])) for i in order]
     images = np.empty((len(order), size, size, 3), np.uint8)
-    for image, i, own in zip(images, order, facts, strict=True):
-        image[:] = render(sharp[i], own, rng)
+    for image, i, caption in zip(images, order, facts, strict=True):
+        image[:] = render(sharp[i], caption, rng)
     source = "the digits of mnist-10k, coloured and described when they are loaded"
     return Dataset(NAME, images, labels[order], source, captions=tuple(map(captions_of, facts)))
 
@@ -118,9 +118,9 @@ def pictures_of(facts: Sequence[Facts], n: int, rng: np.random.Generator) -> np.
     ink = digits.images[..., 0] / np.float32(255)
     strokes, leans = _strokes_and_leans()
     shown = []
-    for own in facts:
-        same = np.flatnonzero((digits.labels == own.digit) & (strokes == own.stroke) & (leans == own.lean))
-        shown.append([render(ink[i], own, rng) for i in rng.choice(same, n, replace=len(same) < n)])
+    for caption in facts:
+        same = np.flatnonzero((digits.labels == caption.digit) & (strokes == caption.stroke) & (leans == caption.lean))
+        shown.append([render(ink[i], caption, rng) for i in rng.choice(same, n, replace=len(same) < n)])
     return np.array(shown)
 
 

@@ -96,8 +96,8 @@ class Dataset:
         if self.captions is not None:
             vocabulary = Vocabulary.of(text for texts in self.captions for text in texts)
             examples = list(dict.fromkeys(texts[0] for texts in self.captions[: 4 * EXAMPLES]))[:EXAMPLES]
-            own = {"words": list(vocabulary.words), "length": vocabulary.length, "examples": examples}
-            about["captions"] = own
+            captions = {"words": list(vocabulary.words), "length": vocabulary.length, "examples": examples}
+            about["captions"] = captions
         if self.labels is not None and classes is not None:
             about["names"] = list(self.classes or map(str, range(classes)))
             about["counts"] = np.bincount(self.labels, minlength=classes).tolist()

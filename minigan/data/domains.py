@@ -128,7 +128,7 @@ def _of_task(base: str, task: str, streams: Streams, multiple: int, least: int) 
         raise ValueError(f"the task {task} is made of grey images, got {train.shape[2]} channels of {base}")
     order = streams.at("halves", 0).permutation(len(train))
     half = len(train) // 2
-    A, B = (rows(train, np.sort(part)) for part in (order[:half], order[half:]))
+    A, B = (rows(train, np.sort(chosen)) for chosen in (order[:half], order[half:]))
     hues = streams.at("hue", 0).random(len(train))[np.sort(order[half:])]
     return {"A": renamed(A, f"{base}:{task}, A"), "B": translated(B, task, hues)} | held_out_pair(held, task, streams)
 

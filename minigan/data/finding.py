@@ -32,8 +32,8 @@ class Found:
     @property
     def note(self) -> str:
         """A sentence about what was left out; "" where nothing was."""
-        found = sorted(self.left_out.items(), key=lambda one: (-one[1], one[0]))
-        parts = [f"{n:,} {ONE.get(reason, reason) if n == 1 else reason}" for reason, n in found]
+        counts = sorted(self.left_out.items(), key=lambda one: (-one[1], one[0]))
+        parts = [f"{n:,} {ONE.get(reason, reason) if n == 1 else reason}" for reason, n in counts]
         return f"left out: {', '.join(parts)}" if parts else ""
 
 
@@ -55,12 +55,12 @@ def find(folder: Path) -> Found:
         (paths if path.suffix.lower() in SUFFIXES and path.is_file() else others).append(path)
     stems = {path.with_suffix("") for path in paths}
     left_out.update(_reason(path) for path in others if not _belongs(path, folder, stems))
-    found = Found(folder, sorted(paths, key=lambda path: path.relative_to(folder).parts), left_out)
+    files = Found(folder, sorted(paths, key=lambda path: path.relative_to(folder).parts), left_out)
     if not paths:
-        there = f"; {found.note}" if left_out else ""
+        there = f"; {files.note}" if left_out else ""
         there += "; arrays are read by the path of their own file" if {".npy", ".npz"} & left_out.keys() else ""
         raise ValueError(f"{folder}: no pictures found; expected files that end in {', '.join(SUFFIXES)}{there}")
-    return found
+    return files
 
 
 def is_run(folder: Path) -> bool:

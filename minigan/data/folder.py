@@ -31,11 +31,11 @@ def load(folder: str | os.PathLike[str], size: int | None = SIZE, background: st
     """
     check_size(size)
     pictures.colour(background)
-    found = find(Path(folder).expanduser())
-    images = read_all(found.paths, size, background, f"reading {found.folder}")
-    labels, classes = _classes(found)
-    source = "; ".join(filter(None, [f"{counted(len(images))} from the folder {found.folder}", found.note]))
-    return Dataset(name_of(found.folder), images, labels, source, classes=classes)
+    files = find(Path(folder).expanduser())
+    images = read_all(files.paths, size, background, f"reading {files.folder}")
+    labels, classes = _classes(files)
+    source = "; ".join(filter(None, [f"{counted(len(images))} from the folder {files.folder}", files.note]))
+    return Dataset(name_of(files.folder), images, labels, source, classes=classes)
 
 
 def check_size(size: int | None) -> None:
@@ -58,9 +58,9 @@ def name_of(path: Path) -> str:
     return f"{name} ({'folder' if path.is_dir() else 'file'})" if name in NAMES else name
 
 
-def _classes(found: Found) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
+def _classes(files: Found) -> tuple[np.ndarray | None, tuple[str, ...] | None]:
     """The labels of the pictures and the names of the classes, by subfolder; None where a picture lies in none."""
-    parents = [path.relative_to(found.folder).parts[:-1] for path in found.paths]
+    parents = [path.relative_to(files.folder).parts[:-1] for path in files.paths]
     first, last = min(parents), max(parents)
     level = next((i for i, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
     if any(len(parent) == level for parent in parents):

@@ -110,11 +110,11 @@ def find(name: str, file: str) -> Path | None:
 def read(path: Path, name: str, file: str) -> np.ndarray:
     """The array in `path`, which must be the published `file` of the set; ValueError with the path if it is not."""
     array = _read_keras(path, KERAS_ARRAYS[file]) if path.suffix == ".npz" else read_idx(path)
-    found, expected = content_hash(array), COLLECTIONS[name].sha256[file]
-    if found != expected:
+    sha256, expected = content_hash(array), COLLECTIONS[name].sha256[file]
+    if sha256 != expected:
         raise ValueError(
-            f"{path}: not the {file} of {COLLECTIONS[name].title}: the SHA-256 of its decompressed content is {found}, "
-            f"expected {expected}; take it away or replace it (each set belongs in a folder of its name)"
+            f"{path}: not the {file} of {COLLECTIONS[name].title}: the SHA-256 of its decompressed content must be "
+            f"{expected}, got {sha256}; remove the file or replace it (each set belongs in a folder of its name)"
         )
     return array
 

@@ -39,15 +39,15 @@ def mapped(paths: Sequence[Path], shape: tuple[int, ...], size: int | None, back
                     f"the pixels of {len(paths):,} pictures take {need / 2**30:.1f} GiB in {target.parent}, where "
                     f"{room / 2**30:.1f} are free; take a smaller --size, or set MINIGAN_CACHE to another folder"
                 )
-            part = target.with_suffix(".part")
-            store = InFile(part, len(paths), *shape)
+            unfinished = target.with_suffix(".part")
+            store = InFile(unfinished, len(paths), *shape)
             fill(store, paths, size, background, f"{title} into {target.parent}")
             digest = {"sha256": _digest(store.images), "shape": store.images.shape}
             del store
             with replacing(target.with_suffix(".sha256.json")) as file:
                 file.write(json.dumps(digest).encode())
-            os.replace(part, target)
-            part.with_suffix(".json").unlink(missing_ok=True)
+            os.replace(unfinished, target)
+            unfinished.with_suffix(".json").unlink(missing_ok=True)
     return np.asarray(np.load(target, mmap_mode="r"))
 
 

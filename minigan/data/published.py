@@ -75,8 +75,8 @@ def _idx(path: Path) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | N
 
 def _labels_beside(path: Path) -> Path | None:
     """The file of labels, packed or not, that belongs to a file of images."""
-    found = IDX.fullmatch(path.name)
-    stem = found[1] if found else ""
+    match = IDX.fullmatch(path.name)
+    stem = match[1] if match else ""
     names = (f"{stem}labels{a}idx1{b}ubyte{packed}" for a in "-." for b in "-." for packed in ("", ".gz"))
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
@@ -104,7 +104,7 @@ def _names_beside(path: Path, largest: int) -> tuple[str, ...] | None:
     for name in ("batches.meta.txt", "fine_label_names.txt"):
         table = path.with_name(name)
         if table.is_file():
-            words = tuple(line.strip() for line in table.read_text("utf-8", "replace").splitlines() if line.strip())
-            if len(words) > largest:
-                return words
+            names = tuple(line.strip() for line in table.read_text("utf-8", "replace").splitlines() if line.strip())
+            if len(names) > largest:
+                return names
     return None

@@ -65,14 +65,14 @@ class InMemory:
 
 def free_memory() -> int:
     """Bytes of memory that this process may still use, as far as the system reports them."""
-    found = []
+    limits = []
     with suppress(OSError, ValueError, IndexError):
         lines = Path("/proc/meminfo").read_text().splitlines()
-        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+        limits += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
     with suppress(OSError, ValueError):  # in a container
         most, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
-        found.append(int(most) - int(used))
-    return max(0, min(found)) if found else 4 * 2**30
+        limits.append(int(most) - int(used))
+    return max(0, min(limits)) if limits else 4 * 2**30
 
 
 def fill(store: InMemory, paths: Sequence[Path], size: int | None, background: str, title: str) -> None:

@@ -60,8 +60,8 @@ def add_import_flags(parser: argparse.ArgumentParser) -> None:
     for name, player in (("G", "generator"), ("D", "discriminator")):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"weights of the {player}: .safetensors")
         _add_rename(parser, f"--rename-{name}")
-    words = "weights of the network of this name, such as G_AB=G_AB.safetensors; repeatable"
-    parser.add_argument("--weights", action=_Pair, default={}, metavar="NAME=FILE", help=words)
+    text = "weights of the network of this name, such as G_AB=G_AB.safetensors; repeatable"
+    parser.add_argument("--weights", action=_Pair, default={}, metavar="NAME=FILE", help=text)
 
 
 def _add_rename(parser: argparse.ArgumentParser, flag: str) -> None:
@@ -73,11 +73,11 @@ class _Pair(argparse.Action):
     """Collects OURS=THEIRS into a dict."""
 
     def __call__(self, parser: Any, flags: Any, values: Any, option: str | None = None) -> None:
-        ours, equals, theirs = values.partition("=")
+        name, equals, value = values.partition("=")
         if not equals:
             example = "G_AB=G_AB.safetensors" if option == "--weights" else "0=main.0"
             parser.error(f"{option} expects {self.metavar}, such as {option} {example}, got {values!r}")
-        setattr(flags, self.dest, {**getattr(flags, self.dest), ours: theirs})
+        setattr(flags, self.dest, {**getattr(flags, self.dest), name: value})
 
 
 def export(flags: argparse.Namespace) -> int:
@@ -154,7 +154,7 @@ def _networks(
             x = next(iter(real.values()))
             codes, _ = network.encoder.forward(x, train=False)
             parts = {"encoder": (network.encoder, x), "decoder": (network.decoder, codes)}
-            networks |= {part: (inner, tuple(shown.shape[1:])) for part, (inner, shown) in parts.items()}
+            networks |= {half: (inner, tuple(shown.shape[1:])) for half, (inner, shown) in parts.items()}
     return networks
 
 

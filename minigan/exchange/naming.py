@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 
-def renamed(found: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
-    """The name in the file of each of the names `found`.
+def renamed(tensors: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    """The name in the file of each of the tensors.
 
     The keys of `names` are whole names or beginnings that end before a dot; of several that fit the longest counts, and
     "" fits all. {"1": "main.0"} makes "main.0.weight" of "1.weight", {"": "main"} "main.1.weight".
 
     ValueError: a key fits nothing, or two tensors get one name.
     """
-    new = {name: _renamed(name, names) for name in found}
+    new = {name: _renamed(name, names) for name in tensors}
     unused = [key for key in names if not any(_fits(key, name) for name in new)]
     if unused:
         raise ValueError(f"no tensor is called {', '.join(map(repr, unused))}; there are {', '.join(new)}")

@@ -119,9 +119,9 @@ def _parts(layer: Branches | Autoencoder | Residual | Sum, x: Array) -> list[tup
 def _own(name: str, layer: Layer, before: Order, after: Order) -> Iterator[Tensor]:
     """The tensors of one layer."""
     arrange, names = arrangements(layer, before, after), NAMES.get(type(layer), {})
-    for own, array in (*layer.named_params(), *layer.named_buffers()):
-        places = arrange[own](np.arange(array.size).reshape(array.shape))
-        yield Tensor(f"{name}{names.get(own, own)}", array, places)
+    for parameter, array in (*layer.named_params(), *layer.named_buffers()):
+        places = arrange[parameter](np.arange(array.size).reshape(array.shape))
+        yield Tensor(f"{name}{names.get(parameter, parameter)}", array, places)
     if isinstance(layer, BatchNorm):
         yield Tensor(f"{name}num_batches_tracked", np.zeros((), np.int64), np.zeros((), np.int64), counted=True)
 

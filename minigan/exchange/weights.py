@@ -67,17 +67,17 @@ def read_safetensors(
     """
     path = Path(path)
     named = _named(tensors(network, input_shape), names or {})
-    found = _load(path, TIMES * sum(tensor.array.nbytes for tensor in named.values()) + ROOM)
-    wrong = [f"{name} is missing" for name, tensor in named.items() if name not in found and not tensor.counted]
-    wrong += [f"{name[:100]!r} is unknown" for name in found if name not in named]
+    stored = _load(path, TIMES * sum(tensor.array.nbytes for tensor in named.values()) + ROOM)
+    wrong = [f"{name} is missing" for name, tensor in named.items() if name not in stored and not tensor.counted]
+    wrong += [f"{name[:100]!r} is unknown" for name in stored if name not in named]
     numbers = {}
-    for name in named.keys() & found.keys():
+    for name in named.keys() & stored.keys():
         try:
-            numbers[name] = _numbers(found[name], named[name])
+            numbers[name] = _numbers(stored[name], named[name])
         except ValueError as error:
             wrong.append(f"{name} {error}")
     if wrong:
-        wrong = _with_the_way(wrong, set(named), set(found))
+        wrong = _with_the_way(wrong, set(named), set(stored))
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise ValueError(f"{path}: does not fit this network: {'; '.join(wrong[:SHOWN])}{more}")
     for name, values in numbers.items():
@@ -85,12 +85,12 @@ def read_safetensors(
         array[...] = like(named[name].inwards(values), array)
 
 
-def _with_the_way(wrong: list[str], ours: set[str], theirs: set[str]) -> list[str]:
+def _with_the_way(wrong: list[str], expected: set[str], stored: set[str]) -> list[str]:
     """The differences in order; where all names differ in how they begin, only that, and the renaming that helps."""
-    ours, theirs = ({name for name in names if not name.endswith(COUNTED)} for names in (ours, theirs))
+    expected, stored = ({name for name in names if not name.endswith(COUNTED)} for names in (expected, stored))
     for a, b, way in (
-        (ours, theirs, "the names begin with {0}. there: add the renaming ={0}, as in --rename-G ={0}"),
-        (theirs, ours, "no name begins with {0}. there: leave the renaming ={0} out"),
+        (expected, stored, "the names begin with {0}. there: add the renaming ={0}, as in --rename-G ={0}"),
+        (stored, expected, "no name begins with {0}. there: leave the renaming ={0} out"),
     ):
         first = min(a, default="")
         for name in b:
@@ -100,10 +100,10 @@ def _with_the_way(wrong: list[str], ours: set[str], theirs: set[str]) -> list[st
     return sorted(wrong)
 
 
-def _named(found: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
+def _named(tensors: list[Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
     """The tensors by the names that they have in the file."""
-    new = renamed([tensor.name for tensor in found], names)
-    return {new[tensor.name]: tensor for tensor in found}
+    new = renamed([tensor.name for tensor in tensors], names)
+    return {new[tensor.name]: tensor for tensor in tensors}
 
 
 def _load(path: Path, most: int) -> dict[str, dict[str, Any]]:
@@ -132,13 +132,13 @@ def _refuse_foreign(path: Path) -> None:
         raise ValueError(f"{path}: not a safetensors file, or a damaged one ({what})")
 
 
-def _numbers(found: Mapping[str, Any], tensor: Tensor) -> np.ndarray:
+def _numbers(entry: Mapping[str, Any], tensor: Tensor) -> np.ndarray:
     """The numbers of a raw tensor, of a type that fits into the array; ValueError describes what does not fit."""
-    shape, kind, want = tuple(found["shape"]), KINDS.get(found["dtype"], found["dtype"]), tensor.array.dtype
+    shape, kind, want = tuple(entry["shape"]), KINDS.get(entry["dtype"], entry["dtype"]), tensor.array.dtype
     if kind == "bfloat16":  # the upper half of a float32
-        numbers = (np.frombuffer(found["data"], "<u2").astype("<u4") << 16).view("<f4")
+        numbers = (np.frombuffer(entry["data"], "<u2").astype("<u4") << 16).view("<f4")
     else:
-        numbers = np.frombuffer(found["data"], np.dtype(kind).newbyteorder("<") if kind in KINDS.values() else "u1")
+        numbers = np.frombuffer(entry["data"], np.dtype(kind).newbyteorder("<") if kind in KINDS.values() else "u1")
     if shape != tensor.places.shape or numbers.dtype.kind != want.kind or not np.can_cast(numbers.dtype, want):
         raise ValueError(f"is {kind} {shape}, expected {want} {tensor.places.shape}")
     if not np.isfinite(numbers).all():

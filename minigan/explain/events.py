@@ -171,13 +171,13 @@ class Log:
         self.events: list[Event] = []
         self._names: list[tuple[Any, str]] = []  # arrays and caches by identity; kept, so that no other takes their id
 
-    def name(self, thing: Any, words: str) -> None:
+    def name(self, thing: Any, title: str) -> None:
         """Remember what this array or cache is."""
-        self._names.append((thing, words))
+        self._names.append((thing, title))
 
     def name_of(self, thing: Any) -> str | None:
         """The label of this very array or cache."""
-        return next((words for named, words in reversed(self._names) if named is thing and thing is not None), None)
+        return next((title for named, title in reversed(self._names) if named is thing and thing is not None), None)
 
     def begin(self, network: str, kind: str, about: str, into: Array) -> Sweep:
         """A pass, to which rows are added from now on."""

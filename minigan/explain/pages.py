@@ -32,8 +32,8 @@ def page(layer: Layer, labels: Collection[str] = tuple(LABELS.values())) -> Page
     shared = docpages.shared_paragraphs(kind, LABELS.values())
     formulas = {}
     for label in (label for label in dict.fromkeys(LABELS.values()) if label in labels):
-        own = next((paragraphs[label] for paragraphs in pages if label in paragraphs), None)
-        texts = [text for text in (shared.get(label), own) if text]
+        layer_text = next((paragraphs[label] for paragraphs in pages if label in paragraphs), None)
+        texts = [text for text in (shared.get(label), layer_text) if text]
         if texts:
             formulas[label] = "\n".join(texts)
     return Page(kind.__name__, docpages.idea(kind), formulas, {label: _methods(kind, label) for label in formulas})

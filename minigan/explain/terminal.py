@@ -27,8 +27,8 @@ def text(story: Story, *, full: bool = False, columns: int = WIDE) -> str:
     if not full:
         out += ["", "", "THE LAYERS as their pages state them", *_reference(story.pages, width)]
     out += ["", "", "WHAT STANDS OUT", ""]
-    for n, mark, words in story.findings:
-        out += _fold(f"{mark.sign} in {n}: {words}", width, 2)
+    for n, mark, sentence in story.findings:
+        out += _fold(f"{mark.sign} in {n}: {sentence}", width, 2)
     return "\n".join([*out, *([] if story.findings else ["nothing: no gradient vanishes or explodes"])])
 
 

@@ -32,11 +32,11 @@ def sweep_marks(sweep: Sweep) -> list[Mark | None]:
     marks: list[Mark | None] = []
     state = ""
     for row in sweep.rows:
-        own = None if sweep.kind == "forward" or not row.place else _step(row)
+        mark = None if sweep.kind == "forward" or not row.place else _step(row)
         now = state if row.out is None or not row.place else _since(sweep.into, row.out)
         if sweep.kind != "forward" and now and now != state:
-            own = _total(sweep.into, row, own, now)
-        marks.append(_broken(row) or own)
+            mark = _total(sweep.into, row, mark, now)
+        marks.append(_broken(row) or mark)
         state = now
     return marks
 
@@ -62,11 +62,11 @@ def _since(start: Size, out: Size) -> str:
     return UP if gain > TOTAL else DOWN if gain < 1 / TOTAL else ""
 
 
-def _total(start: Size, row: Row, own: Mark | None, sign: str) -> Mark:
+def _total(start: Size, row: Row, mark: Mark | None, sign: str) -> Mark:
     assert row.out is not None
     gain = row.out.length / start.length
-    words = f"explodes: {gain:,.0f} times as long" if sign == UP else f"vanishes: {1 / gain:,.0f} times shorter"
-    return Mark(sign, f"{'' if own is None else own.meaning + '; it '}{words} than where the pass began".lstrip())
+    change = f"explodes: {gain:,.0f} times as long" if sign == UP else f"vanishes: {1 / gain:,.0f} times shorter"
+    return Mark(sign, f"{'' if mark is None else mark.meaning + '; it '}{change} than where the pass began".lstrip())
 
 
 def _broken(row: Row) -> Mark | None:

@@ -27,9 +27,9 @@ def watched(network: Layer, log: Log, name: str) -> Layer:
     if type(network).forward is not Layer.forward:
         return WatchedNetwork(network, log, name)
     holder = copy.copy(network)
-    for part, inner in vars(network).items():
+    for attribute, inner in vars(network).items():
         if isinstance(inner, Layer):
-            setattr(holder, part, watched(inner, log, part))
+            setattr(holder, attribute, watched(inner, log, attribute))
     return holder
 
 

@@ -19,7 +19,7 @@ def webpage(story: Story) -> str:
     scale = _Scale(line.rms for _, section in story.numbered for line in section.lines if section.gradient)
     plain = _Scale(line.rms for _, section in story.numbered for line in section.lines if not section.gradient)
     bars = f"rms on a logarithmic scale: gradients {scale}, other arrays {plain}; a layer unfolds to its formulas"
-    words = [
+    entries = [
         element(tag, text)
         for pair in (*story.terms, ("bars", bars))
         for tag, text in zip(("dt", "dd"), pair, strict=True)
@@ -31,7 +31,7 @@ def webpage(story: Story) -> str:
         parts += [_section(next(numbers), section, scale if section.gradient else plain) for section in sections]
     return document(
         story.title,
-        element("header", element("h1", story.title), element("p", story.about), element("dl", *words)),
+        element("header", element("h1", story.title), element("p", story.about), element("dl", *entries)),
         element(
             "main",
             _findings(story),
@@ -76,12 +76,12 @@ class _Scale:
 def _findings(story: Story) -> Html:
     items = [
         element(
-            "li", element("span", mark.sign, class_="meaning"), " ", element("a", f"in {n}", href=f"#s{n}"), ": ", words
+            "li", element("span", mark.sign, class_="meaning"), " ", element("a", f"in {n}", href=f"#s{n}"), ": ", text
         )
-        for n, mark, words in story.findings
+        for n, mark, text in story.findings
     ]
-    found = element("ul", *items) if items else paragraphs("Nothing: no gradient vanishes or explodes.")
-    return joined([element("h2", "What stands out"), found])
+    content = element("ul", *items) if items else paragraphs("Nothing: no gradient vanishes or explodes.")
+    return joined([element("h2", "What stands out"), content])
 
 
 def _section(n: int, section: Section, scale: _Scale) -> Html:
@@ -146,9 +146,9 @@ def _cells(line: Line, section: Section, scale: _Scale) -> Html:
 
 def _unfolded(layer: Layer, label: str) -> Html:
     parts = []
-    for part in with_inner(layer):
-        of = page(part)
-        about = element("p", element("code", repr(part)), element("br"), of.idea)
+    for shown in with_inner(layer):
+        of = page(shown)
+        about = element("p", element("code", repr(shown)), element("br"), of.idea)
         parts += [about, _formula(of, label)]
     return element("div", *parts, class_="body")
 

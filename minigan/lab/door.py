@@ -27,9 +27,9 @@ HEADERS = {
 class Closed(Exception):
     """A request that is not answered: its status, and a sentence."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
-        self.status, self.words = status, words
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
 
 
 def check(method: str, target: str, headers: Message, secret: str) -> str:

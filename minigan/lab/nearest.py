@@ -30,18 +30,20 @@ class Nearest:
         Candidates are found in float32, by |a|² - 2 a·b + |b|²; the distances are those of the pixels themselves.
         """
         asked = _rows(samples)
-        squares, found = np.empty((len(asked), 0), np.float32), np.empty((len(asked), 0), int)
+        squares, nearest = np.empty((len(asked), 0), np.float32), np.empty((len(asked), 0), int)
         for start in range(0, len(self.places), BLOCK):
-            part = self.places[start : start + BLOCK]
-            rows = _rows(self.images[part])
+            block = self.places[start : start + BLOCK]
+            rows = _rows(self.images[block])
             squares = np.concatenate([squares, (rows * rows).sum(axis=1) - 2 * asked @ rows.T], axis=1)
-            found = np.concatenate([found, np.broadcast_to(part, (len(asked), len(part)))], axis=1)
+            nearest = np.concatenate([nearest, np.broadcast_to(block, (len(asked), len(block)))], axis=1)
             few = np.argsort(squares, axis=1, kind="stable")[:, : n + SPARE]
-            squares, found = np.take_along_axis(squares, few, axis=1), np.take_along_axis(found, few, axis=1)
-        apart = asked[:, np.newaxis].astype(np.float64) - _rows(self.images[found.ravel()]).reshape(*found.shape, -1)
+            squares, nearest = np.take_along_axis(squares, few, axis=1), np.take_along_axis(nearest, few, axis=1)
+        apart = asked[:, np.newaxis].astype(np.float64) - _rows(self.images[nearest.ravel()]).reshape(
+            *nearest.shape, -1
+        )
         distances = np.sqrt((apart * apart).sum(axis=2))
         order = np.argsort(distances, axis=1, kind="stable")[:, :n]
-        return np.take_along_axis(found, order, axis=1), np.take_along_axis(distances, order, axis=1)
+        return np.take_along_axis(nearest, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
 def _rows(images: np.ndarray) -> np.ndarray:

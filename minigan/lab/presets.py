@@ -127,11 +127,11 @@ def lessons() -> list[Preset]:
     return [Preset.load(file.read_bytes()) for file in files]
 
 
-def from_words(words: str) -> Preset:
+def from_text(text: str) -> Preset:
     """The preset of a command: the text of a link, or a file's name."""
-    if words.startswith(("p0.", "p1.")):
-        return Preset.load(words)
-    path = Path(words)
+    if text.startswith(("p0.", "p1.")):
+        return Preset.load(text)
+    path = Path(text)
     if path.stat().st_size > LARGEST:
         raise ValueError(f"{path}: a preset may have {LARGEST:,} bytes")
     try:

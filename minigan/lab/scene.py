@@ -51,11 +51,11 @@ def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[s
 
 def _formulas(objective: Objective) -> list[list[str]]:
     """What the objective's page states, and those of its base classes where the losses are theirs: [heading, text]."""
-    found = []
+    formulas = []
     for label, method in FORMULAS.items():
         method = "joint_g_loss" if method == "g_loss" and objective.compares else method
-        found += [[f"{label}, as {of} has it", text] for of, text in objective_formulas(objective, (label,), method)]
-    return found
+        formulas += [[f"{label}, as {of} has it", text] for of, text in objective_formulas(objective, (label,), method)]
+    return formulas
 
 
 def _source(function: Any) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
             status, kind, answer = self._route(path, body)
         except Closed as closed:
             self.close_connection = True  # a body that was not read must not be taken for the next request
-            status, kind, answer = closed.status, "application/json", text({"error": closed.words})
+            status, kind, answer = closed.status, "application/json", text({"error": closed.message})
         except Busy:
             status, kind, answer = 503, "application/json", text({"error": "Too many orders wait: try again."})
         except Refused as refused:
@@ -146,10 +146,10 @@ class Handler(BaseHTTPRequestHandler):
             return 200, "application/json", text({"secret": self.server.enter(_ticket(body))})
         if (self.command, path) == ("GET", "/api/frame"):
             return self._frame(query)
-        found = routes.find(self.command, path)
-        if found is None:
+        handler = routes.find(self.command, path)
+        if handler is None:
             raise Closed(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
-        return found(self.server, query, body)
+        return handler(self.server, query, body)
 
     def _frame(self, query: Mapping[str, str]) -> tuple[int, str, bytes]:
         after = query.get("after", "0")

@@ -15,14 +15,14 @@ from typing import Any
 from minigan.lab.command import PORT
 from minigan.lab.explorer import Explorers
 from minigan.lab.player import Player
-from minigan.lab.presets import Preset, from_words
+from minigan.lab.presets import Preset, from_text
 from minigan.lab.server import Server
 from minigan.lab.session import Session
 from minigan.runs.interrupt import stop_on_signals
 
 
 def serve(
-    words: str | None,
+    preset_text: str | None,
     choices: dict[str, Any],
     data: str,
     seed: int,
@@ -33,10 +33,11 @@ def serve(
 ) -> int:
     """Serve a session until Ctrl-C. What is wrong with a preset, a run or a port is raised before anything is served.
 
-    words   of --preset, or None: then the session follows from the objective's recipe with `choices`, data and seed
+    preset_text   the text of --preset, or None: then the session follows from the objective's recipe with `choices`,
+                  data and seed
     """
     values = {"lab": 1, "choices": choices, "data": {"name": data}, "seed": seed}
-    preset = Preset.read(values) if words is None else from_words(words)
+    preset = Preset.read(values) if preset_text is None else from_text(preset_text)
     browser = browser and _has_browser()
     explorers, player = Explorers(runs), Player(Session(preset))
     server = bound(lambda number: Server(player, explorers, number), port)

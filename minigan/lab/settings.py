@@ -53,12 +53,12 @@ def _is_share(value: Any) -> bool:
 def _check_hyper(value: Any) -> None:
     if not isinstance(value, dict) or len(value) > MOST_HYPER:
         raise ValueError(f"hyper must be a JSON object of hyper-parameters by name, got {type(value).__name__}")
-    for name, part in value.items():
-        parts = part if isinstance(part, list) else [part]
+    for name, entry in value.items():
+        parts = entry if isinstance(entry, list) else [entry]
         if len(parts) > MOST_HYPER or not all(_is_plain(one) for one in parts):
             raise ValueError(f"hyper.{name} must be a number, a word, true, false, or a list of numbers")
-        if name in ("features", "passes", "rank", "every") and not (type(part) is int and 1 <= part <= 256):
-            raise ValueError(f"hyper.{name} must be a whole number from 1 to 256, got {part!r}")
+        if name in ("features", "passes", "rank", "every") and not (type(entry) is int and 1 <= entry <= 256):
+            raise ValueError(f"hyper.{name} must be a whole number from 1 to 256, got {entry!r}")
 
 
 def _is_plain(value: Any) -> bool:

@@ -188,19 +188,19 @@ class View:
         if not np.isfinite(fake).all():
             return {"js": None, "kl": None, "floor": self.floor, "frechet": None, "reach": None}
         q = distances.histogram(fake, self.window)
-        found: dict[str, Any] = {"js": distances.js(self.p, q), "kl": distances.kl(self.p, q), "floor": self.floor}
-        found["frechet"] = _frechet(self.statistics, fake)
+        measured: dict[str, Any] = {"js": distances.js(self.p, q), "kl": distances.kl(self.p, q), "floor": self.floor}
+        measured["frechet"] = _frechet(self.statistics, fake)
         if isinstance(plane.source, Mixture):
             covered = plane.source.coverage(fake[:2500])
-            found["reach"] = {"found": covered.modes_fair, "of": covered.modes, "good": covered.high_quality}
+            measured["reach"] = {"found": covered.modes_fair, "of": covered.modes, "good": covered.high_quality}
         else:
             good, share = plane.source.reached(fake)
-            found["reach"] = {"share": share, "good": good}
+            measured["reach"] = {"share": share, "good": good}
         if plane.config.objective in PROVES and plane.objective.logit:
             a, b = (plane.D.forward(points, train=False)[0] for points in (self.real, fake))
             loss = -np.log(np.maximum(sigmoid(a), 1e-30)).mean() - np.log(np.maximum(sigmoid(-b), 1e-30)).mean()
-            found["js_by_loss"] = max(0.0, distances.js_by_loss(float(loss)))
-        return found
+            measured["js_by_loss"] = max(0.0, distances.js_by_loss(float(loss)))
+        return measured
 
 
 def _frechet(real: Statistics, fake: np.ndarray) -> float | None:

@@ -56,14 +56,14 @@ def read_wish(values: object, run: Mapping[str, Any]) -> Wish:
 def _conditions(values: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
     """What the run takes of the conditions; what it does not take is refused."""
     takes = {"class": "classes", "age": "age", "text": "texts", "psi": "layers", "mix": "layers", "noise": "layers"}
-    found: dict[str, Any] = {}
+    conditions: dict[str, Any] = {}
     for name, needed in takes.items():
         if values.get(name) is None:
             continue
         if not run.get(needed):
             raise ValueError(f"this run takes no {name}")
-        found[name] = _CHECKS[name](values[name], run)
-    return found
+        conditions[name] = _CHECKS[name](values[name], run)
+    return conditions
 
 
 def _seed(value: Any) -> int:

@@ -17,13 +17,13 @@ def summary(numbers: Mapping[str, Any], what: str) -> str:
     return " ".join(part for part in parts if part)
 
 
-def reach(found: Mapping[str, Any] | None, what: str) -> str:
+def reach(reached: Mapping[str, Any] | None, what: str) -> str:
     """How much of the data is reached, in a sentence."""
-    if found is None:
+    if reached is None:
         return "The generated points are not finite."
-    if "of" in found:
-        return f"G reaches {found['found']} of {found['of']} {what}; {found['good']:.0%} of its points are good."
-    return f"{found['good']:.0%} of the points lie on the drawing, and {found['share']:.0%} of it is reached."
+    if "of" in reached:
+        return f"G reaches {reached['found']} of {reached['of']} {what}; {reached['good']:.0%} of its points are good."
+    return f"{reached['good']:.0%} of the points lie on the drawing, and {reached['share']:.0%} of it is reached."
 
 
 def units(vitals: Mapping[str, Any], probed: Mapping[str, Any]) -> str:

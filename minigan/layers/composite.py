@@ -74,12 +74,12 @@ class Numbered(Composite):
     """A composite of `layers`. A parameter's name is its layer's place and its own: "3.weight"."""
 
     def __init__(self, *layers: Layer) -> None:
-        own = type(self).__name__
+        name = type(self).__name__
         if not layers:
-            raise ValueError(f"{own} needs at least one layer")
+            raise ValueError(f"{name} needs at least one layer")
         others = [layer for layer in layers if not isinstance(layer, Layer)]
         if others:  # often a class that was not called: ReLU for ReLU()
-            raise ValueError(f"{own} is made of layers, got {others[0]!r}")
+            raise ValueError(f"{name} is made of layers, got {others[0]!r}")
         self.layers = layers
 
     def named_params(self) -> Iterator[tuple[str, Array]]:

@@ -106,8 +106,8 @@ class Layer:
         if not any(True for _ in self.children()):
             return self
         if not self.takes_condition:
-            own = type(self).__name__
-            raise ValueError(f"this {own} takes no condition: none of its layers is conditional")
+            kind = type(self).__name__
+            raise ValueError(f"this {kind} takes no condition: none of its layers is conditional")
 
         def bind(layer: Layer) -> Layer:
             if not layer.takes_condition:

@@ -73,9 +73,9 @@ class Network(Numbered):
         for i, layer, cache in self._downwards(caches):
             if total is not None:
                 total = layer.backward(total, cache, grads[str(i)])
-            own = contributions[i]
-            if own is not None:
-                total = own if total is None else total + own
+            contribution = contributions[i]
+            if contribution is not None:
+                total = contribution if total is None else total + contribution
         return ddx, total, grads
 
     def _repr_html_(self) -> str:

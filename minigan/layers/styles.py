@@ -118,19 +118,19 @@ class Styles(Layer):
     def double_backward(self, ddx: Array, dy: Array, keep: Cache) -> tuple[Array, None, Grads]:
         return self._given_out(ddx, keep), None, {}
 
-    def _keep(self, own: Array) -> Array:
-        """keep for the rows of `own`: l < cut, with cut = 1 + ⌊u (L - 1)⌋, is l <= u (L - 1)."""
-        u = self._uniform(own)
-        l = np.ones_like(own, shape=(self.layers,)).cumsum() - 1
+    def _keep(self, rows: Array) -> Array:
+        """keep for the rows: l < cut, with cut = 1 + ⌊u (L - 1)⌋, is l <= u (L - 1)."""
+        u = self._uniform(rows)
+        l = np.ones_like(rows, shape=(self.layers,)).cumsum() - 1
         mixed, cut = u[:, :1] < self.mixing, u[:, 1:] * (self.layers - 1)
-        return (~mixed | (l <= cut)).astype(own.dtype)[..., np.newaxis]
+        return (~mixed | (l <= cut)).astype(rows.dtype)[..., np.newaxis]
 
-    def _uniform(self, own: Array) -> Array:
+    def _uniform(self, rows: Array) -> Array:
         """Two numbers in [0, 1) for each of the rows."""
-        return kernels.uniform(own, (len(own), 2), self.rng)
+        return kernels.uniform(rows, (len(rows), 2), self.rng)
 
-    def _move_mean(self, own: Array) -> None:
-        self.mean += self.momentum * (own.mean(axis=0) - self.mean)
+    def _move_mean(self, w: Array) -> None:
+        self.mean += self.momentum * (w.mean(axis=0) - self.mean)
 
 
 def _in_turn(first: Array, second: Array) -> Array:

@@ -283,41 +283,41 @@ class Synthesis(Named):
         trace = dy if isinstance(dy, list) else self.traced_backward(dy, cache)[1]
         convs: Grads = {}
         images: Grads = {}
-        own: dict[str, Any] = {}  # what each part contributes to its map and its style
-        ddx, own_first, first = self.first.double_backward(ddws[:, 0], trace[0], cache[1])
+        terms: dict[str, Any] = {}  # what each part contributes to its map and its style
+        ddx, first_term, first = self.first.double_backward(ddws[:, 0], trace[0], cache[1])
         ddy: Any = None
         for level in range(self.levels):
             for i in self._convs_of(level):
                 pair = ddx, ddws[:, i]
-                ddx, own[f"conv {i}"], convs[str(i)] = self.convs.layers[i].double_backward(
+                ddx, terms[f"conv {i}"], convs[str(i)] = self.convs.layers[i].double_backward(
                     pair, trace[1][i], cache[2][i]
                 )
             for j in self._image_of(level):
                 pair = ddx, ddws[:, 2 * level + 1]
-                more, own[f"image {level}"], images[str(j)] = self.images.layers[j].double_backward(
-                    pair, trace[2][j], cache[3][j]
-                )
+                more, terms[f"image {level}"], images[str(j)] = self.images.layers[
+                    j
+                ].double_backward(pair, trace[2][j], cache[3][j])
                 ddy = more if ddy is None else self.up.forward(ddy)[0] + more
         grads = {"first": first, "convs": convs, "images": images}
-        dws = self._down(own, own_first, cache, grads)
+        dws = self._down(terms, first_term, cache, grads)
         return ddy, dws, grads
 
-    def _down(self, own: dict[str, Any], own_first: Any, cache: Cache, grads: Grads) -> Array:
+    def _down(self, terms: dict[str, Any], first_term: Any, cache: Cache, grads: Grads) -> Array:
         """The contributions of all parts, carried to the styles."""
         dws, dx = np.zeros_like(cache[0]), None
         for level in reversed(range(self.levels)):
-            if f"image {level}" in own:
-                more, dw = own[f"image {level}"]
+            if f"image {level}" in terms:
+                more, dw = terms[f"image {level}"]
                 dws[:, 2 * level + 1] += dw
                 dx = more if dx is None else dx + more
             for i in reversed(self._convs_of(level)):
                 below, dw = self.convs.layers[i].backward(dx, cache[2][i], grads["convs"][str(i)])
-                more, dw_own = own[f"conv {i}"]
-                dws[:, i] += dw + dw_own
+                more, dw_term = terms[f"conv {i}"]
+                dws[:, i] += dw + dw_term
                 dx = below + more
         dws[:, 0] += self.first.backward(dx, cache[1], grads["first"])
-        if own_first is not None:
-            dws[:, 0] += own_first
+        if first_term is not None:
+            dws[:, 0] += first_term
         return dws
 
     def _image_grads(self, dy: Array, cache: Cache) -> Iterator[tuple[int, int | None, Any]]:

@@ -27,8 +27,10 @@ class Tabled(Conditional):
         sizes = [size for size in (classes, vectors) if size is not None]
         if len(sizes) != 1 or not whole(*sizes):
             expected = "labels of `classes` classes or vectors of `vectors` numbers, at least 1"
-            own = type(self).__name__
-            raise ValueError(f"{own} takes {expected}, one of the two, got {classes} and {vectors}")
+            name = type(self).__name__
+            raise ValueError(
+                f"{name} takes {expected}, one of the two, got {classes} and {vectors}"
+            )
         self.classes, self.vectors = classes, vectors
         return sizes[0]
 

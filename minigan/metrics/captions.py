@@ -85,7 +85,7 @@ def right(facts: Sequence[Facts], seen: Measured) -> dict[str, np.ndarray]:
     drawn = ~np.isnan(seen.slant)
     t, s = np.nan_to_num(seen.thickness), np.nan_to_num(seen.slant)
     thin, left = STROKES.index("thin"), LEANS.index("leaning left")
-    found: dict[str, np.ndarray] = {
+    correct: dict[str, np.ndarray] = {
         "class": (seen.digit == digit) & drawn,
         "ink": (seen.ink == colour) & drawn,
         "ground": seen.ground == ground,
@@ -94,12 +94,12 @@ def right(facts: Sequence[Facts], seen: Measured) -> dict[str, np.ndarray]:
         "stroke bin": np.where(stroke == thin, t < THIN, t > THICK) & drawn,
         "lean bin": np.where(lean == left, s < LEFT, s > RIGHT) & drawn,
     }
-    found["caption"] = found["class"] & found["ink"] & found["ground"]
+    correct["caption"] = correct["class"] & correct["ink"] & correct["ground"]
     for name, stated in (("stroke", stroke), ("lean", lean)):
-        found["caption"] &= found[name] | (stated == 0)
+        correct["caption"] &= correct[name] | (stated == 0)
         for key in (name, f"{name} bin"):
-            found[key] = np.where(stated > 0, found[key].astype(np.float64), np.nan)
-    return found
+            correct[key] = np.where(stated > 0, correct[key].astype(np.float64), np.nan)
+    return correct
 
 
 def sharpness(strokes: np.ndarray) -> float:
@@ -151,9 +151,9 @@ def variety_score(pictures: np.ndarray, real: np.ndarray, *, of: str) -> Score:
     28 pixels along a side and are averaged to the pictures' size."""
     shrunk = 2 * pictures.shape[2] == SIDE
     real = real.reshape(*real.shape[:2], 14, 2, 14, 2, 3).mean(axis=(3, 5)) if shrunk else real
-    ours, theirs = (float(np.mean([variety(own) for own in all_of])) for all_of in (pictures, real))
+    generated, natural = (float(np.mean([variety(one) for one in all_of])) for all_of in (pictures, real))
     protocol = replace(_protocol("caption_variety", of, len(pictures), "pixels"), n_reference=len(real))
-    return Score(ours / theirs, protocol, {"grey levels": ours, "each": pictures.shape[1]})
+    return Score(generated / natural, protocol, {"grey levels": generated, "each": pictures.shape[1]})
 
 
 def _share(array: np.ndarray) -> float:

@@ -43,15 +43,15 @@ def fid_within_classes(
     """
     origin, distances = Origin(protocol.extractor, protocol.variant), []
     for k in np.unique(asked):
-        ours, real = features[asked == k], real_features[real_labels == k]
-        if min(len(ours), len(real)) < FEW:
+        generated, real = features[asked == k], real_features[real_labels == k]
+        if min(len(generated), len(real)) < FEW:
             continue
-        pair = (Statistics.of(rows, origin) for rows in (real, ours))
+        pair = (Statistics.of(rows, origin) for rows in (real, generated))
         distances.append(float(frechet_distance(*pair).value))
     if not distances:
         return []
-    found = replace(protocol, metric="fid_within_classes", n_generated=len(asked))
-    return [Score(float(np.mean(distances)), found, {"classes": len(distances)})]
+    measured = replace(protocol, metric="fid_within_classes", n_generated=len(asked))
+    return [Score(float(np.mean(distances)), measured, {"classes": len(distances)})]
 
 
 def asked_age(asked: np.ndarray, measured: np.ndarray, rows: np.ndarray, protocol: Protocol) -> list[Score]:

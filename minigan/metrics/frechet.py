@@ -128,9 +128,9 @@ def _distance(a: Statistics, b: Statistics, on: Device) -> tuple[float, dict[str
         raise NonFiniteSamples(f"the Fréchet distance is {raw}: the features are too large for float64")
     if raw < -ROUNDING * traces:
         raise ArithmeticError(f"a Fréchet distance of {raw:.6g} is more than rounding: root by {root.status!r}")
-    found = {name: getattr(root, name) for name in ("rank1", "rank2", "iterations", "status", "spectral")}
+    about_root = {name: getattr(root, name) for name in ("rank1", "rank2", "iterations", "status", "spectral")}
     parts = {"mean_part": mean_part, "covariance_part": covariance_part, "rounded_up_to_0": raw < 0}
-    return max(raw, 0.0), {**parts, "root_trace": root.trace, **found, "notes": _notes(a, b, root)}
+    return max(raw, 0.0), {**parts, "root_trace": root.trace, **about_root, "notes": _notes(a, b, root)}
 
 
 def _notes(reference: Statistics, generated: Statistics, root: Root) -> list[str]:

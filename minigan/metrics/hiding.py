@@ -39,12 +39,12 @@ class Row:
 
 def disturbances(rng: np.random.Generator) -> Mapping[str, Callable[[np.ndarray], np.ndarray]]:
     """The disturbances of translations x (N, H, W, C) in [-1, 1], by name."""
-    found: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as it is": lambda x: x}
-    found |= {f"rounded to {n} levels": partial(_rounded, n) for n in LEVELS}
-    found |= {f"noise of {sigma} grey levels": partial(_noisy, sigma, rng) for sigma in NOISES}
-    found |= {"nearly black made black": lambda x: np.where(x < NEARLY, -1.0, x)}
-    found |= {"black or white": lambda x: np.where(x > 0, 1.0, -1.0), "means of 3 x 3 pixels": _blurred}
-    return found | {"moved by one pixel": _moved, "JPEG, quality 75": _jpeg}
+    changes: dict[str, Callable[[np.ndarray], np.ndarray]] = {"as it is": lambda x: x}
+    changes |= {f"rounded to {n} levels": partial(_rounded, n) for n in LEVELS}
+    changes |= {f"noise of {sigma} grey levels": partial(_noisy, sigma, rng) for sigma in NOISES}
+    changes |= {"nearly black made black": lambda x: np.where(x < NEARLY, -1.0, x)}
+    changes |= {"black or white": lambda x: np.where(x > 0, 1.0, -1.0), "means of 3 x 3 pixels": _blurred}
+    return changes | {"moved by one pixel": _moved, "JPEG, quality 75": _jpeg}
 
 
 def curve(system: Any, held: Mapping[str, Dataset], source: str, *, n: int = 500, seed: int = 0) -> list[Row]:

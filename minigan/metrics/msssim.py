@@ -36,7 +36,7 @@ def diversity(
         raise ValueError(f"expected labels of shape ({len(x)},), one for each image, got {groups.shape}")
     a, b = _draw_pairs(groups, pairs, rng)
     size = max(1, BLOCK // x[0].size)
-    found = [ms_ssim(x[a[i : i + size]], x[b[i : i + size]]) for i in range(0, pairs, size)]
+    similarities = [ms_ssim(x[a[i : i + size]], x[b[i : i + size]]) for i in range(0, pairs, size)]
     protocol = protocol or Protocol("ms_ssim")
     measured = replace(
         protocol,
@@ -48,7 +48,7 @@ def diversity(
         n_generated=len(x),
         quantised=x.dtype == np.uint8,
     )
-    values = np.concatenate(found)
+    values = np.concatenate(similarities)
     return Score(float(values.mean()), measured, {"standard_deviation": float(values.std())})
 
 

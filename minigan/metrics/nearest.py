@@ -38,12 +38,12 @@ def nearest_images(
         raise ValueError(f"expected both sets of one shape and 2 real images, got {real.shape} and {generated.shape}")
     searched = real[np.sort(rng.permutation(len(real))[: max(2, NUMBERS // int(np.prod(real.shape[1:])))])]
     x = generated[np.sort(rng.permutation(len(generated))[:SAMPLES])]
-    own = np.sort(rng.permutation(len(searched))[:SAMPLES])
-    squares = np.full(len(x) + len(own), np.inf)
-    asked = np.concatenate([_rows(x), _rows(searched[own])])
+    chosen = np.sort(rng.permutation(len(searched))[:SAMPLES])
+    squares = np.full(len(x) + len(chosen), np.inf)
+    asked = np.concatenate([_rows(x), _rows(searched[chosen])])
     for start in range(0, len(searched), BLOCK):
         block = squared_distances(asked, _rows(searched[start : start + BLOCK]))
-        same = own[:, np.newaxis] == np.arange(start, start + block.shape[1])
+        same = chosen[:, np.newaxis] == np.arange(start, start + block.shape[1])
         block[len(x) :][same] = np.inf  # an image is not its own neighbour
         squares = np.minimum(squares, block.min(axis=1))
     q, r = np.sqrt(squares[: len(x)]), np.sqrt(squares[len(x) :])

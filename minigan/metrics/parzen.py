@@ -41,23 +41,23 @@ def parzen(
     """
     means = log_likelihoods(validation, generated, sigmas).mean(axis=1)
     best = int(means.argmax())
-    found = log_likelihoods(test, generated, sigmas[best : best + 1])[0]
+    likelihoods = log_likelihoods(test, generated, sigmas[best : best + 1])[0]
     protocol = protocol or Protocol("parzen")
     measured = replace(
         protocol,
         metric="parzen",
         parameters={**protocol.parameters, "sigmas": tuple(sigmas), "validation": len(validation)},
-        n_reference=len(found),
+        n_reference=len(likelihoods),
         n_generated=len(generated),
         seed=None,
     )
     details = {
         "sigma": float(sigmas[best]),
         "at_edge": len(sigmas) > 1 and best in (0, len(sigmas) - 1),
-        "standard_error": float(found.std() / math.sqrt(len(found))),
+        "standard_error": float(likelihoods.std() / math.sqrt(len(likelihoods))),
         "validation": means.tolist(),
     }
-    return Score(float(found.mean()), measured, details)
+    return Score(float(likelihoods.mean()), measured, details)
 
 
 def log_likelihoods(x: Array, centres: Array, sigmas: Sequence[float]) -> np.ndarray:

@@ -54,7 +54,7 @@ def prd(
     together, curves = np.concatenate([x, y]), []
     for _ in range(clusterings):
         index, _ = nearest(together, kmeans(together, clusters, rng, restarts=restarts))
-        p, q = (np.bincount(part, minlength=clusters) / len(x) for part in np.split(index, 2))
+        p, q = (np.bincount(half, minlength=clusters) / len(x) for half in np.split(index, 2))
         curves.append(curve(p, q, angles))
     precision, recall = np.mean(curves, axis=0)
     numbers = {"clusters": clusters, "clusterings": clusterings, "restarts": restarts, "angles": angles}

@@ -34,8 +34,8 @@ class Reference:
     @property
     def origin(self) -> Origin:
         """Where it comes from."""
-        found = self.about if self.statistics is None else self.statistics.origin
-        return found or Origin()
+        known = self.about if self.statistics is None else self.statistics.origin
+        return known or Origin()
 
 
 def for_data(name: str) -> str | None:

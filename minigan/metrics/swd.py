@@ -60,12 +60,12 @@ def swd(
         )
     n = min(most, len(generated), len(real) // 2)
     order = rng.permutation(len(real))
-    a, b = (real[np.sort(part)] for part in (order[:n], order[n : 2 * n]))
+    a, b = (real[np.sort(chosen)] for chosen in (order[:n], order[n : 2 * n]))
     x = generated[np.sort(rng.permutation(len(generated))[:n])]
     levels = len(sides(real.shape[1:3]))
     steps = levels * -(-directions // AT_ONCE)
     with tqdm(total=steps, desc=progress, unit="step", leave=False, disable=progress is None) as bar:
-        found = np.array([_at_level(k, a, x, b, directions, rng, bar.update) for k in range(levels)])
+        distances = np.array([_at_level(k, a, x, b, directions, rng, bar.update) for k in range(levels)])
     names = ["swd", *(f"swd_{side}" for side in sides(real.shape[1:3]))]
     protocol = protocol or Protocol("swd")
     measured = replace(
@@ -77,16 +77,16 @@ def swd(
         n_generated=n,
         quantised=x.dtype == np.uint8,
     )
-    rows = zip(names, np.concatenate([found.mean(axis=0, keepdims=True), found]), strict=True)
+    rows = zip(names, np.concatenate([distances.mean(axis=0, keepdims=True), distances]), strict=True)
     return [Score(float(d), replace(measured, metric=name), {"real": float(d_real)}) for name, (d, d_real) in rows]
 
 
 def sides(shape: tuple[int, ...]) -> list[int]:
     """The shorter sides of the levels for images (H, W), finest first: as long as half of one is at least 16."""
-    found = [min(shape)]
-    while (found[-1] + 1) // 2 >= COARSEST:
-        found.append((found[-1] + 1) // 2)
-    return found
+    sizes = [min(shape)]
+    while (sizes[-1] + 1) // 2 >= COARSEST:
+        sizes.append((sizes[-1] + 1) // 2)
+    return sizes
 
 
 def laplacian(x: np.ndarray, levels: int) -> list[np.ndarray]:
@@ -148,11 +148,11 @@ def sliced(u: np.ndarray, a: np.ndarray, *others: np.ndarray, done: Callable[[],
         return distances
 
     chunks = [u[start : start + AT_ONCE] for start in range(0, len(u), AT_ONCE)]
-    found = []
+    averages = []
     for distances in parallel.each(along, chunks, parallel.cores()):
-        found.append(distances)
+        averages.append(distances)
         done()
-    mean: np.ndarray = np.average(found, axis=0, weights=[len(chunk) for chunk in chunks])
+    mean: np.ndarray = np.average(averages, axis=0, weights=[len(chunk) for chunk in chunks])
     return mean
 
 

@@ -74,7 +74,7 @@ def nearest(images: np.ndarray, truth: np.ndarray) -> float:
     flat, rows = truth.reshape(len(truth), -1).astype(np.int16), images.reshape(len(images), -1).astype(np.int16)
     right = 0
     for start in range(0, len(rows), BLOCK):
-        part = rows[start : start + BLOCK]
-        distances = np.stack([np.abs(flat - row).sum(axis=1, dtype=np.int64) for row in part])
-        right += int((distances.argmin(axis=1) == np.arange(start, start + len(part))).sum())
+        block = rows[start : start + BLOCK]
+        distances = np.stack([np.abs(flat - row).sum(axis=1, dtype=np.int64) for row in block])
+        right += int((distances.argmin(axis=1) == np.arange(start, start + len(block))).sum())
     return right / len(rows)

@@ -143,7 +143,7 @@ def _discriminator(
     """Down to the base, beside the caption through one more layer, and a projection of the caption as the head."""
     beside, hidden, n = wide(32), wide(256), wide(48)
     few = (24, 48)[:stairs]
-    channels = [wide(own) for own in (few if stairs < 3 else (16, 32, *[48] * (stairs - 2)))]
+    channels = [wide(count) for count in (few if stairs < 3 else (16, 32, *[48] * (stairs - 2)))]
     layers: list[Layer] = [_down(C, channels[0], rng, bias=True), LeakyReLU()]
     for narrow, broad in pairwise(channels):
         layers += [_down(narrow, broad, rng), BatchNorm(broad), LeakyReLU()]

@@ -146,10 +146,10 @@ def _points_row(page: _Page, x: float, y: float, row: PointsRow, count: int, rea
         axes.imshow(strip, aspect="auto", interpolation="antialiased")
         axes.set_axis_off()
     x += LABEL + count * SIDE + SPACE
-    for values, top, words in ((row.found, modes, "{:.0f}"), (row.good, 1, "{:.0%}")):
+    for values, top, form in ((row.found, modes, "{:.0f}"), (row.good, 1, "{:.0%}")):
         if len(values):
             _curve(page.axes(x, y, CURVE, SIDE), row, values, top)
-            page.write(x + CURVE + 0.06, y + (1.08 - values[-1] / top) / 1.16 * SIDE, words.format(values[-1]), 10)
+            page.write(x + CURVE + 0.06, y + (1.08 - values[-1] / top) / 1.16 * SIDE, form.format(values[-1]), 10)
         x += CURVE + LAST + SPACE
 
 

@@ -62,12 +62,12 @@ def _captions(generator: SavedGenerator) -> Html:
     last = system.stage == 2
     text = "Pictures of captions that are in the data"
     text += "; above, what the first generator makes, below, what the second one makes of it." if last else "."
-    return joined([paragraphs(text), *(_caption(words, [s, x] if last else [x]) for words, s, x in by_caption)])
+    return joined([paragraphs(text), *(_caption(caption, [s, x] if last else [x]) for caption, s, x in by_caption)])
 
 
-def _caption(words: str, rows: Sequence[np.ndarray]) -> Html:
+def _caption(caption: str, rows: Sequence[np.ndarray]) -> Html:
     picture = plots.grid(np.concatenate(rows), COLUMNS, scale=1)
-    return figure(picture_uri(picture), f"{COLUMNS} pictures of: {words}", words, _size(picture), class_="large")
+    return figure(picture_uri(picture), f"{COLUMNS} pictures of: {caption}", caption, _size(picture), class_="large")
 
 
 def _shown(samples: np.ndarray, columns: int, what: str) -> Html:

@@ -116,17 +116,17 @@ def _grid(axes: Axes) -> list[Html]:
 
 def _path(points: np.ndarray, kind: str) -> Html:
     """A line through points (n, 2); those that are not finite interrupt it."""
-    words, drawing = [], False
+    commands, drawing = [], False
     for px, py in points:
         known = bool(np.isfinite(px) and np.isfinite(py))
         if known:
-            words.append(f"{'L' if drawing else 'M'}{px:.1f} {py:.1f}")
+            commands.append(f"{'L' if drawing else 'M'}{px:.1f} {py:.1f}")
         drawing = known
-    return element("path", d="".join(words), class_=kind)
+    return element("path", d="".join(commands), class_=kind)
 
 
-def _text(x: float, y: float, words: str, kind: str) -> Html:
-    return element("text", words, x=f"{x:.0f}", y=f"{y:.0f}", class_=kind)
+def _text(x: float, y: float, label: str, kind: str) -> Html:
+    return element("text", label, x=f"{x:.0f}", y=f"{y:.0f}", class_=kind)
 
 
 def _window(lines: Sequence[Line]) -> tuple[float, float]:
@@ -148,9 +148,9 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(x) <= 2 * COLUMNS:
         return x, y
     kept: list[int] = []
-    for part in np.array_split(np.arange(len(x)), COLUMNS):
-        if np.isfinite(y[part]).all():
-            kept += sorted({int(part[y[part].argmin()]), int(part[y[part].argmax()])})
+    for columns in np.array_split(np.arange(len(x)), COLUMNS):
+        if np.isfinite(y[columns]).all():
+            kept += sorted({int(columns[y[columns].argmin()]), int(columns[y[columns].argmax()])})
         else:
-            kept += part.tolist()
+            kept += columns.tolist()
     return x[kept], y[kept]

@@ -59,8 +59,8 @@ def copying(evidence: Evidence, images: np.ndarray | None) -> Html:
     if images is None or dataset is None:
         missing = "generator" if images is None else "dataset"
         return paragraphs(f"This cannot be shown: {evidence.missing.get(missing, 'there is no generator')}.")
-    images, (real, which, own) = images[:SAMPLES], _unseen(evidence, dataset)
-    searched = [_search(space, dataset, images, real, own) for space in _spaces(evidence, dataset)]
+    images, (real, which, positions) = images[:SAMPLES], _unseen(evidence, dataset)
+    searched = [_search(space, dataset, images, real, positions) for space in _spaces(evidence, dataset)]
     charts = [_chart(one) for one in searched]
     text = (
         f"The honest comparison: how far are {len(images)} samples from their nearest training image, and how far are "
@@ -106,7 +106,9 @@ def _spaces(evidence: Evidence, dataset: Dataset) -> Iterator[Space]:
         )
 
 
-def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray, own: np.ndarray | None) -> Neighbours:
+def _search(
+    space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray, positions: np.ndarray | None
+) -> Neighbours:
     """All distances, block by block of the training images; of each image the nearest few stay."""
     asked = space.rows(np.concatenate([images, real]))
     squares: np.ndarray = np.empty((len(asked), 0))
@@ -114,8 +116,8 @@ def _search(space: Space, dataset: Dataset, images: np.ndarray, real: np.ndarray
     for start in range(0, len(space.train), BLOCK):
         rows = space.train[start : start + BLOCK]
         block = squared_distances(asked, space.rows(dataset.images[rows]))
-        if own is not None:
-            block[len(images) :][own[:, np.newaxis] == rows] = np.inf  # not an image itself
+        if positions is not None:
+            block[len(images) :][positions[:, np.newaxis] == rows] = np.inf  # not an image itself
         squares = np.concatenate([squares, block], axis=1)
         places = np.concatenate([places, np.broadcast_to(rows, block.shape)], axis=1)
         few = np.argpartition(squares, min(NEAREST, squares.shape[1]) - 1, axis=1)[:, :NEAREST]

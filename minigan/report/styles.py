@@ -63,11 +63,13 @@ def _projected(evidence: Evidence, G: StyleGenerator) -> list[Html]:
     if evidence.dataset is None:
         return []
     images = evidence.dataset.images[:COLUMNS]
-    found = project(G, images.astype(np.float32) / np.float32(127.5) - 1, np.random.default_rng(0), steps=PROJECTED)
-    grid = plots.grid(np.concatenate([images, found.images]), len(images), scale=1)
+    projection = project(
+        G, images.astype(np.float32) / np.float32(127.5) - 1, np.random.default_rng(0), steps=PROJECTED
+    )
+    grid = plots.grid(np.concatenate([images, projection.images]), len(images), scale=1)
     about = (
         f"Projection: images of the data, and below each the nearest that the generator makes, found in w in "
-        f"{PROJECTED} steps; {found.psnr.mean():.1f} dB."
+        f"{PROJECTED} steps; {projection.psnr.mean():.1f} dB."
     )
     return [paragraphs(about), _shown(grid, f"{len(images)} images of the data, and their projections")]
 

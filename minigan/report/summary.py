@@ -53,8 +53,8 @@ def scores(evidence: Evidence, images: np.ndarray | None) -> Html:
     if not evidence.scores:
         if "scores" in evidence.missing:
             return paragraphs(f"The scores cannot be read: {evidence.missing['scores']}.", counted)
-        own = evidence.config is not None and evidence.config.system == OWN
-        how = "trainer.verdict()" if own else "minigan score RUN"
+        by_hand = evidence.config is not None and evidence.config.system == OWN
+        how = "trainer.verdict()" if by_hand else "minigan score RUN"
         return paragraphs(counted or f"No scores yet: {how} measures them.")
     body = [[_title(score), f"{score.value:.4g}", _remark(evidence, score)] for score in evidence.scores]
     protocols = dict.fromkeys(measured_with(score.protocol) for score in evidence.scores)

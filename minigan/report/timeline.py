@@ -55,8 +55,8 @@ def _others(evidence: Evidence) -> list[Html]:
     for name, path in newest.items():
         picture = evidence.picture(path)
         if picture is not None:
-            words, size = f"{name} at step {_step(path):,}", (picture.shape[1], picture.shape[0])
-            shown.append(figure(_uri(path, picture), words, words, size))
+            caption, size = f"{name} at step {_step(path):,}", (picture.shape[1], picture.shape[0])
+            shown.append(figure(_uri(path, picture), caption, caption, size))
     return shown
 
 

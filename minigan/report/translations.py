@@ -23,10 +23,10 @@ def translates(evidence: Evidence) -> bool:
 
 def held_out(evidence: Evidence) -> Html:
     """The table of `minigan score`."""
-    found = held_out_scores(evidence.folder, n=SCORED, best=evidence.best, on="cpu")
-    if found is None:
+    result = held_out_scores(evidence.folder, n=SCORED, best=evidence.best, on="cpu")
+    if result is None:
         return paragraphs("This run is scored by its samples.")
-    return element("pre", found.text)
+    return element("pre", result.text)
 
 
 def hiding(evidence: Evidence) -> Html:

@@ -75,8 +75,8 @@ def _present(arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> tuple[di
 
 
 def _renamed(name: str) -> str:
-    part, slash, rest = name.partition("/")
-    return OLD.get(part, part) + slash + rest
+    first, slash, rest = name.partition("/")
+    return OLD.get(first, first) + slash + rest
 
 
 def require(path: Path, numbers: Mapping[str, Any], **kinds: type) -> None:

@@ -128,8 +128,8 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.folder / "config.json") as file:
             file.write(self.config.dump().encode())
-        for part in ("samples", "checkpoints"):
-            (self.folder / part).mkdir(exist_ok=True)
+        for subfolder in ("samples", "checkpoints"):
+            (self.folder / subfolder).mkdir(exist_ok=True)
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add a log point."""
@@ -264,7 +264,7 @@ def _is_free(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
     left = {NAME, COMMAND, VERSIONS} if NAME in names else set()
     parts = [f".{name}.*.part" for name in BEGUN]
-    return all(name in left or any(fnmatch(name, part) for part in parts) for name in names)
+    return all(name in left or any(fnmatch(name, pattern) for pattern in parts) for name in names)
 
 
 def _is_point(entry: Mapping[str, Any]) -> bool:

@@ -30,8 +30,8 @@ def friendly_errors(name: str) -> Iterator[None]:
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a closed pipe or a full disk is understood
     except KeyboardInterrupt as error:
-        words = str(error) if isinstance(error, Interrupted) else "stopped"
-        print(f"\n{name}: {words}", file=sys.stderr)
+        reason = str(error) if isinstance(error, Interrupted) else "stopped"
+        print(f"\n{name}: {reason}", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:  # whoever read our output has seen enough: `minigan gradcheck | head`
         _drop_output()

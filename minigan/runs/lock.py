@@ -52,11 +52,11 @@ class Lock:
                 os.close(descriptor)
                 raise Busy(f"{self.path.parent} is in use by {_words(owner)}; two at once would spoil it")
             self._descriptor = descriptor
-        before, own = _owner(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
-        if before and not own.items() <= before.items():
+        before, process = _owner(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
+        if before and not process.items() <= before.items():
             message = f"{self.path.parent} was in use by {_words(before)}, which has ended; this process takes over"
             warnings.warn(message, RuntimeWarning, stacklevel=3)
-        _write(self._descriptor, json.dumps({**own, "since": time.time()}))
+        _write(self._descriptor, json.dumps({**process, "since": time.time()}))
 
     def release(self) -> None:
         """Give it back; nothing happens where it is not held."""

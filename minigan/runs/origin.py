@@ -24,10 +24,10 @@ def command() -> bytes:
 
 def versions() -> bytes:
     """JSON: the versions of minigan, Python and the libraries that results depend on, and the kind of machine."""
-    found = {"minigan": __version__, "python": platform.python_version()}
-    found |= {name: version for name in LIBRARIES if (version := _version(name))}
-    found |= {"system": platform.system(), "machine": platform.machine()}
-    return json.dumps(found, indent=2).encode() + b"\n"
+    about = {"minigan": __version__, "python": platform.python_version()}
+    about |= {name: version for name in LIBRARIES if (version := _version(name))}
+    about |= {"system": platform.system(), "machine": platform.machine()}
+    return json.dumps(about, indent=2).encode() + b"\n"
 
 
 def newer(path: Path) -> tuple[str, ...]:

@@ -26,9 +26,9 @@ VARIED, EACH = 60, 8  # captions, and pictures of each, that are compared with e
 def some_captions(n: int, *, held_out: bool, seed: int = 0) -> list[str]:
     """n captions, of combinations that are in the data or of those that are in no picture, all equally likely."""
     rng = np.random.default_rng(seed)
-    facts = [own for own in captioned.all_facts() if captioned.held_out(own) == held_out]
+    facts = [one for one in captioned.all_facts() if captioned.held_out(one) == held_out]
     chosen = [facts[i] for i in rng.integers(len(facts), size=n)]
-    return [captioned.captions_of(own)[i] for own, i in zip(chosen, rng.integers(4, size=n), strict=True)]
+    return [captioned.captions_of(one)[i] for one, i in zip(chosen, rng.integers(4, size=n), strict=True)]
 
 
 def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 2000) -> list[Score]:

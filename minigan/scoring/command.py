@@ -147,9 +147,9 @@ def _check_metrics(metrics: Sequence[str], against: str, extractor: Extractor | 
 def _check_shapes(samples: Samples, reference: Reference, extractor: Extractor | None) -> None:
     """ValueError for images of different sizes where they are compared pixel by pixel."""
     if extractor is None and reference.images is not None and samples.shape[:2] != reference.images.shape[1:3]:
-        mine, theirs = (" x ".join(map(str, shape)) for shape in (samples.shape[:2], reference.images.shape[1:3]))
+        mine, expected = (" x ".join(map(str, shape)) for shape in (samples.shape[:2], reference.images.shape[1:3]))
         raise ValueError(
-            f"samples of {mine} pixels cannot be compared with pictures of {theirs}: --size N crops and resizes the "
+            f"samples of {mine} pixels cannot be compared with pictures of {expected}: --size N crops and resizes the "
             "pictures of folders"
         )
 

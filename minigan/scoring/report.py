@@ -100,8 +100,8 @@ def check_earlier(
             pairs = [(name, value, getattr(before, name)) for name, value in now.items()]
             differing = [f"{name}: {a!r} and {b!r}" for name, a, b in pairs if a != b]
             if differing:
-                words = "these scores cannot be compared, they were measured differently"
-                raise ProtocolMismatch(f"{words}: {'; '.join(differing)}")
+                text = "these scores cannot be compared, they were measured differently"
+                raise ProtocolMismatch(f"{text}: {'; '.join(differing)}")
 
 
 def title(metric: str) -> str:

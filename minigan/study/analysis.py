@@ -87,9 +87,9 @@ def values(rows: Iterable[Row], name: str = "score") -> np.ndarray:
 
 def pairs(rows: Iterable[Row]) -> list[tuple[str, str]]:
     """The (model, data) that there are, in the order of the models."""
-    found = {(row["model"], row["data"]) for row in rows}
+    combinations = {(row["model"], row["data"]) for row in rows}
     order = {name: i for i, name in enumerate(DEFAULTS)}
-    return sorted(found, key=lambda pair: (pair[1], order.get(pair[0], len(order)), pair[0]))
+    return sorted(combinations, key=lambda pair: (pair[1], order.get(pair[0], len(order)), pair[0]))
 
 
 def best(rows: Sequence[Row], role: str = "wide") -> dict[tuple[str, str], tuple[int, dict[str, Any]]]:
@@ -97,12 +97,12 @@ def best(rows: Sequence[Row], role: str = "wide") -> dict[tuple[str, str], tuple
 
     A pair whose runs all failed has none.
     """
-    found = {}
+    winners = {}
     for model, data in pairs(rows):
         chosen = min(of(rows, model=model, data=data, role=role), key=lambda row: row["score"], default=None)
         if chosen is not None and math.isfinite(chosen["score"]):
-            found[model, data] = chosen["sample"], {name: chosen[name] for name in PARAMS if name in chosen}
-    return found
+            winners[model, data] = chosen["sample"], {name: chosen[name] for name in PARAMS if name in chosen}
+    return winners
 
 
 def expected_minimum(scores: np.ndarray, budget: int, *, replace: bool = True) -> float:
@@ -163,14 +163,14 @@ def summary(scores: np.ndarray) -> dict[str, float]:
 
 def sensitivity(rows: Sequence[Row]) -> dict[str, float]:
     """Spearman's rank correlation of the score with each parameter that varies; failed runs rank last."""
-    ranks, found = _ranks(values(rows)), {}
+    ranks, correlations = _ranks(values(rows)), {}
     for name in PARAMS:
         column = [row.get(name) for row in rows]
         if None not in column and len(set(column)) > 1:
-            own = _ranks(np.array(column, float))
+            column_ranks = _ranks(np.array(column, float))
             if ranks.std() > 0:
-                found[name] = float(np.corrcoef(ranks, own)[0, 1])
-    return found
+                correlations[name] = float(np.corrcoef(ranks, column_ranks)[0, 1])
+    return correlations
 
 
 def _ranks(x: np.ndarray) -> np.ndarray:

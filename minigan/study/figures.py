@@ -79,8 +79,8 @@ def precision_recall(rows: Sequence[Row]) -> Figure | None:
 
     def panel(axes: Axes, data: str) -> None:
         for model in models(measured, data):
-            own = of(measured, model=model, data=data)
-            x, y = values(own, "recall"), values(own, "precision")
+            group = of(measured, model=model, data=data)
+            x, y = values(group, "recall"), values(group, "precision")
             axes.plot(x, y, linestyle="", label=model, markersize=5, **_style(model))
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
 
@@ -89,7 +89,7 @@ def precision_recall(rows: Sequence[Row]) -> Figure | None:
 
 def models(rows: Sequence[Row], data: str, role: str = "wide") -> list[str]:
     """The models with runs on a data set."""
-    return [model for model, own in pairs(of(rows, role=role)) if own == data]
+    return [model for model, source in pairs(of(rows, role=role)) if source == data]
 
 
 def _panels(rows: Sequence[Row], role: str, draw: Callable[[Axes, str], None]) -> Figure:

@@ -50,8 +50,8 @@ def _distances(images: np.ndarray, rounds: int) -> np.ndarray:
     target = np.repeat(x, STARTS, axis=0)
     start = params[near.ravel()].copy()
     start[:, :3] += start[:, 3:]  # about the mean, a rotation is a shift of all three angles
-    found = minimised(lambda angles, rows: _squares(angles, target[rows]), start[:, :3], rounds)
-    return np.minimum(best, found.reshape(len(x), STARTS).min(axis=1))
+    least = minimised(lambda angles, rows: _squares(angles, target[rows]), start[:, :3], rounds)
+    return np.minimum(best, least.reshape(len(x), STARTS).min(axis=1))
 
 
 def _squares(angles: np.ndarray, target: np.ndarray) -> np.ndarray:

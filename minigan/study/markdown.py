@@ -32,7 +32,7 @@ def text(rows: Sequence[Row]) -> str:
 
 def _scores(rows: Sequence[Row], data: str) -> str:
     body = []
-    for model in [model for model, own in pairs(of(rows, role="wide")) if own == data]:
+    for model in [model for model, source in pairs(of(rows, role="wide")) if source == data]:
         scores = values(of(rows, model=model, data=data, role="wide"))
         n = len(scores)
         budgets = [f"{analysis.expected_minimum(scores, b):.3g}" if b <= n else "" for b in BUDGETS]

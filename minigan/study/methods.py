@@ -68,7 +68,7 @@ class Adversarial:
     def __init__(self, task: Task, networks: Study, streams: Streams) -> None:
         params, name = task["params"], task["model"]
         objective, fixed, chosen = OBJECTIVES[name]
-        hyper = {**fixed, **{own: params[given] for given, own in chosen.items()}}
+        hyper = {**fixed, **{parameter: params[given] for given, parameter in chosen.items()}}
         if "rng" in objectives.hyperparameters(objective):
             hyper["rng"] = streams("penalty")
         self.objective = objectives.get(objective, **hyper)

@@ -53,7 +53,7 @@ def html(rows: Sequence[Row], title: str) -> str:
         "Triangles": _figure(figures.precision_recall(rows), "precision against recall", TRIANGLES),
         "Published": _published(),
     }
-    body = [element("section", element("h2", name), part) for name, part in parts.items() if part]
+    body = [element("section", element("h2", name), content) for name, content in parts.items() if content]
     facts = f"{len(rows)} runs, {sum(row['cpu_seconds'] for row in rows) / 3600:.1f} hours of CPU time, "
     facts += f"{sum(row['status'] != 'ok' for row in rows)} failed. {_where(rows)}"
     written = f"Written {time.strftime('%Y-%m-%d %H:%M')} by minigan study report."

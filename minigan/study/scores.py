@@ -53,12 +53,12 @@ def of_points(points: np.ndarray, mixture: Mixture) -> Scores:
     modes, high_quality, kl     Mixture.coverage; kl is left out where no point is of high quality
     frechet       between the points' Gaussian and the mixture's: 0 for any points of the same mean and covariance
     """
-    found, K = mixture.coverage(points), len(mixture.centres)
+    coverage, K = mixture.coverage(points), len(mixture.centres)
     real = _projected_mixture(mixture.name, len(points))
     moved = np.abs(_projected(points) - real).mean()
-    scores: Scores = {"score": float(moved), "modes": found.captured, "high_quality": found.high_quality}
-    if np.isfinite(found.kl):
-        scores["kl"] = found.kl
+    scores: Scores = {"score": float(moved), "modes": coverage.captured, "high_quality": coverage.high_quality}
+    if np.isfinite(coverage.kl):
+        scores["kl"] = coverage.kl
     centred = mixture.centres - mixture.centres.mean(axis=0)
     covariance = centred.T @ centred / K + mixture.sigma**2 * np.eye(2)
     truth = Statistics.of_moments(mixture.centres.mean(axis=0), covariance, 10**6, Origin("plane", "plane"))
@@ -81,13 +81,13 @@ def _projected_mixture(name: str, n: int) -> np.ndarray:
 def _of_images(method: Method, task: Task, known: Images, last: bool) -> Scores:
     made = samples(method, task["size"]["samples"])
     pixels, wanted = np.rint(255 * made).astype(np.uint8), task["size"]["scores"]
-    found = known.extractor(pixels).features
+    features = known.extractor(pixels).features
     scores: Scores = {
-        "score": score_features(known.extractor, known.holdout, found).value,
-        "test": score_features(known.extractor, known.test, found).value,
+        "score": score_features(known.extractor, known.holdout, features).value,
+        "test": score_features(known.extractor, known.test, features).value,
     }
     if last and ("kid" in wanted or "pr" in wanted):
-        scores |= _of_features(known, found, wanted)
+        scores |= _of_features(known, features, wanted)
     if last and "triangles" in wanted:
         scores |= of_triangles(method, made, **wanted["triangles"])
     return {name: float(value) for name, value in scores.items()}

@@ -147,11 +147,11 @@ def _project(flags: argparse.Namespace) -> int:
         )
     target = picture[np.newaxis].astype(np.float32) / np.float32(127.5) - 1
     rng = np.random.default_rng(saved.config.seed)
-    found = project(system.drawing, target, rng, space=flags.space, steps=flags.steps)
-    plots.save_grid(flags.out, np.concatenate([picture[np.newaxis], found.images]), 2)
+    projection = project(system.drawing, target, rng, space=flags.space, steps=flags.steps)
+    plots.save_grid(flags.out, np.concatenate([picture[np.newaxis], projection.images]), 2)
     with replacing(codes) as file:
-        np.savez_compressed(file, ws=found.ws)
-    error = f"mean squared error {found.error[0]:.4f}, {found.psnr[0]:.1f} dB"
+        np.savez_compressed(file, ws=projection.ws)
+    error = f"mean squared error {projection.error[0]:.4f}, {projection.psnr[0]:.1f} dB"
     print(f"{flags.out}: the picture, and the nearest that was found in {flags.space}: {error}; styles in {codes}")
     return 0
 

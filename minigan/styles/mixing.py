@@ -55,19 +55,19 @@ def layers_of(text: str, L: int) -> list[int]:
         if not groups[text] and text != "none":
             raise ValueError(f"--layers {text}: this generator of {L} layers has no {text} ones; {_have(groups, L)}")
         return groups[text]
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
+    layers: list[int] = []
+    for item in text.split(","):
+        first, dash, last = item.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             expected = f"expected {', '.join(GROUPS)}, or numbers such as 0-2 or 0,3"
             raise ValueError(f"--layers {text!r}: {expected}")
         ends = int(first), int(last) if dash else int(first)
         if ends[0] > ends[1]:
-            raise ValueError(f"--layers {text}: the range {part.strip()} is empty")
+            raise ValueError(f"--layers {text}: the range {item.strip()} is empty")
         if ends[1] >= L:
             raise ValueError(f"--layers {text}: {_have(groups, L)}")
-        found += range(ends[0], ends[1] + 1)
-    return sorted(set(found))
+        layers += range(ends[0], ends[1] + 1)
+    return sorted(set(layers))
 
 
 def _have(groups: dict[str, list[int]], L: int) -> str:

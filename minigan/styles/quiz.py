@@ -68,11 +68,11 @@ def nearest_to(
     squares, distances, places = (flat * flat).sum(axis=1), [], []
     for start in range(0, len(images), CHUNK):
         some = images[start : start + CHUNK].reshape(len(images[start : start + CHUNK]), -1).astype(np.float32) / 255
-        found = (some * some).sum(axis=1)[:, np.newaxis] - 2 * some @ flat.T + squares
+        block = (some * some).sum(axis=1)[:, np.newaxis] - 2 * some @ flat.T + squares
         if without is not None:
-            found[np.arange(len(some)), without[start : start + CHUNK]] = np.inf
-        places.append(found.argmin(axis=1))
-        distances.append(found.min(axis=1))
+            block[np.arange(len(some)), without[start : start + CHUNK]] = np.inf
+        places.append(block.argmin(axis=1))
+        distances.append(block.min(axis=1))
     return np.concatenate(distances), np.concatenate(places)
 
 

@@ -32,10 +32,10 @@ def noise_of(saved: SavedGenerator, G: StyleGenerator, seeds: list[int]) -> np.n
 def seeds_of(text: str, flag: str) -> list[int]:
     """Numbers such as 1,2,5-8; ValueError names the part that is none."""
     seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
+    for item in text.split(","):
+        first, dash, last = item.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
-            raise ValueError(f"{flag} {text}: {part.strip()!r} must be a seed, or a range of seeds such as 5-8")
+            raise ValueError(f"{flag} {text}: {item.strip()!r} must be a seed, or a range of seeds such as 5-8")
         if dash and int(last) - int(first) > CELLS:
             raise ValueError(f"{flag} {text}: ask for {CELLS} samples or fewer")
         seeds += range(int(first), int(last if dash else first) + 1)

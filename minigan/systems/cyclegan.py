@@ -100,8 +100,8 @@ class CycleGAN(System):
         noise = draw.rng("noise") if self.noise > 0 else None
         fake_b, there, scores_b = self.one_way("A", "B", a, grads, noise)
         fake_a, back, scores_a = self.one_way("B", "A", b, grads, noise)
-        for name, own in grads.items():  # only now: the caches belong to the weights before
-            self.players[name].optimizer.step(own)
+        for name, gradients in grads.items():  # only now: the caches belong to the weights before
+            self.players[name].optimizer.step(gradients)
         self.made = {"A": (a, fake_a), "B": (b, fake_b)}
         scores = {"fake_a": scores_a["fake"], "fake_b": scores_b["fake"]}
         return Outcome(there + back, scores, grads)
@@ -141,10 +141,10 @@ class CycleGAN(System):
         return update_discriminator(D.network, self.objective, D.optimizer, real, shown)
 
     def saved(self) -> dict[str, Array]:
-        found: dict[str, Array] = {}
+        arrays: dict[str, Array] = {}
         for side, pool in self.pools.items():
-            found |= {f"pool_{side}/{name}": array for name, array in pool.arrays().items()}
-        return found
+            arrays |= {f"pool_{side}/{name}": array for name, array in pool.arrays().items()}
+        return arrays
 
     def connect(self, draw: Draw) -> None:
         super().connect(draw)

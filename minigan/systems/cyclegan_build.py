@@ -33,8 +33,8 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     }
     numbers |= {"width": 1.0, "batch_size": 8, "decay": 0.5}
     if has_truth(choices.get("data", "mnist-10k:blueprint")):
-        own = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
-        return numbers | own | {"epochs": 32 / 15}
+        default = {} if "data" in choices else {"data": "mnist-10k:blueprint"}
+        return numbers | default | {"epochs": 32 / 15}
     return numbers | {"epochs": 100.0, "options": {"downs": 2}}
 
 

@@ -84,9 +84,9 @@ class GAN(System):
     def connect(self, draw: Draw) -> None:
         super().connect(draw)
         names = ("penalty", "second penalty")
-        for name, part in zip(names, (self.objective, *self.objective.borrowed), strict=False):
-            if hasattr(part, "rng"):
-                part.rng = draw.rng(name)
+        for name, objective in zip(names, (self.objective, *self.objective.borrowed), strict=False):
+            if hasattr(objective, "rng"):
+                objective.rng = draw.rng(name)
 
     def before(self, draw: Draw) -> Iterator[None]:
         """The objective's preparation: MAGAN's margin."""

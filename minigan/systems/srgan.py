@@ -152,14 +152,14 @@ class SRGAN(System):
             ends = "0 (the first stage) and 1 (the last weights)"
             raise ValueError(f"--mix must lie between {ends}, got {t}")
         G = self.players["G"].network
-        own = [(array, array.copy()) for _, array in G.named_arrays()]
+        arrays = [(array, array.copy()) for _, array in G.named_arrays()]
         if t < 1 and self.stage > 0:
             for name, array in G.named_arrays():
                 array[...] = (1 - t) * self.first[name] + t * array
         try:
             yield G
         finally:
-            for array, before in own:
+            for array, before in arrays:
                 array[...] = before
 
     def generate(

@@ -44,8 +44,8 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
         return numbers | {"epochs": 16 / 3}
     if choices["data"] in data.NAMES:
         return numbers | {"epochs": 0.8}
-    own = {"content": 0.0, "skip": True, "norm": False}
-    return numbers | {"epochs": 40.0, "batch_size": 8, "options": own}
+    options = {"content": 0.0, "skip": True, "norm": False}
+    return numbers | {"epochs": 40.0, "batch_size": 8, "options": options}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
@@ -87,8 +87,8 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> SRGAN:
     first = Stage(options["first"], {"G": options["first_lr"]}, (0.9, 0.999))
     stages = Stages(first, Stage(1 - options["first"], rates, config.betas), decay=config.decay)
     weights = {name: options[name] for name in ("pixel", "adversarial", "content")}
-    own = {"scale": options["scale"], "shape": (H, W, C), "content": content}
-    return SRGAN(G, D, objective, weights=weights, stages=stages, **own)
+    shapes = {"scale": options["scale"], "shape": (H, W, C), "content": content}
+    return SRGAN(G, D, objective, weights=weights, stages=stages, **shapes)
 
 
 def _content_of(config: Config, on: Device) -> Content:

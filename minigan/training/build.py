@@ -69,8 +69,8 @@ def _gan(config: Config, about: Mapping[str, About], on: Device) -> GAN:
     }
     if isinstance(objective, objectives.GMMN) and model.autoencoder is not None:
         params = _prefixed(encoder=model.autoencoder[0], decoder=model.autoencoder[1])
-        own = optimizer_of(config, params, config.d_lr)
-        return CodeGMMN(model.G, model.D, objective, model.autoencoder, autoencoder_optimizer=own, **options)
+        optimizer = optimizer_of(config, params, config.d_lr)
+        return CodeGMMN(model.G, model.D, objective, model.autoencoder, autoencoder_optimizer=optimizer, **options)
     d_optimizer = optimizer_of(config, model.D.named_params(), config.d_lr) if objective.trains_d else None
     return GAN(model.G, model.D, objective, d_optimizer=d_optimizer, **options)
 

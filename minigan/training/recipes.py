@@ -97,5 +97,5 @@ _IMAGES: dict[str, Choices] = {
 
 def choices(objective: str, points: bool) -> Choices:
     """The choices of a Config for `objective`, on points of the plane or on small images."""
-    base, own = (_POINTS_BASE, _POINTS) if points else (_IMAGES_BASE, _IMAGES)
-    return {**base, **own.get(objective, {})}
+    base, specific = (_POINTS_BASE, _POINTS) if points else (_IMAGES_BASE, _IMAGES)
+    return {**base, **specific.get(objective, {})}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGES = {
     "gan": "minigan.training.build",
     "conditional": "minigan.systems.conditional",
-    "ageing": "minigan.systems.ageing",
+    "ageing": "minigan.systems.ageing_build",
     "vae": "minigan.systems.vae",
 }
 PAGES |= {"srgan": "minigan.systems.srgan_build", "cyclegan": "minigan.systems.cyclegan_build"}
@@ -87,5 +87,5 @@ def entry(name: str) -> Entry:
     """The entry of the system called `name`; ValueError lists the known names."""
     if name not in PAGES:
         raise ValueError(f"unknown system {name!r}; known are {', '.join(SYSTEMS)}")
-    found: Entry = importlib.import_module(PAGES[name]).ENTRY
-    return found
+    page_entry: Entry = importlib.import_module(PAGES[name]).ENTRY
+    return page_entry

@@ -32,10 +32,10 @@ def taken(name: str, value: Any, kind: Any) -> Any:
     if int in kinds and isinstance(value, float) and value.is_integer():
         value = int(value)
     if not _fits(value, kinds):
-        words = " or ".join(WORDS.get(one, "None") for one in kinds)
+        expected = " or ".join(WORDS.get(one, "None") for one in kinds)
         is_object = isinstance(value, Layer | Objective | Dataset)
         way = "; objects train through Trainer(system, data, out)" if is_object else ""
-        raise TypeError(f"{name} must be {words}, got {came(value)}{way}")
+        raise TypeError(f"{name} must be {expected}, got {came(value)}{way}")
     return value
 
 

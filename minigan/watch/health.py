@@ -89,9 +89,9 @@ class Health:
         measured: dict[str, Any] = dict(shared)
         entries = []
         for rivals, monitor in self.monitors:
-            own = vitals.at_step(self.system, rivals, self._updates, outcomes)
-            measured = measured | (own if len(self.monitors) == 1 else {_title(rivals): own})
-            entries += monitor.feed({**point, "vitals": shared | own})
+            measured_here = vitals.at_step(self.system, rivals, self._updates, outcomes)
+            measured = measured | (measured_here if len(self.monitors) == 1 else {_title(rivals): measured_here})
+            entries += monitor.feed({**point, "vitals": shared | measured_here})
         for entry in entries:
             self.say(f"step {step}: {entry['says']} {entry['remedy']}".rstrip())
         point = {**point, "vitals": measured}
@@ -102,8 +102,8 @@ class Health:
         for rivals, monitor in self.monitors:
             title = _title(rivals)
             for point in log:
-                own = point.get("vitals", {}).get(title, {})
-                monitor.feed({**point, "vitals": {**point.get("vitals", {}), **own}})
+                measured = point.get("vitals", {}).get(title, {})
+                monitor.feed({**point, "vitals": {**point.get("vitals", {}), **measured}})
 
     def check_losses(self, losses: Mapping[str, float]) -> None:
         """Stop the run unless they are finite."""

@@ -63,10 +63,10 @@ def _stated(score: Score, precision: str) -> Score:
 
 
 def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
-    found = mixture.coverage(points)
+    coverage = mixture.coverage(points)
     protocol = Protocol(
         "captured",
-        {"modes": found.modes},
+        {"modes": coverage.modes},
         extractor="none",
         variant="points",
         reference=mixture.name,
@@ -74,11 +74,11 @@ def _of_points(points: np.ndarray, mixture: Mixture) -> Verdict:
         quantised=False,
         version=__version__,
     )
-    scores = [Score(float(found.captured), protocol), Score(found.high_quality, replace(protocol, metric="good"))]
+    scores = [Score(float(coverage.captured), protocol), Score(coverage.high_quality, replace(protocol, metric="good"))]
     return Verdict(
         scores,
-        f"Found {found.captured} of {found.modes} Gaussians; {found.high_quality:.1%} of the points lie within three "
-        f"deviations of one, as 98.9% of the real ones do.",
+        f"Found {coverage.captured} of {coverage.modes} Gaussians; {coverage.high_quality:.1%} of the points lie "
+        f"within three deviations of one, as 98.9% of the real ones do.",
     )
 
 

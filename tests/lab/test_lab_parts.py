@@ -19,7 +19,7 @@ from minigan import data
 from minigan.lab import distances
 from minigan.lab.drawing import SIDE, Drawing, check_strokes, shapes
 from minigan.lab.frames import pack, unpack
-from minigan.lab.presets import LARGEST, Preset, from_words, lessons
+from minigan.lab.presets import LARGEST, Preset, from_text, lessons
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=5)
 ARRAYS = st.one_of(arrays.arrays(np.float32, SHAPES), arrays.arrays(np.uint8, SHAPES))
@@ -156,7 +156,7 @@ def test_a_link_that_unpacks_to_gigabytes_or_is_cut_is_refused(tmp_path: Path) -
     large = tmp_path / "large.json"
     large.write_bytes(b" " * (LARGEST + 1))
     with pytest.raises(ValueError, match="may have 65,536 bytes"):
-        from_words(str(large))
+        from_text(str(large))
 
 
 @given(st.binary(max_size=200))

@@ -24,6 +24,7 @@ def pictures(size: int = 28) -> Dataset:
     few = Dataset(few.name, few.images[:1000], few.labels[:1000], few.source)  # type: ignore[index]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(captioned.embedded, "load", lambda: few)
+        patch.setattr(captioned, "_strokes_and_leans", captioned._strokes_and_leans.__wrapped__)  # not the cached ones
         return captioned.load(np.random.default_rng(0), size)
 
 

@@ -89,13 +89,13 @@ class Extractor:
         threads = (self.threads or parallel.cores()) if self.device == CPU else 1
 
         def see(start: int) -> list[np.ndarray]:
-            part = as_pixels(images[start : start + self.batch])
-            return [to_host(a) for a in self.look(self.bring(part))]
+            batch = as_pixels(images[start : start + self.batch])
+            return [to_host(a) for a in self.look(self.bring(batch))]
 
         with tqdm(None, progress, len(images), False, unit="img", mininterval=tick, disable=hidden) as bar:
-            for part in parallel.each(see, starts, threads):
-                parts.append(part)
-                bar.update(len(part[0]))
+            for batch in parallel.each(see, starts, threads):
+                parts.append(batch)
+                bar.update(len(batch[0]))
         features, logits = (np.concatenate(side).astype(np.float64) for side in zip(*parts, strict=True))
         return Seen(features, logits)
 

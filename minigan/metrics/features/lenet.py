@@ -113,13 +113,13 @@ class LeNet(Extractor):
     def write(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write <name>.npz and <name>.json: the weights, and the card with classes, digest and golden features."""
         folder.mkdir(parents=True, exist_ok=True)
-        own = {"name": self.name, "preprocessing": self.variant, "classes": self.classes, "shape": self.shape}
+        facts = {"name": self.name, "preprocessing": self.variant, "classes": self.classes, "shape": self.shape}
         checks = {"weights_sha256": self.digest, "golden": self.golden()}
         with replacing(folder / f"{self.name}.npz") as file:
             weights: dict[str, Any] = {name: to_host(array) for name, array in self.arrays().items()}
             np.savez(file, **weights)
         with replacing(folder / f"{self.name}.json") as file:
-            file.write(json.dumps({**own, **card, **checks}, indent=1).encode())
+            file.write(json.dumps({**facts, **card, **checks}, indent=1).encode())
 
     @classmethod
     def read(cls, card: Path, weights: Path) -> LeNet:
@@ -130,9 +130,9 @@ class LeNet(Extractor):
         saved, _ = files.read(weights, "file of a network's weights", only=NAMES)
         if len(saved) < len(NAMES):
             raise ValueError(f"{weights}: damaged, it lacks {', '.join(name for name in NAMES if name not in saved)}")
-        found = digest(saved)
-        if found != header["weights_sha256"]:
-            raise ValueError(f"{weights}: damaged, its digest is {found}, expected {header['weights_sha256']}")
+        sha256 = digest(saved)
+        if sha256 != header["weights_sha256"]:
+            raise ValueError(f"{weights}: damaged, its digest is {sha256}, expected {header['weights_sha256']}")
         for name, array in network.arrays().items():
             array[...] = saved[name]
         network.check(header["golden"], weights)

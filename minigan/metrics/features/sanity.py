@@ -73,11 +73,11 @@ class Battery:
             farthest = max(farthest, *still)
         dropped = tuple(count for count in DROPPED if count < len(self.extractor.classes))
         kept = [self.labels >= count for count in dropped]
-        found = [self._look(self.images[chosen], self.labels[chosen]) for chosen in kept]
-        yield _growing("classes dropped", dropped, found)
+        results = [self._look(self.images[chosen], self.labels[chosen]) for chosen in kept]
+        yield _growing("classes dropped", dropped, results)
         if self.foreign is None:
             return
-        clean, mirrored = found[0], self._look(self.images[:, :, ::-1], self.labels)
+        clean, mirrored = results[0], self._look(self.images[:, :, ::-1], self.labels)
         yield _row("mirrored", (0, 1), [clean, mirrored], mirrored[0] > 3 * clean[0])
         strange = self._look(self.foreign, self.labels[:0])
         yield _row("foreign images", (0, 1), [clean, strange], strange[0] > farthest)
@@ -98,13 +98,13 @@ class Battery:
         return distance, float((seen.logits.argmax(axis=1) == labels).mean()) if len(labels) else 0.0
 
 
-def _row(damage: str, amounts: tuple[float, ...], found: list[tuple[float, float]], good: bool) -> Row:
-    distances, recognised = zip(*found, strict=True)
+def _row(damage: str, amounts: tuple[float, ...], results: list[tuple[float, float]], good: bool) -> Row:
+    distances, recognised = zip(*results, strict=True)
     return Row(damage, amounts, distances, recognised, bool(good))
 
 
-def _growing(damage: str, amounts: tuple[float, ...], found: list[tuple[float, float]]) -> Row:
-    return _row(damage, amounts, found, all(a[0] < b[0] for a, b in pairwise(found)))
+def _growing(damage: str, amounts: tuple[float, ...], results: list[tuple[float, float]]) -> Row:
+    return _row(damage, amounts, results, all(a[0] < b[0] for a, b in pairwise(results)))
 
 
 def noisy(images: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

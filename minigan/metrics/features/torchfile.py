@@ -109,11 +109,11 @@ def _next_storage(stream: io.BytesIO, storage: Storage, length: int) -> bytes:
     return stream.read(storage.nbytes)
 
 
-def _named_tensors(found: Any) -> dict[str, Tensor]:
+def _named_tensors(content: Any) -> dict[str, Tensor]:
     """The object, if it is a dict of tensors by name."""
-    if not isinstance(found, dict):
-        raise ValueError(f"expected a dict of tensors, got {type(found).__name__}")
-    named = {name: value.data if isinstance(value, Parameter) else value for name, value in found.items()}
+    if not isinstance(content, dict):
+        raise ValueError(f"expected a dict of tensors, got {type(content).__name__}")
+    named = {name: value.data if isinstance(value, Parameter) else value for name, value in content.items()}
     for name, tensor in named.items():
         if type(name) is not str or not isinstance(tensor, Tensor) or not isinstance(tensor.storage, Storage):
             raise ValueError(f"expected a dict of tensors by name, its entry {str(name)[:80]!r} is none")

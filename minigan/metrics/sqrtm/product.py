@@ -52,11 +52,11 @@ def sqrtm_product(S1: Array, S2: Array, *, root: bool = False, check: bool | Non
         return Root(nuclear_norm(B), None, *ranks, 0, "direct", None)
     U, trace, steps, status = polar(B)
     X = L1 @ U @ L2.T if root else None
-    found = Root(trace, X, *ranks, steps, status, residual_of(X, S1, S2) if root else None)
-    return _checked(found, S1, S2) if (small if check is None else check) else found
+    result = Root(trace, X, *ranks, steps, status, residual_of(X, S1, S2) if root else None)
+    return _checked(result, S1, S2) if (small if check is None else check) else result
 
 
-def _checked(found: Root, S1: Array, S2: Array) -> Root:
+def _checked(result: Root, S1: Array, S2: Array) -> Root:
     trace = nuclear_norm(eigen_factor(S1, "S1").T @ eigen_factor(S2, "S2"))
-    agree = abs(found.trace - trace) <= AGREEMENT * float(S1.trace() + S2.trace())
-    return replace(found, spectral=trace, status=found.status if agree else "disagree")
+    agree = abs(result.trace - trace) <= AGREEMENT * float(S1.trace() + S2.trace())
+    return replace(result, spectral=trace, status=result.status if agree else "disagree")

@@ -34,12 +34,12 @@ def width(table: Table) -> int:
 
 def shapes(table: Table) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all tensors, as PyTorch has them."""
-    found: dict[str, tuple[int, ...]] = {}
+    expected: dict[str, tuple[int, ...]] = {}
     for name, row in table.items():
-        found[f"{name}.conv.weight"] = (row.outputs, row.inputs, *row.kernel)
+        expected[f"{name}.conv.weight"] = (row.outputs, row.inputs, *row.kernel)
         for vector in ("weight", "bias", "running_mean", "running_var"):
-            found[f"{name}.bn.{vector}"] = (row.outputs,)
-    return found | {"fc.weight": (CLASSES, width(table)), "fc.bias": (CLASSES,)}
+            expected[f"{name}.bn.{vector}"] = (row.outputs,)
+    return expected | {"fc.weight": (CLASSES, width(table)), "fc.bias": (CLASSES,)}
 
 
 def check(tensors: Tensors, table: Table) -> None:
