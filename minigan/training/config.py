@@ -184,8 +184,8 @@ class Config:
         if points != _in_the_plane(choices if "data" in choices else here | choices):
             return _announced(Config(**kept | choices), say)
         if all(choices.get(name, getattr(self, name)) == getattr(self, name) for name in ("model", "objective")):
-            own = {name: {**getattr(self, name), **choices.get(name, {})} for name in ("hyper", "options")}
-            return replace(self, **choices | own)
+            merged = {name: {**getattr(self, name), **choices.get(name, {})} for name in ("hyper", "options")}
+            return replace(self, **choices | merged)
         kept["data"] = self.data
         if self.model != recipes.choices(self.objective, points)["model"]:
             kept["model"] = self.model
