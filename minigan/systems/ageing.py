@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minigan import data, models
-from minigan.data import Dataset, ages
-from minigan.device import Array, Device, like
+from minigan.data import ages
+from minigan.device import Array, like
 from minigan.layers import Layer
-from minigan.models import Critic
-from minigan.models.conditional import conditional
 from minigan.objectives import Objective
 from minigan.optim import Optimizer
-from minigan.random import Streams
 from minigan.systems.conditional import ConditionalGAN
 from minigan.systems.latent import search
-from minigan.training.config import Config, gan_recipe
-from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
-from minigan.training.registry import About, Entry, Option
-from minigan.training.stages import Stage, Stages
+from minigan.training.stages import Stages
 from minigan.training.steps import Outcome, discriminator_step, generator_step
-from minigan.training.system import Player, Probe, Turn
+from minigan.training.system import Player, Probe, Turn, refuse_others
 
 AGES = 9  # in a row of a picture
 PIXELS = 2.0  # weight of the pixels in a search
@@ -218,19 +210,16 @@ class Ageing(ConditionalGAN):
     ) -> tuple[np.ndarray, int | None]:
         """Of --age: numbers with commas between, or "all"; of --class as of a conditional GAN. A
         row for each age of each class, all with the same noise."""
-        unknown = words.keys() - {"age", "class"}
-        if unknown or (not self.names and "class" in words):
-            takes = "--age and --class" if self.names else "--age"
-            given = sorted(unknown or {"class"})
-            raise ValueError(f"this run takes {takes}, and no --{', --'.join(given)}")
+        of_age = {"age": f"{self.knots[0]:.4g} ... {self.knots[-1]:.4g}"}
+        refuse_others(words, of_age | (self.class_words() if self.names else {}))
         if not words:
             return self.generate(draw, n), None
-        of_age = self.ages_of(words["age"]) if "age" in words else [self.knots[2]]
+        values = self.ages_of(words["age"]) if "age" in words else [self.knots[2]]
         labels = self.labels_of(words.get("class", "0")) if self.names else [0]
-        z, pairs = draw.noise(n, self.z_dim), [(k, a) for k in labels for a in of_age]
+        z, pairs = draw.noise(n, self.z_dim), [(k, a) for k in labels for a in values]
         every = np.concatenate([z] * len(pairs))
-        c, values = (np.repeat(column, n) for column in zip(*pairs, strict=True))
-        return self.samples_of(draw, every, values, c), n if len(pairs) > 1 else None
+        c, at = (np.repeat(column, n) for column in zip(*pairs, strict=True))
+        return self.samples_of(draw, every, at, c), n if len(pairs) > 1 else None
 
     def ages_of(self, words: str) -> list[float]:
         """Ages by numbers with commas between; ValueError for what is not one of the data's."""
@@ -246,76 +235,3 @@ class Ageing(ConditionalGAN):
             expected = "expected numbers with commas between, or all"
             raise ValueError(f"--age {words}: {expected}; {known}")
         return values
-
-
-def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    return {**gan_recipe(choices), "z_dim": 50, "epochs": 18.5}
-
-
-def aged(config: Config) -> dict[str, Dataset]:
-    """The data set of a run with the attribute that its system is conditioned on."""
-    dataset = dataset_of(config)
-    if not dataset.is_image:
-        raise ValueError(f"ageing needs images; {dataset.name} has points")
-    folder = None if config.data in data.NAMES else Path(config.data)
-    return {"real": ages.with_attribute(dataset, config.options["age"], folder)}
-
-
-def _build(config: Config, about: Mapping[str, About], on: Device) -> Ageing:
-    from minigan.training.build import objective_of, optimizer_of  # here: build imports the systems
-
-    real, options, streams = about["real"], config.options, Streams(config.seed)
-    shape, z_dim = tuple(real["shape"]), config.z_dim or 50
-    names = real["names"] if options["classes"] and real["classes"] else ()
-    counts, knots = real["counts"] if names else (), real["knots"][options["age"]]
-    objective = objective_of(config, streams)
-    sizes: dict[str, Any] = {k: v for k, v in config.model_choices().items() if k != "z_dim"}
-    sizes |= {"sample_shape": shape, "z_dim": z_dim}
-    vectors, critic = len(knots) + len(names), Critic(**objective.critic())
-    places: dict[str, Any] = {"vectors": vectors, "place": "both", "critic": critic}
-    model = conditional(config.model, streams, **places, **sizes)
-    D = model.D.given(np.zeros((2, vectors), np.float32))
-    objective.check(D, np.zeros((2, *shape), np.float32))
-    norm = {"critic_norm": "batch"} if "critic_norm" in sizes else {}
-    code = Critic(output="features", features=z_dim)
-    E = models.get(config.model, streams, **{**sizes, **norm, "critic": code}).D
-    for part in (model.D, model.G, E, objective):
-        part.convert(on.asarray)
-    share = options["encoder"]
-    if not 0 < share < 1:
-        raise ValueError(f"encoder is the share of the run that trains it, in (0, 1), got {share}")
-    gan = Stage(1 - share, {"D": config.d_lr, "G": config.g_lr}, config.betas)
-    return Ageing(
-        model.G,
-        model.D,
-        E,
-        objective,
-        age=options["age"],
-        knots=knots,
-        names=names,
-        counts=counts,
-        stages=Stages(gan, Stage(share, {"E": 2e-3}, (0.9, 0.999)), decay=config.decay),
-        z_dim=z_dim,
-        g_optimizer=optimizer_of(config, model.G.named_params(), config.g_lr),
-        d_optimizer=optimizer_of(config, model.D.named_params(), config.d_lr),
-        e_optimizer=optimizer_of(config, E.named_params(), 2e-3),
-        average=config.average,
-        sample_shape=shape,
-    )
-
-
-ENTRY = Entry(
-    about="a generator that is given an age, and the way back from an image to its noise",
-    recipe=_recipe,
-    datasets=aged,
-    build=_build,
-    fields=(
-        *("model", "width", "hidden", "z_dim", "objective", "hyper", "real_label"),
-        *("penalty", "penalty_weight", "average"),
-    ),
-    options=(
-        Option("age", "thickness", "thickness or slant, measured; or a column of attributes.csv"),
-        Option("classes", True, "give the class as well, where the data have classes"),
-        Option("encoder", 0.24, "share of the run that trains the encoder"),
-    ),
-)

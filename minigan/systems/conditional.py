@@ -22,7 +22,7 @@ from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
 from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome, discriminator_step, generator_step
-from minigan.training.system import Probe, Rivals, in_pieces
+from minigan.training.system import Probe, Rivals, in_pieces, refuse_others
 
 COLUMNS = 10  # samples of each class in a picture
 MOST_ROWS = 20  # classes in a picture
@@ -148,14 +148,15 @@ class ConditionalGAN(GAN):
         words: Mapping[str, str],
     ) -> tuple[np.ndarray, int | None]:
         """Of --class: names or numbers with commas between, or "all"."""
-        unknown = words.keys() - {"class"}
-        if unknown:
-            what, names = ", --".join(sorted(unknown)), f"{self.names[0]}, ..., {self.names[-1]}"
-            raise ValueError(f"this run takes no --{what}, it takes --class: {names}")
+        refuse_others(words, self.class_words())
         if "class" not in words:
             return self.generate(draw, n), None
         labels = self.labels_of(words["class"])
         return self.rows(draw, labels, n), n if len(labels) > 1 else None
+
+    def class_words(self) -> dict[str, str]:
+        """The words of a command that name a class, with an example."""
+        return {"class": f"{self.names[0]} ... {self.names[-1]}"}
 
     def labels_of(self, words: str) -> list[int]:
         """The labels of classes by name or number, with commas between; all for "all"."""

@@ -14,7 +14,7 @@ from minigan.models.stackgan import Networks
 from minigan.objectives import Objective
 from minigan.training.draw import Fixed
 from minigan.training.steps import Outcome
-from minigan.training.system import Probe, Rivals, System, in_pieces
+from minigan.training.system import Probe, Rivals, System, in_pieces, refuse_others
 
 ROWS, COLUMNS = 8, 8  # captions in a picture, and samples of each
 
@@ -98,9 +98,7 @@ class FromCaptions(System):
         words: Mapping[str, str],
     ) -> tuple[np.ndarray, int | None]:
         """Of --text: a caption."""
-        unknown = ", --".join(sorted(words.keys() - {"text"}))
-        if unknown:
-            raise ValueError(f"this run takes --text, a caption, and no --{unknown}")
+        refuse_others(words, {"text": f'"{self.examples[0]}"'})
         if "text" not in words:
             return self.generate(draw, n), None
         return self.generate(draw, n, texts=[words["text"]] * n), None

@@ -19,7 +19,7 @@ from minigan.systems.gan import GAN
 from minigan.systems.truncation import Consulted, cutoff_of, psi_of, truncated
 from minigan.training.draw import Draw, Fixed
 from minigan.training.steps import Outcome, generator_gradient
-from minigan.training.system import Turn, in_pieces
+from minigan.training.system import Turn, in_pieces, refuse_others
 
 EVERY = 4  # steps of G between two of its penalties
 MOMENTUM = 0.01  # of the mean path length
@@ -99,8 +99,10 @@ class StyleGAN(GAN):
         N, L, _ = ws.shape
         r = np.sqrt((g * g).sum(axis=(1, 2), keepdims=True) / L + EPS)
         off = r - self.a
-        _, dws, own = synthesis.double_backward(2 * weight / (N * L) * off / r * g, trace, caches)
-        accumulate(grads, {str(int(i) + at): grad for i, grad in own.items()})
+        _, dws, layer_grads = synthesis.double_backward(
+            2 * weight / (N * L) * off / r * g, trace, caches
+        )
+        accumulate(grads, {str(int(i) + at): grad for i, grad in layer_grads.items()})
         before.backward(dws, cache, grads, need_dx=False)
         self.a += MOMENTUM * (r.mean() - self.a)
         return weight * (off * off).mean()
@@ -145,10 +147,7 @@ class StyleGAN(GAN):
         words: Mapping[str, str],
     ) -> tuple[np.ndarray, int | None]:
         """As in System; words are truncation (psi), cutoff and noise."""
-        unknown = words.keys() - {"truncation", "cutoff", "noise"}
-        if unknown:
-            have = "--truncation 0.7, --cutoff 3, --noise random"
-            raise ValueError(f"stylegan takes no --{', --'.join(sorted(unknown))}; it takes {have}")
+        refuse_others(words, {"truncation": "0.7", "cutoff": "3", "noise": "random"})
         asked: dict[str, Any] = {}
         if "truncation" in words:
             asked["psi"] = psi_of(words["truncation"])

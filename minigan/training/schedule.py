@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from minigan.training.system import System
+from collections.abc import Iterator
+
+from minigan.training.draw import Draw
+from minigan.training.system import System, Turn
 
 LONGEST = 10**8  # batches: weeks; what is more is a slip of the keyboard, and could not even be counted
 
@@ -28,7 +31,7 @@ class Schedule:
     """
 
     def __init__(self, system: System, per_epoch: float, epochs: float, decay: float) -> None:
-        self.per_epoch, self.decay = per_epoch, decay
+        self.system, self.per_epoch, self.decay = system, per_epoch, decay
         self.total = _count_steps(system, epochs * per_epoch)
         self._rates = {name: player.optimizer.lr for name, player in system.players.items()}
 
@@ -41,6 +44,19 @@ class Schedule:
         left = (self.total - step) / self.total
         factor = min(1.0, left / self.decay) if self.decay > 0 else 1.0
         return {name: lr * factor for name, lr in self._rates.items()}
+
+    def begin_step(self, step: int, draw: Draw) -> None:
+        """Set what changes with the number of the step."""
+        for name, lr in self.learning_rates(step).items():
+            self.system.players[name].optimizer.lr = lr
+        self.system.begin_step(step, self.total)
+        draw.begin_step()
+
+    def turns(self, step: int) -> Iterator[tuple[Turn, int]]:
+        """The turns of a step with the part of its random numbers: the last turn has part 0, the others 1, 2, ..."""
+        turns = self.system.turns(step, self.total)
+        for i, turn in enumerate(turns):
+            yield turn, 0 if i == len(turns) - 1 else i + 1
 
 
 def _count_steps(system: System, needed: float) -> int:

@@ -207,6 +207,14 @@ class System:
             yield from network.walk()
 
 
+def refuse_others(words: Mapping[str, str], takes: Mapping[str, str]) -> None:
+    """ValueError for words of a command that are not among those that a run takes, which come with an example each."""
+    others = sorted(words.keys() - takes)
+    if others:
+        known = ", ".join(f"--{name} {example}" for name, example in takes.items())
+        raise ValueError(f"this run takes no --{', --'.join(others)}; it takes {known}")
+
+
 def in_pieces(
     forward: Callable[[Array], Array], x: Array, *, size: int = 256, progress: str | None = None
 ) -> np.ndarray:

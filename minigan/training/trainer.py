@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,10 +22,9 @@ from minigan.engine.pair import OneGeneration
 from minigan.engine.processes import possible
 from minigan.engine.recorded import Recorded
 from minigan.kernels.cuda.precision import using
-from minigan.layers import Layer
 from minigan.optim import NotFinite
-from minigan.runs import changes, checkpoint, errors, fingerprint, notebook, origin
-from minigan.runs.folder import VERSIONS, Run
+from minigan.runs import errors, fingerprint, notebook
+from minigan.runs.folder import Run
 from minigan.runs.interrupt import Interrupted, stop_on_signals
 from minigan.runs.output import printable
 from minigan.training import build
@@ -35,9 +32,13 @@ from minigan.training.config import OWN, Config
 from minigan.training.draw import DeviceDraw, Draw
 from minigan.training.flags import changes as changed_choices
 from minigan.training.flags import from_flags
+from minigan.training.going_back import to_the_newest
+from minigan.training.objects import about, datasets_of, described, folder_of
 from minigan.training.schedule import Schedule, notable
 from minigan.training.steps import Outcome
 from minigan.training.system import System, Turn
+from minigan.training.together import Together
+from minigan.training.trial import play_still
 from minigan.training.values import came
 from minigan.watch import messages
 from minigan.watch.health import Health
@@ -86,10 +87,10 @@ class Trainer:
     ) -> None:
         if not isinstance(system, System):
             raise TypeError(f"Trainer expects a System, such as GAN(G, D, ...), got {came(system)}")
-        datasets = _datasets(system, data)
+        datasets = datasets_of(system, data)
         if config is None:
-            config = Config(**_described(system, datasets) | options)
-        run = Run.create(None if out is None else _folder(out), config)
+            config = Config(**described(system, datasets) | options)
+        run = Run.create(None if out is None else folder_of(out), config)
         self._set_up(run, system, datasets, hooks, quiet, judge)  # what is wrong shows here, before there is a folder
         run.begin()
         self._began = True
@@ -126,7 +127,7 @@ class Trainer:
 
         Busy: another process works on the run. From here to the end of `steps`, this one does.
         """
-        run = Run.open(_folder(folder))
+        run = Run.open(folder_of(folder))
         if choices is not None and not isinstance(choices, Mapping):
             raise TypeError(f"Trainer.resume expects choices such as {{'epochs': 40}}, got {came(choices)}")
         run.lock.take()
@@ -139,7 +140,7 @@ class Trainer:
             elif data is None:
                 raise ValueError("a run that was started with objects needs its data as well: resume(..., data=...)")
             trainer = cls.__new__(cls)
-            trainer._set_up(run, system, _datasets(system, data), hooks, quiet, judge)
+            trainer._set_up(run, system, datasets_of(system, data), hooks, quiet, judge)
             trainer._go_back(before, allow_changes)
         except BaseException:
             run.lock.release()
@@ -186,6 +187,7 @@ class Trainer:
         self.outcomes: dict[str, Outcome] = {}  # of the last turn of each name
         self._turn: Turn | None = None  # the one under way
         self.losses: dict[str, float] = {}  # as far as they are on the host
+        self._together = Together(self._processes, system, self.draw, self.schedule)
         self._recorded = None
         if not on_cpu and config.graph:
             self._recorded = Recorded(system, self.draw, self.device.cuda(), self.health.say)
@@ -211,56 +213,13 @@ class Trainer:
 
     def _go_back(self, before: Config, allow_changes: bool) -> None:
         """To the newest checkpoint; `before`: the run's choices until now."""
-        if not self.run.ways_back():  # stopped before the first one: the beginning is the newest state
-            self.run.settle(0, before, allowed=allow_changes)
-            self.run.forget_after(-1)
+        parts = self.run, self.system, self.draw, self.schedule, self.log
+        newest = to_the_newest(*parts, self._fingerprint, before, allow_changes=allow_changes)
+        if newest is None:
             self.pictures.add(0)
             return
-        path, arrays, numbers = self.run.latest()
-        checkpoint.require(path, numbers, seconds=float)
-        seen = numbers.get("seen")
-        if type(seen) is int:  # until version 0.1 there was one data set
-            seen = {next(iter(self.draw.seen)): seen}
-        if not isinstance(seen, dict) or seen.keys() != self.draw.seen.keys():
-            raise ValueError(f"{path}: not a checkpoint of this run: seen is {numbers.get('seen')!r}")
-        if "config" in numbers:
-            before = Config.load(json.dumps(numbers["config"]), path)
-        if any(network.takes_condition for network in self.networks.values()):
-            fingerprint.check_kinds(self.run.folder, numbers.get("about"), about(self.draw.datasets))
-        data = fingerprint.changed(numbers.get("data"), self._fingerprint)
-        moved = not data and isinstance(numbers.get("data"), dict)
-        if before.data != self.config.data and not moved:
-            changes.check(self.run.folder, {"data": [before.data, self.config.data]}, allowed=False)
-        allowed = allow_changes or changes.were_allowed(self.run.folder, data)
-        changes.check(self.run.folder, data, allowed=allowed)  # before the networks, which may not fit other data
-        self._check_length(numbers["step"], before)
-        self.system.restore(path, arrays, numbers["counts"])
-        self.step, self.seconds = numbers["step"], numbers["seconds"]
-        self.draw.seen.update(seen)
-        self.turns_made = numbers.get("turns", sum(player.optimizer.t for player in self.system.players.values()))
-        self.run.settle(self.step, before, allowed=allow_changes, data=data, moved=moved)
-        self.run.forget_after(self.step)
-        self.log.restore(self.step, path)
-        self.notes = (*self.notes, *origin.newer(self.run.folder / VERSIONS))
-
-    def _check_length(self, step: int, before: Config) -> None:
-        """ValueError for fewer epochs than are done; a warning where another length makes the learning rates jump."""
-        if self.total < step:
-            raise ValueError(
-                f"{self.run.folder} has done {step:,} steps, and {self.config.epochs:g} epochs are {self.total:,}: "
-                f"--epochs must be at least as many as are done; without it, the run ends at its {before.epochs:g}"
-            )
-        first = next(iter(self.draw.seen))
-        planned = Schedule(self.system, self.draw.per_epoch(first), before.epochs, before.decay)
-        old, new = planned.learning_rates(min(step, planned.total)), self.schedule.learning_rates(step)
-        jumps = [f"{name} from {old[name]:.2g} to {new[name]:.2g}" for name in new if new[name] != old[name]]
-        if jumps and before.epochs != self.config.epochs:
-            self.notes = (
-                *self.notes,
-                f"learning rates: they fall in the last {self.config.decay:.0%} of the run; with "
-                f"{self.config.epochs:g} epochs in place of {before.epochs:g} they jump at step {step:,}, "
-                f"{', '.join(jumps)}",
-            )
+        self.step, self.turns_made, self.seconds = newest.step, newest.turns, newest.seconds
+        self.notes = (*self.notes, *newest.notes)
 
     @property
     def total(self) -> int:
@@ -306,7 +265,8 @@ class Trainer:
         calm, blas = np.errstate(over="ignore", invalid="ignore"), threadpool_limits(1, "blas")
         at_once = f"stopped at once; --resume {self.run.quoted} continues from its last checkpoint"
         signals, disk = stop_on_signals(at_once), errors.of_the_disk(self.run, lambda: self.step)
-        with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk, self._together():
+        others = self._together.others_follow(self.step, self.turns_made)
+        with self.run.lock, calm, blas, using(self.precision), signals as stop, bar, disk, others:
             if self.step == 0:
                 self._prepare(lambda: stop.requested)
             self.draw.seek(self.turns_made)
@@ -327,20 +287,20 @@ class Trainer:
 
     def turns(self, step: int) -> Iterator[tuple[Turn, Draw]]:
         """The turns of a step, each with what it draws from."""
-        for turn, part in self._parts(step):
+        for turn, part in self.schedule.turns(step):
             self._turn = turn
             self.draw.begin(step, part)
             self.health.before(turn)
-            self._begin_together(turn.name)
+            self._together.begin(turn.name)
             yield turn, self.draw
-            self._end_together()
+            self._together.end()
 
     def record(self, turn: Turn, outcome: Outcome) -> None:
         """Take what a turn found; FloatingPointError where its loss is not finite.
 
         On a GPU losses are looked at when a log point comes, and stay in `losses` until the next one.
         """
-        self._end_together()
+        self._together.end()
         self.outcomes[turn.name] = outcome
         self.turns_made += 1
         self.health.after(turn, outcome)
@@ -391,57 +351,8 @@ class Trainer:
         with using(self.precision), threadpool_limits(1, "blas"):  # else a second thread spins through all of it
             return verdict(self.system, self.draw, self.judge, self.run, precision=self.precision, quiet=self.quiet)
 
-    def _parts(self, step: int) -> Iterator[tuple[Turn, int]]:
-        """The turns of a step with the part of its random numbers: the last turn has part 0, the others 1, 2, ..."""
-        turns = self.system.turns(step, self.total)
-        for i, turn in enumerate(turns):
-            yield turn, 0 if i == len(turns) - 1 else i + 1
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Inside, the other processes of the team, if it has any, play the same turns."""
-        if self._processes is None:
-            yield
-            return
-        try:
-            self._processes.start(self._follow)
-            yield
-        finally:
-            self._processes.stop()
-
-    def _follow(self) -> None:
-        """The life of another process: the turns of all steps, and nothing else."""
-        if self.step == 0:
-            self._begin_together("preparation")
-            for _ in self.system.before(self.draw):
-                pass
-            self._end_together()
-        self.draw.seek(self.turns_made)
-        while self.step < self.total:
-            epoch = int(self.epochs)
-            self._set_rates()
-            for turn, part in self._parts(self.step):
-                self.draw.begin(self.step, part)
-                self._begin_together(turn.name)
-                turn.play(self.draw)
-                self._end_together()
-            self.step += 1
-            if int(self.epochs) > epoch:
-                self.system.after_epoch()
-
-    def _begin_together(self, name: str) -> None:
-        """What follows is computed by all processes, which have to agree on it, and on the parameters."""
-        if self._processes is not None:
-            players = self.system.players.values()
-            state = [(player.optimizer.lr, player.optimizer.t, _sample(player.network)) for player in players]
-            self._processes.begin(name, np.array(state))
-
-    def _end_together(self) -> None:
-        if self._processes is not None:
-            self._processes.active = False
-
     def _play_recorded(self, recorded: Recorded, step: int) -> None:
-        for turn, part in self._parts(step):
+        for turn, part in self.schedule.turns(step):
             self.record(turn, recorded.play(turn, step, part))
 
     def _prepare(self, asked_to_stop: Callable[[], bool]) -> None:
@@ -451,21 +362,15 @@ class Trainer:
         if pieces:
             off = self.quiet
             work = tqdm(work, total=pieces, unit="batch", desc="preparing", leave=False, disable=off)
-        self._begin_together("preparation")
+        self._together.begin("preparation")
         for _ in work:
             if asked_to_stop():
                 raise Interrupted(f"stopped while preparing; --resume {self.run.quoted} begins again")
-        self._end_together()
+        self._together.end()
         self.seconds += time.perf_counter() - started
 
-    def _set_rates(self) -> None:
-        for name, lr in self.schedule.learning_rates(self.step).items():
-            self.system.players[name].optimizer.lr = lr
-        self.system.begin_step(self.step, self.total)
-        self.draw.begin_step()
-
     def _begin_step(self) -> None:
-        self._set_rates()
+        self.schedule.begin_step(self.step, self.draw)
         self.health.look(self.step, self._is_log_point(self.step + 1))
 
     def _after_step(self, bar: tqdm, epoch_ended: bool) -> None:
@@ -499,66 +404,10 @@ class Trainer:
         return step == self.total or (step % every == 0 and notable(step // every))
 
     def _try_step(self, batch_size: int) -> None:
-        """One step with so many samples that moves no weight. Running statistics move: not for a run that continues."""
+        """One step with so many samples that moves no weight."""
         draw = type(self.draw)(self.draw.datasets, batch_size, self.config.seed, self.device)
-        optimizers = {name: player.optimizer for name, player in self.system.players.items()}
-        try:
-            for player in self.system.players.values():
-                player.optimizer = Still()  # type: ignore[assignment]
-            for turn in dict.fromkeys(self.system.turns(self.step, self.total)):
-                turn.play(draw)
-        finally:
-            for name, optimizer in optimizers.items():
-                self.system.players[name].optimizer = optimizer
+        play_still(self.system, list(dict.fromkeys(self.system.turns(self.step, self.total))), draw)
 
     def _give_up(self, reason: str) -> NoReturn:
         rest = f"{errors.last_good(self.run)}. A smaller learning rate is the usual remedy."
         raise FloatingPointError(f"step {self.step}: {reason}; {rest}")
-
-
-class Still:
-    """An optimizer that moves nothing, to try how much memory a step takes."""
-
-    def step(self, grads: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-
-def _folder(path: object) -> Path:
-    """The path of a run's folder, from Python: a text or a path object."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise TypeError(f"the folder of a run must be a path, got {came(path)}")
-    return Path(os.fspath(path)).expanduser()
-
-
-def about(datasets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
-    """The properties of each data set on which networks depend, for `build.system` and for checkpoints."""
-    return {name: dataset.about() for name, dataset in datasets.items()}
-
-
-def _sample(network: Layer) -> float:
-    """A sum over a few numbers of every parameter: were they changed in one process alone?"""
-    return float(sum(param.reshape(-1)[:: param.size // 16 + 1].sum() for _, param in network.named_params()))
-
-
-def _datasets(system: System, data: Dataset | Mapping[str, Dataset]) -> dict[str, Dataset]:
-    """The data sets by the names that the system draws from; ValueError where some are missing."""
-    datasets = {system.data[0]: data} if isinstance(data, Dataset) else data
-    if not isinstance(datasets, Mapping) or not all(isinstance(one, Dataset) for one in datasets.values()):
-        raise TypeError(f"Trainer expects a Dataset, as data.load('mnist') gives, or a dict of them, got {came(data)}")
-    if set(datasets) != set(system.data):
-        raise ValueError(
-            f"{type(system).__name__} draws from the data sets {', '.join(system.data)}; got {', '.join(datasets)}"
-        )
-    return {name: datasets[name] for name in system.data}
-
-
-def _described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
-    """The entry of config.json for a system that was given as an object."""
-    objective = getattr(getattr(system, "objective", None), "name", "")
-    data = ", ".join(dataset.name for dataset in datasets.values())
-    first = next(iter(system.players.values())).optimizer
-    rates = {
-        key: system.players[name].optimizer.lr for key, name in (("d_lr", "D"), ("g_lr", "G")) if name in system.players
-    }
-    own = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
-    return {"system": OWN, **own, "data": data, **rates}

@@ -245,7 +245,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: made().label("tow"), "class 'tow' is unknown; this run has 3: zero, one, two; did you mean 'two'?"),
     (
         lambda: made().answer(fixed(), 4, {"text": "a three"}),
-        "this run takes no --text, it takes --class: zero",
+        "this run takes no --text; it takes --class zero ... two",
     ),
     (
         lambda: labelled(Config(system="conditional", data="ring")),

@@ -257,7 +257,7 @@ def test_samples_depend_on_the_caption_and_an_unknown_word_is_refused() -> None:
     assert pictures.shape == (4, 8, 8, 3) and pictures.dtype == np.uint8 and columns is None
     with pytest.raises(ValueError, match=r"unknown word 'rad'; this run has 10 words: .*did you mean 'red'"):
         system.answer(draw.at("sample", 0), 4, {"text": "a rad two"})
-    with pytest.raises(ValueError, match="this run takes --text, a caption, and no --class"):
+    with pytest.raises(ValueError, match=f'this run takes no --class; it takes --text "{system.examples[0]}"'):
         system.answer(draw.at("sample", 0), 4, {"class": "7"})
 
 

@@ -245,7 +245,7 @@ def test_words_of_a_command_are_understood_or_refused(runs: Any) -> None:
     system = runs["plain"][0].system
     asked = system.answer(fixed(), 4, {"truncation": "0.5", "cutoff": "2", "noise": "none"})[0]
     np.testing.assert_array_equal(asked, system.generate(fixed(), 4, psi=0.5, cutoff=2, noise="none"))
-    with pytest.raises(ValueError, match="stylegan takes no --class"):
+    with pytest.raises(ValueError, match="this run takes no --class; it takes --truncation"):
         system.answer(fixed(), 4, {"class": "3"})
     for text in ("7", "nan", "inf", "much"):
         with pytest.raises(ValueError, match=r"a number from -2 to 2, got .*never seen in training"):
