@@ -58,7 +58,7 @@ TRACE = 100.0  # of the features' covariance over all training images: the unit 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a network is trained for.
+    """The classes, the data and the least accuracy that a network is trained for.
 
     name, classes  of the network
     gate           its least accuracy on the test images

@@ -34,7 +34,7 @@ def hint(path: str | os.PathLike[str]) -> str:
 
 
 def described(start: bytes) -> str:
-    """What a file is that begins with these bytes, for the end of a message: "it is a web page ..."; "" where that
+    """The kind of a file that begins with these bytes, for the end of a message: "it is a web page ..."; "" where it
     is not known."""
     text = start[:LONGEST].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start:

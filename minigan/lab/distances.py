@@ -43,7 +43,7 @@ def js(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def floor(p: np.ndarray, rng: np.random.Generator, draws: int = 20, points: int = POINTS) -> float:
-    """What `js` is on average for points that come from p itself: a generator cannot be expected to get lower."""
+    """The mean of `js` for points drawn from p itself: a generator cannot be expected to get lower."""
     exact = p / p.sum()
     return float(np.mean([js(exact, rng.multinomial(points, exact) / points) for _ in range(draws)]))
 

@@ -130,7 +130,7 @@ class Explored:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """What it was trained on; ValueError where that is not here any more."""
+        """The training data; ValueError where they are not here any more."""
         dataset = self.evidence.dataset
         if dataset is None:
             raise ValueError(f"The training images are not here: {self.evidence.missing.get('dataset', 'not found')}.")
@@ -160,7 +160,7 @@ class Explored:
         return self.system.players[pair.D].network, pair.objective
 
     def opinion(self, pixels: np.ndarray, conditions: Conditions) -> np.ndarray:
-        """What `opponent` makes of pictures, uint8 (n, H, W, C): (n,), as it is shown."""
+        """The answers (n,) of `opponent` to pictures, uint8 (n, H, W, C), as the page shows them."""
         assert self.opponent is not None
         objective = self.opponent[1]
         y = self.given(conditions)(len(pixels)).forward(as_seen(pixels), train=False)[0]
@@ -175,7 +175,7 @@ class Explored:
         return lambda n: D.given(condition if len(condition) == n else np.repeat(condition, n, axis=0))
 
     def _condition(self, conditions: Conditions) -> Array | None:
-        """What D is given beside a sample, or beside each where "class" has one for each; None for nothing."""
+        """The condition that D is given, one for all samples or one for each as in "class"; None where it is given none."""
         system = self.system
         labels = np.atleast_1d(conditions.get("class", 0))
         if isinstance(system, Ageing):

@@ -81,7 +81,7 @@ class Explorer:
         return {}, {"pictures": self.run.samples(self.run.latents(seeds), wish.conditions)}
 
     def why(self, wish: Wish) -> Answer:
-        """What in the picture would change D's mind."""
+        """The pixels and the parts of the picture that would change D's answer."""
         if self.run.opponent is None:
             raise ValueError("This run has no D that gives one number for a picture.")
         pixels = self.run.samples(self.place(wish), wish.conditions)

@@ -14,7 +14,7 @@ PLACES = 7  # along a side, at which the picture is covered
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What D's answer to a picture depends on.
+    """How D's answer depends on the pixels of a picture.
 
     slope      (H, W): by how much D would be more convinced if a pixel were brighter, summed over channels
     covered    (PLACES, PLACES): by how much D is less convinced where a grey square covers the picture
@@ -27,7 +27,7 @@ class Look:
 
 
 def look(given: Callable[[int], Layer], x: np.ndarray, *, energy: bool) -> Look:
-    """What D makes of a picture x (1, H, W, C) in [-1, 1]. `given`: D for n samples; `energy`: low means real."""
+    """How D's answer depends on x (1, H, W, C) in [-1, 1]. `given`: D for n samples; `energy`: low means real."""
     D, sign = given(1), -1.0 if energy else 1.0
     y, cache = D.forward(x, train=False)
     dy = np.zeros_like(y)

@@ -181,5 +181,5 @@ def preset_of(session: Session) -> dict[str, Any]:
 
 
 def scene_of(session: Session) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What stays the same from picture to picture."""
+    """The facts and arrays that stay the same from picture to picture."""
     return scene(session.plane, session.view, session.preset, session.number)

@@ -135,7 +135,7 @@ class Plane:
 
     @property
     def judge(self) -> Any:
-        """What points are recognised by: the Gaussians of a mixture."""
+        """The judge that recognises points: the Gaussians of a mixture; None for other data."""
         return judge_for(self.source.name) if isinstance(self.source, Mixture) else None
 
     def copy(self) -> dict[str, Any]:

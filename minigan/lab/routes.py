@@ -20,7 +20,7 @@ Route: TypeAlias = Callable[[Any, Mapping[str, str], bytes], Answer]
 
 
 def hello(explorers: Explorers) -> bytes:
-    """What the page asks first: objectives, data, lessons, runs, limits."""
+    """The answer to the page's first request: objectives, data, lessons, runs, limits."""
     shapes = drawing.shapes()
     return text(
         {

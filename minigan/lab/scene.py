@@ -50,7 +50,7 @@ def scene(plane: Plane, view: View, preset: Preset, number: int) -> tuple[dict[s
 
 
 def _formulas(objective: Objective) -> list[list[str]]:
-    """What the objective's page states, and those of its base classes where the losses are theirs: [heading, text]."""
+    """Formulas of the objective's page, and of its base classes where it inherits the losses: [heading, text] each."""
     formulas = []
     for label, method in FORMULAS.items():
         method = "joint_g_loss" if method == "g_loss" and objective.compares else method

@@ -75,12 +75,12 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """What is printed: the secret is after '#', which no browser sends anywhere."""
+        """The address that is printed: the secret is after '#', which no browser sends anywhere."""
         return f"{self.root}#t={self.secret}"
 
     @property
     def ticket_address(self) -> str:
-        """What a browser is opened with: other users of the machine may see it in the list of processes."""
+        """The address that a browser is opened with: other users of the machine may see it in the list of processes."""
         return f"{self.root}#k={self._ticket}"
 
     def enter(self, ticket: str) -> str:

@@ -18,7 +18,7 @@ Order: TypeAlias = Callable[["Session"], Any]
 
 
 class Session:
-    """What the page shows: a training with its view and its history, and whether it is under way.
+    """The training that the page shows, with its view, its history, and whether it is running.
 
     number   of the scene: another one where data or networks have become others
     target   the step that it is on its way to, after somebody went back or forth in time

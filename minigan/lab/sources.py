@@ -27,7 +27,7 @@ def window_of(source: Mixture | Drawing) -> float:
 
 
 def config_data(source: Mixture | Drawing) -> str:
-    """What Config takes for points."""
+    """The value of Config.data for a source of points."""
     return source.name if isinstance(source, Mixture) else "ring"
 
 

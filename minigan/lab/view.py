@@ -78,7 +78,7 @@ class View:
         return numbers | self._measured, arrays
 
     def heat(self, n: int) -> np.ndarray:
-        """What D makes of n x n places, row 0 on top: a probability, a score or an energy."""
+        """D's answer at n x n places, row 0 on top: a probability, a score or an energy."""
         side = np.linspace(-self.window, self.window, n, dtype=np.float32)
         places = np.stack(np.meshgrid(side, side[::-1]), axis=-1).reshape(-1, 2)
         return self._opinion(places).reshape(n, n)
@@ -122,7 +122,7 @@ class View:
         return -BATCH * gradient[: len(some)]
 
     def point_at(self, x: float, y: float) -> dict[str, Any]:
-        """What D makes of a place; and of the generated point next to it its noise, the pull on it, and its way through
+        """D's answer at a place; and of the generated point next to it its noise, the pull on it, and its way through
         the last pictures."""
         place = np.array([[x, y]], np.float32)
         answer: dict[str, Any] = {

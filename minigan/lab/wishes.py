@@ -54,7 +54,7 @@ def read_wish(values: object, run: Mapping[str, Any]) -> Wish:
 
 
 def _conditions(values: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run takes of the conditions; what it does not take is refused."""
+    """The conditions that this run takes, checked; ValueError for one that it does not take."""
     takes = {"class": "classes", "age": "age", "text": "texts", "psi": "layers", "mix": "layers", "noise": "layers"}
     conditions: dict[str, Any] = {}
     for name, needed in takes.items():

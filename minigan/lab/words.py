@@ -27,7 +27,7 @@ def reach(reached: Mapping[str, Any] | None, what: str) -> str:
 
 
 def units(vitals: Mapping[str, Any], probed: Mapping[str, Any]) -> str:
-    """What the last log point measured of the networks; `probed`: the last one that looked into them."""
+    """Sentences about the networks at the last log point; `probed` is the last point that measured their units."""
     moved = [f"{name.upper()} by {vitals[f'{name}_moved']:.2%}" for name in "dg" if f"{name}_moved" in vitals]
     parts = [f"The last measured update moved {' and '.join(moved)} of their size."] if moved else []
     idle = [f"{share:.0%} of {name}" for name, share in {**probed.get("idle", {}), **probed.get("linear", {})}.items()]

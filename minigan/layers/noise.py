@@ -14,7 +14,7 @@ MODES = ("fixed", "random", "none")  # of Noise, in evaluation mode
 
 
 class _Map(Layer):
-    """What the first two pages share: the size of a map."""
+    """The base class of the first two layers: the size of a map."""
 
     shown = ("height", "width", "channels")
 

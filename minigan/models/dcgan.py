@@ -182,7 +182,7 @@ def _quarters(sample_shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _way(sample_shape: tuple[int, ...]) -> str:
-    """What to do about samples that do not fit."""
+    """The end of an error message: which size or model to use for samples that do not fit."""
     if len(sample_shape) != 3:
         return "points have a model of their own: --model points"
     below = max(min(sample_shape[:2]) // 4 * 4, 4)

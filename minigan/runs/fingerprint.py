@@ -73,7 +73,7 @@ def _words(about: Mapping[str, Any]) -> Any:
 
 
 def _difference(old: Sequence[str], new: Sequence[str]) -> str:
-    """What is new and what is missing, in words."""
+    """The names that are new and those that are missing, as text."""
     changes = {"new": [one for one in new if one not in old], "missing": [one for one in old if one not in new]}
     parts = [f"{how}: {', '.join(map(repr, names[:5]))}" for how, names in changes.items() if names]
     return "; ".join(parts) or "in another order"

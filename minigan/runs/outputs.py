@@ -1,4 +1,4 @@
-"""What a command is to write, looked at before it works: a mistake shows at once, and costs no file."""
+"""Checks of the files that a command is to write, made before it works: a mistake shows at once, and costs no file."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _prepare(
     choices: dict[str, Any],
     earlier: Sequence[Score],
 ) -> tuple[suite.Exhibit, list[str], Samples]:
-    """What is to be measured, and by which metrics; samples are generated last."""
+    """The data to measure, the metrics, and the samples, which are generated last."""
     stacked = wanted is not None and "stacked" in wanted
     samples = open_samples(flags.samples, **choices, seed=flags.seed, size=flags.size, stacked=stacked)
     against = flags.against or samples.reference
@@ -120,7 +120,7 @@ def _prepare(
 def _reference(
     flags: argparse.Namespace, samples: Samples, against: str | None, extractor: Extractor | None
 ) -> Reference:
-    """What is compared with. A run of one's own pictures is compared in the size in which it reads them."""
+    """The reference. For a run on a folder of pictures it has the size in which the run reads them."""
     if against is None and samples.generator is not None:
         return of_run(samples, extractor)
     if against is None:

@@ -1,4 +1,4 @@
-"""What samples are compared with, and by which feature network."""
+"""The data that samples are compared with, and the feature network of the comparison."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def check_earlier(
 
 
 def title(metric: str) -> str:
-    """What people call a metric."""
+    """The usual name of a metric."""
     if metric.startswith("swd_"):
         return f"SWD at {metric.removeprefix('swd_')} pixels"
     return TITLES.get(metric, metric.replace("_", " "))

@@ -54,7 +54,7 @@ def translate(flags: argparse.Namespace) -> int:
 
 
 def _left_out(source: Path) -> str:
-    """What of a folder was not read, for the end of a line."""
+    """The end of a line: how many files of a folder were not read, and why."""
     from minigan.data.finding import find  # here: Pillow is slow to import
 
     note = find(source).note if source.is_dir() else ""

@@ -1,4 +1,4 @@
-"""What the commands share: the saved run, the seeds of its samples, and what is too large or has another name."""
+"""Functions that the commands share: open a saved run, read seeds, refuse wrong sizes and names."""
 
 from __future__ import annotations
 

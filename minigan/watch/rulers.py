@@ -58,7 +58,7 @@ def write(folder: Path, name: str) -> None:
 
 
 def _of(judge: FeatureJudge, images: np.ndarray) -> dict[str, str | int]:
-    """What a ruler depends on."""
+    """The facts that a ruler depends on: network, reference and images."""
     digest = hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
     about = {"extractor": judge.extractor.id, "reference": judge.reference.origin.sha256, "images": digest}
     return {**about, "n": len(images)}

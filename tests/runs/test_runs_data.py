@@ -1,4 +1,4 @@
-"""What a run depends on is recorded: its data, its length, its versions; and a start that fails leaves nothing."""
+"""A run records its data, its length and its versions; and a start that fails leaves nothing."""
 
 from __future__ import annotations
 

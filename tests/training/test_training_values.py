@@ -1,4 +1,4 @@
-"""What Python may hand to a Config, to the Trainer and to layers: taken as meant, or refused with a clear message."""
+"""Values from Python for a Config, the Trainer and layers: taken as meant, or refused with a clear message."""
 
 from __future__ import annotations
 
