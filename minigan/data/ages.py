@@ -45,9 +45,47 @@ def with_attribute(dataset: Dataset, name: str, folder: Path | None) -> Dataset:
         raise ValueError(f"attribute {name!r} of {dataset.name} is unknown: {known}, {where} (columns file, {name})")
     if not np.isfinite(values).all():
         raise ValueError(f"{dataset.name}: sample {int(np.isnan(values).argmax())} has no {name}: nothing is drawn")
-    if min(np.diff(knots(values))) <= 0:
-        raise ValueError(f"{dataset.name}: {name} hardly differs: its percentiles are {knots(values)}")
+    _check_spread(dataset.name, name, values)
     return replace(dataset, attributes={**dataset.attributes, name: values})
+
+
+def without_range(dataset: Dataset, name: str, low: float, high: float) -> Dataset:
+    """The data set without the samples whose attribute `name` is between low and high, to be asked for afterwards.
+
+    ValueError for a range that holds no sample, or that reaches beyond the knots of what remains.
+    """
+    values = dataset.attributes[name]
+    kept = (values < low) | (values > high)
+    if kept.all():
+        raise ValueError(f"{dataset.name}: no sample has {name} between {low:g} and {high:g}")
+    rest = {key: column[kept] for key, column in dataset.attributes.items()}
+    first, *_, last = knots(rest[name]) if kept.any() else (np.nan, np.nan)
+    if not first < low < high < last:
+        raise ValueError(
+            f"a range of {name} that is held out must lie between {first:.4g} and {last:.4g}, where the other samples "
+            f"are; got {low:g} to {high:g}"
+        )
+    _check_spread(dataset.name, name, rest[name])
+    labels = None if dataset.labels is None else dataset.labels[kept]
+    return replace(dataset, images=dataset.images[kept], labels=labels, attributes=rest)
+
+
+def range_of(text: str) -> tuple[float, float] | None:
+    """Two numbers with a comma between as a range; None for no text."""
+    if not text:
+        return None
+    try:
+        low, high = (float(word) for word in text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not low < high:
+        raise ValueError(f"a range must be two rising numbers with a comma between, such as 2.6,2.8, got {text!r}")
+    return low, high
+
+
+def _check_spread(of: str, name: str, values: np.ndarray) -> None:
+    if min(np.diff(knots(values))) <= 0:
+        raise ValueError(f"{of}: {name} hardly differs: its percentiles are {knots(values)}")
 
 
 def measure(name: str, images: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from minigan.metrics.frechet import frechet_distance
 from minigan.metrics.score import Protocol, Score
 from minigan.metrics.statistics import Origin, Statistics
 
+NONE = "none: every class is in the training data"  # samples of a class that was never seen cannot be asked for
 FEW = 50  # samples of a class, below which it has no distance of its own
 
 
@@ -25,7 +26,7 @@ def asked_class(asked: np.ndarray, logits: np.ndarray, names: Sequence[str], pro
     protocol = _without_reference(protocol, len(asked))
     least = min(shares, key=lambda name: shares[name])
     return [
-        Score(float(right.mean()), replace(protocol, metric="asked_class"), {"classes": shares}),
+        Score(float(right.mean()), replace(protocol, metric="asked_class"), {"classes": shares, "held_out": NONE}),
         Score(shares[least], replace(protocol, metric="asked_class_least"), {"class": least}),
     ]
 
@@ -60,11 +61,13 @@ def asked_age(asked: np.ndarray, measured: np.ndarray, rows: np.ndarray, protoco
     asked     (N,) ages of samples, measured (N,) what they have; NaN where nothing is drawn: it counts as no rise
     rows      (M, T) measured ages of one noise at T rising ages
 
-    Scores: the mean error, the correlation, and the share of rows that rise at every step.
+    Scores: the mean error, NaN where nothing is drawn at all; the correlation, 0 where one of the two is constant; and
+    the share of rows that rise at every step.
     """
     seen = np.isfinite(measured)
-    error = float(np.abs(asked - measured)[seen].mean())
-    correlation = float(np.corrcoef(asked[seen], measured[seen])[0, 1])
+    a, b = asked[seen], measured[seen]
+    error = float(np.abs(a - b).mean()) if len(a) else float("nan")
+    correlation = float(np.corrcoef(a, b)[0, 1]) if len(a) > 1 and np.ptp(a) > 0 < np.ptp(b) else 0.0
     rises = float((np.diff(rows, axis=1) > 0).all(axis=1).mean())
     protocol = replace(_without_reference(protocol, len(asked)), extractor="none", variant="measured")
     drawn = {"undrawn": int((~seen).sum())}

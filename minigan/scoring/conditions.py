@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,31 +20,71 @@ ROWS = 200  # noises, each at the knots of the age
 
 def condition_scores(generator: SavedGenerator, exhibit: Exhibit, n: int) -> list[Score]:
     """n samples of classes and ages as frequent as in the data, scored by what was asked for; none where the run takes
-    no condition, or where nothing recognises its classes and measures its ages."""
-    system, scores = generator.system, list[Score]()
+    no condition, or where nothing recognises its classes and measures its ages.
+
+    Where a range of ages was held out of training, the scores are of the other ages, and n more samples are of these.
+    """
+    system = generator.system
     if not isinstance(system, ConditionalGAN):
         return []
-    extractor, reference = exhibit.network, exhibit.reference
-    protocol = replace(exhibit.protocol, quantised=True, seed=None)
-    rng = generator.draw("asked classes").generator
-    labels = rng.choice(system.table, n) if system.names else None
-    asked: dict[str, np.ndarray] = {} if labels is None else {"labels": labels}
+    extractor = exhibit.network
+    named = bool(system.names) and extractor is not None and system.names == tuple(extractor.classes)
     measured = isinstance(system, Ageing) and system.age in ages.MEASURED
-    if not (measured or (labels is not None and extractor is not None)):
+    if not (named or measured):
         return []
+    rng = generator.draw("asked classes").generator
+    asked: dict[str, Any] = {"labels": rng.choice(system.table, n)} if system.names else {}
+    left_out = None
     if isinstance(system, Ageing):
-        asked["values"] = system.age_at(rng.uniform(0.05, 0.95, n))
-    samples = system.generate(generator.draw("asked samples"), n, progress="asking", **asked)  # type: ignore[arg-type]
-    if labels is not None and extractor is not None and system.names == tuple(extractor.classes):
-        features, logits = extractor(samples)
-        scores += asked_class(labels, logits, system.names, protocol)
+        left_out = ages.range_of(generator.config.options["hold_out"])
+        asked["values"] = _ages(system, rng, n, left_out)
+    scores = _scores(generator, exhibit, asked, named, measured)
+    if left_out is not None:
+        asked["values"] = rng.uniform(*left_out, n)
+        scores += _held_out(_scores(generator, exhibit, asked, named, measured), left_out)
+    return scores
+
+
+def _scores(
+    generator: SavedGenerator, exhibit: Exhibit, asked: dict[str, Any], named: bool, measured: bool
+) -> list[Score]:
+    """Samples of these classes and ages, scored by the feature network and by measurement."""
+    system, reference, scores = generator.system, exhibit.reference, list[Score]()
+    assert isinstance(system, ConditionalGAN)
+    n = len(next(iter(asked.values())))
+    samples = system.generate(generator.draw("asked samples"), n, progress="asking", **asked)
+    protocol = replace(exhibit.protocol, quantised=True, seed=None)
+    if named and exhibit.network is not None:
+        features, logits = exhibit.network(samples)
+        scores += asked_class(asked["labels"], logits, system.names, protocol)
         if reference.images is not None:
-            real = extractor(reference.images)
-            scores += fid_within_classes(labels, features, real.logits.argmax(axis=1), real.features, protocol)
-    if isinstance(system, Ageing) and system.age in ages.MEASURED:
+            real = exhibit.network(reference.images)
+            classes = real.logits.argmax(axis=1)
+            scores += fid_within_classes(asked["labels"], features, classes, real.features, protocol)
+    if measured and isinstance(system, Ageing):
         rows = measured_rows(system, generator, ROWS)
         scores += asked_age(asked["values"], ages.measure(system.age, samples), rows, protocol)
     return scores
+
+
+def _held_out(scores: list[Score], left_out: tuple[float, float]) -> list[Score]:
+    """The scores that a narrow range of ages has, under names of their own."""
+    parameters = {"from": left_out[0], "to": left_out[1]}
+    return [
+        replace(score, protocol=replace(score.protocol, metric=f"held_out_{name}", parameters=parameters))
+        for score in scores
+        if (name := score.protocol.metric) in ("asked_class", "age_error")
+    ]
+
+
+def _ages(system: Ageing, rng: np.random.Generator, n: int, left_out: tuple[float, float] | None) -> np.ndarray:
+    """n ages that are equally likely by the knots, without those that were left out."""
+    values = system.age_at(rng.uniform(0.05, 0.95, n))
+    if left_out is not None:
+        low, high = left_out
+        while (inside := (low <= values) & (values <= high)).any():
+            values[inside] = system.age_at(rng.uniform(0.05, 0.95, int(inside.sum())))
+    return values
 
 
 def measured_rows(system: Ageing, generator: SavedGenerator, n: int) -> np.ndarray:

@@ -34,6 +34,8 @@ TITLES = {
     "age_error": "age, mean error",
     "age_correlation": "age, correlation",
     "age_rises": "age rises",
+    "held_out_asked_class": "asked class, held-out ages",
+    "held_out_age_error": "held-out ages, mean error",
 }
 
 REMARKS = {
@@ -43,11 +45,13 @@ REMARKS = {
     "classes_entropy": "nats, at most the logarithm of their number",
     "classes_kl": "0 is perfectly even",
     "parzen": "for old tables only: it prefers averages to real images",
-    "asked_class": "share of samples that are recognised as the class that was asked for",
+    "asked_class": "share of samples that are recognised as the class that was asked for; none is held out",
     "fid_within_classes": "lower is better; the mean over all classes",
     "age_error": "between the age that was asked for and the measured one",
     "age_correlation": "of asked and measured ages",
     "age_rises": "share of noises whose measured age rises at every knot",
+    "held_out_asked_class": "the same, of ages that were in no training sample",
+    "held_out_age_error": "the same, of ages that were in no training sample",
 }
 
 

@@ -30,8 +30,10 @@ def aged(config: Config) -> dict[str, Dataset]:
     dataset = dataset_of(config)
     if not dataset.is_image:
         raise ValueError(f"ageing needs images; {dataset.name} has points")
-    folder = None if config.data in data.NAMES else Path(config.data)
-    return {"real": ages.with_attribute(dataset, config.options["age"], folder)}
+    held_out = ages.range_of(config.options["hold_out"])
+    name, folder = config.options["age"], None if config.data in data.NAMES else Path(config.data)
+    dataset = ages.with_attribute(dataset, name, folder)
+    return {"real": dataset if held_out is None else ages.without_range(dataset, name, *held_out)}
 
 
 def _build(config: Config, about: Mapping[str, About], on: Device) -> Ageing:
@@ -89,6 +91,7 @@ ENTRY = Entry(
     options=(
         Option("age", "thickness", "thickness or slant, measured; or a column of attributes.csv"),
         Option("classes", True, "give the class as well, where the data have classes"),
+        Option("hold_out", "", "ages that are left out of training, for scores: LOW,HIGH"),
         Option("encoder", 0.24, "share of the run that trains the encoder"),
     ),
 )

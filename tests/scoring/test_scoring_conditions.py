@@ -9,16 +9,19 @@ import numpy as np
 import pytest
 
 from minigan import Trainer
+from minigan.checks.conditional_systems import small_ageing
 from minigan.metrics import features
 from minigan.metrics.conditions import asked_age, asked_class, fid_within_classes
 from minigan.metrics.references import Reference
 from minigan.metrics.score import Protocol
 from minigan.metrics.statistics import Origin, Statistics
 from minigan.metrics.suite import Exhibit
+from minigan.scoring import conditions
 from minigan.scoring.conditions import condition_scores
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training.config import Config
 
+AGES, HELD_OUT = {"age_error", "age_correlation", "age_rises"}, {"held_out_age_error", "held_out_asked_class"}
 PROTOCOL = Protocol("", extractor="judge:1", variant="grey", reference="real", n_reference=7)
 
 
@@ -47,18 +50,23 @@ def test_an_age_that_falls_or_is_not_drawn_does_not_rise() -> None:
     error, correlation, rises = asked_age(asked, measured, rows, PROTOCOL)
     assert (error.value, error.details["undrawn"], rises.value) == (0.5, 1, 0.25)
     assert correlation.value == pytest.approx(1)
+    error, correlation, _ = asked_age(asked, np.full(4, 2.0), rows, PROTOCOL)
+    assert (error.value, correlation.value) == (1.0, 0.0)
+    assert np.isnan(asked_age(asked, np.full(4, np.nan), rows, PROTOCOL)[0].value)
 
 
 @pytest.mark.parametrize(
-    ("system", "expected"),
+    ("system", "options", "expected"),
     [
-        ("gan", set[str]()),
-        ("conditional", {"asked_class", "asked_class_least"}),
-        ("ageing", {"asked_class", "asked_class_least", "age_error", "age_correlation", "age_rises"}),
+        ("gan", {}, set[str]()),
+        ("conditional", {}, {"asked_class", "asked_class_least"}),
+        ("ageing", {"hold_out": "2.6,2.8"}, {"asked_class", "asked_class_least", *AGES, *HELD_OUT}),
     ],
 )
-def test_a_run_has_the_scores_of_its_conditions(system: str, expected: set[str], tmp_path: Path) -> None:
-    sizes: dict[str, Any] = {"width": 0.05, "hidden": 16, "batch_size": 32, "epochs": 0.04}
+def test_a_run_has_the_scores_of_its_conditions(
+    system: str, options: dict[str, str], expected: set[str], tmp_path: Path
+) -> None:
+    sizes: dict[str, Any] = {"width": 0.05, "hidden": 16, "batch_size": 32, "epochs": 0.04, "options": options}
     trainer = Trainer.start(Config(system=system, **sizes), tmp_path / "run", quiet=True)
     trainer.train()
     extractor = features.get("lenet-mnist-v1")
@@ -66,8 +74,17 @@ def test_a_run_has_the_scores_of_its_conditions(system: str, expected: set[str],
     generator, reference = SavedGenerator(tmp_path / "run"), Reference(statistics, None)
     exhibit = Exhibit(extractor, np.zeros((1, 28, 28, 1), np.uint8), reference)
     scores = condition_scores(generator, exhibit, 40)
-    ages = {name for name in expected if name.startswith("age")}
+    ages = {name for name in expected if "age_" in name}
     pixels = condition_scores(generator, Exhibit(None, exhibit.images, Reference(None, None)), 40)
     assert {score.protocol.metric for score in pixels} == ages
     assert {score.protocol.metric for score in scores} == expected
     assert all(np.isfinite(score.value) for score in scores if score.protocol.metric.startswith("asked"))
+    held_out = {tuple(s.protocol.parameters.values()) for s in scores if s.protocol.metric.startswith("held_out")}
+    assert held_out == ({(2.6, 2.8)} if options else set())
+
+
+def test_ages_of_the_data_are_asked_for_without_those_that_were_held_out() -> None:
+    system, rng = small_ageing()[0], np.random.default_rng(0)
+    low, high = np.interp([0.3, 0.6], (0, 1), (system.knots[0], system.knots[-1]))
+    values = conditions._ages(system, rng, 500, (low, high))
+    assert ((values < low) | (values > high)).all() and (values < low).any() and (values > high).any()

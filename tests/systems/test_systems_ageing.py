@@ -233,6 +233,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         lambda: aged(Config(system="ageing", options={"age": "height"})),
         "attribute 'height' of mnist-10k is unknown: thickness and slant are measured",
     ),
+    (lambda: ages.range_of("3,2"), "a range must be two rising numbers with a comma between, such as 2.6,2.8, got "),
+    (lambda: ages.range_of("2.6"), "a range must be two rising numbers"),
+    (lambda: ages.without_range(pictures_with_ages(), "age", 50, 60), "no sample has age between 50 and 60"),
+    (lambda: ages.without_range(pictures_with_ages(), "age", 0.5, 9), "age that is held out must lie between 0."),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"age": "old"}), "--age old: expected numbers with commas between"),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"age": "7"}), "age of this run is between"),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"text": "a"}), "this run takes no --text; it takes --age "),
@@ -247,8 +251,15 @@ def test_what_has_no_age_and_ages_that_are_none_are_refused(make: Callable[[], A
         make()
 
 
-def test_attributes_of_digits_are_measured_when_they_are_asked_for() -> None:
+def test_attributes_of_digits_are_measured_and_a_range_of_them_can_be_left_out() -> None:
     dataset = aged(Config(system="ageing"))["real"]
     assert set(dataset.attributes) == {"thickness"}
     np.testing.assert_allclose(dataset.about()["knots"]["thickness"], (1.77, 2.14, 2.49, 2.92, 3.84), atol=0.02)
+    rest, values = ages.without_range(dataset, "thickness", 2.6, 2.8), dataset.attributes["thickness"]
+    kept = (values < 2.6) | (values > 2.8)
+    assert 800 < len(dataset) - len(rest) < 2000
+    np.testing.assert_array_equal(rest.attributes["thickness"], values[kept])
+    np.testing.assert_array_equal(rest.images, dataset.images[kept])
+    assert dataset.labels is not None and rest.labels is not None
+    np.testing.assert_array_equal(rest.labels, dataset.labels[kept])
     assert pictures_with_ages().about()["knots"].keys() == {"age"}
