@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.kernels.cpu import toom, winograd
-from minigan.kernels.cpu.conv import blocks, columns_of, frame, windows_of
+from minigan.kernels.cpu.conv import blocks, columns_of, copy_runs, frame, windows_of
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair
 
@@ -85,7 +85,7 @@ def _spread_by_phases(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, pa
                 out = x[part, a.first :: stride[0], b.first :: stride[1]].swapaxes(0, 1)
                 mine = columns[a.start - start :][: a.count].reshape(out.size // C, K)
                 product = np.matmul(mine, kernels[a, b], out=scratch("product", (len(mine), C), y.dtype))
-                out[...] = product.reshape(out.shape)
+                copy_runs(product.reshape(out.shape), out)
     return x
 
 
