@@ -175,7 +175,7 @@ class Explored:
         return lambda n: D.given(condition if len(condition) == n else np.repeat(condition, n, axis=0))
 
     def _condition(self, conditions: Conditions) -> Array | None:
-        """The condition that D is given, one for all samples or one for each as in "class"; None where it is given none."""
+        """The condition of D: one for all samples, or one for each as in "class"; None where D is given none."""
         system = self.system
         labels = np.atleast_1d(conditions.get("class", 0))
         if isinstance(system, Ageing):
