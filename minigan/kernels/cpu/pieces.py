@@ -18,10 +18,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     NumPy's own begin anywhere, large ones 16 bytes after; then every store of a long vector touches two lines, and a
     subtraction in the cache takes twice as long.
     """
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + LINE, np.uint8)
-    start = -memory.ctypes.data % LINE
-    return memory[start : start + size].view(dtype).reshape(shape)
+    memory = np.empty(math.prod(shape) * np.dtype(dtype).itemsize + LINE, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.__array_interface__["data"][0] % LINE)
 
 
 def pieces(*arrays: np.ndarray, step: int = CHUNK) -> Iterator[list[np.ndarray]]:
