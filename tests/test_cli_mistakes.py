@@ -201,7 +201,7 @@ def test_the_name_of_a_data_set_comes_before_a_folder_of_this_name(
         ("score u.npy --against mnst", "nothing called mnst to compare with: .* Did you mean mnist?"),
         ("score u.npy --against mnist/tset", "mnist has no split 'tset': expected train or test"),
         ("score u.npy --against nowhere/stats.npz", "there is no such file of statistics"),
-        ("score u.npy --against {run}", "is a run: samples are compared with pictures"),
+        ("score u.npy --against {run}", "must be pictures, got the folder of a run"),
         ("sample nosuch --out x.png", "nosuch is not the folder of a run: it has no config.json, because there is no"),
         ("train --resume {run}/checkpoints", "/checkpoints is not the folder of a run: it has no config.json; "),
         ("score u.npy --than nosuch", "nosuch: no such file or directory"),

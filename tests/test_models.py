@@ -375,7 +375,7 @@ def test_the_options_of_a_model_are_known_by_name() -> None:
         ("points", {"critic": {"output": "logit"}}, "unknown output of D 'logit'; known are score, features, mean"),
         ("points", {"critic": {"features": 0}}, "whole numbers of at least 1, got 0, 16"),
         ("points", {"critic": {"output": "covariance", "features": 5}}, "1 <= rank <= in_features"),
-        ("points", {"critic": {"output": "samples", "spectral_norm": True}}, "for a D that is trained; here is none"),
+        ("points", {"critic": {"output": "samples", "spectral_norm": True}}, "spectral_norm needs a D that is trained"),
         ("points", {"critic": {"output": "autoencoder", "energy": "l3"}}, "unknown energy 'l3'"),
         ("points", {"sample_shape": (28, 28, 1)}, r"points .*\(28, 28, 1\)"),
     ],

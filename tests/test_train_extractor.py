@@ -162,7 +162,7 @@ def test_pictures_of_ones_own_in_class_folders_get_a_network_that_scores_a_run(
     metrics = ["--metric", "is,modes"]
     assert main(["score", str(run), "-n", "20", "--extractor", str(card), *metrics]) == 0
     assert "seen by lenet-my-photos:" in capsys.readouterr().out
-    with pytest.raises(ValueError, match=r"looks at images in colour of 12 x 12, got 28 x 28"):
+    with pytest.raises(ValueError, match=r"takes images in colour of 12 x 12, got 28 x 28"):
         LeNet.read(card, card.with_suffix(".npz")).check_shape((28, 28, 3))
 
 

@@ -42,7 +42,7 @@ def with_attribute(dataset: Dataset, name: str, folder: Path | None) -> Dataset:
     else:
         known = f"{' and '.join(MEASURED)} are measured"
         where = "another one needs a folder of pictures" if folder is None else f"{folder} has no {TABLE}"
-        raise ValueError(f"attribute {name!r} of {dataset.name} is unknown: {known}, {where} (columns file, {name})")
+        raise ValueError(f"{dataset.name} has no attribute {name!r}: {known}, {where} (columns file, {name})")
     if not np.isfinite(values).all():
         raise ValueError(f"{dataset.name}: sample {int(np.isnan(values).argmax())} has no {name}: nothing is drawn")
     _check_spread(dataset.name, name, values)
@@ -85,7 +85,7 @@ def range_of(text: str) -> tuple[float, float] | None:
 
 def _check_spread(of: str, name: str, values: np.ndarray) -> None:
     if min(np.diff(knots(values))) <= 0:
-        raise ValueError(f"{of}: {name} hardly differs: its percentiles are {knots(values)}")
+        raise ValueError(f"{of}: the percentiles of {name} must differ, got {knots(values)}")
 
 
 def measure(name: str, images: np.ndarray) -> np.ndarray:

@@ -52,8 +52,8 @@ def read_within(path: Path, size: int | None, background: str, channels: int | N
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         pixels = re.search(r"\d+", str(error))
         raise ValueError(
-            f"{path}: {str(error).rstrip('.')}; {ALLOW}={pixels[0] if pixels else 10**9} in the environment allows "
-            "pictures of so many pixels, if you trust them"
+            f"{path}: {str(error).rstrip('.')}; if you trust the picture, set "
+            f"{ALLOW}={pixels[0] if pixels else 10**9} in the environment"
         ) from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged data
         raise ValueError(f"{path}: expected a picture that Pillow can read: {error}") from error

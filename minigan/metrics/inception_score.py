@@ -69,7 +69,7 @@ def _normalised(probabilities: Array) -> np.ndarray:
     sums = p.sum(axis=1, keepdims=True)
     if p.min() < 0 or np.abs(sums - 1).max() > TOLERANCE:
         raise ValueError(
-            f"expected probabilities, numbers from 0 whose rows sum to 1; got a smallest one of {p.min():.4g} and sums "
+            f"expected probabilities, numbers from 0 whose rows sum to 1; got a minimum of {p.min():.4g} and sums "
             f"from {sums.min():.4g} to {sums.max():.4g}. Logits become probabilities by `softmax`"
         )
     return p / sums

@@ -55,7 +55,7 @@ def images(reference: str) -> np.ndarray:
     if name not in data.NAMES:
         return data.by_path(reference, None, folder_size=None).images
     if name in data.MIXTURES:
-        raise ValueError(f"{reference} is made of points, and these metrics are about images")
+        raise ValueError(f"{reference} must be images for these metrics, got points")
     return data.load(name, split=split, rng=np.random.default_rng(0)).images
 
 
@@ -63,9 +63,7 @@ def check_name(reference: str) -> None:
     """ValueError unless this may be a reference: a data set, with a split or without, a file or a folder."""
     name, _ = _parts(reference)
     if name not in data.NAMES and (Path(reference) / "config.json").is_file():
-        raise ValueError(
-            f"{reference} is a run: samples are compared with pictures, such as those that it learned from"
-        )
+        raise ValueError(f"{reference} must be pictures, got the folder of a run; take the data that it was trained on")
     if name in data.NAMES or Path(reference).exists():
         return
     if reference.lower().endswith(".npz"):

@@ -64,7 +64,7 @@ class Critic:
         if not whole(self.features, self.rank):
             raise ValueError(f"features and rank must be whole numbers of at least 1, got {self.features}, {self.rank}")
         if self.spectral_norm and self.output in ("samples", "codes"):
-            raise ValueError("spectral normalisation is for a D that is trained; here is none")
+            raise ValueError("spectral_norm needs a D that is trained, and this objective trains none")
 
     @property
     def encodes(self) -> bool:

@@ -104,7 +104,7 @@ def dcgan64(
     """Radford et al. 2015, figure 1: four stairs of stride 2, no pooling, no hidden fully connected layers."""
     if len(sample_shape) != 3 or tuple(sample_shape[:2]) != (64, 64):
         raise ValueError(
-            f"dcgan64 generates (64, 64, C) images, got samples of shape {sample_shape}; --size 64 makes pictures so"
+            f"dcgan64 generates (64, 64, C) images, got samples of shape {sample_shape}; --size 64 resizes pictures"
         )
     rng, C = streams("init"), sample_shape[-1]
     channels = tuple(_scaled(wide, width) for wide in (512, 256, 128, 64))

@@ -90,7 +90,7 @@ def _finite_pairs(points: np.ndarray, name: str) -> np.ndarray:
 def _window(points: np.ndarray) -> tuple[float, float]:
     """The ends of both axes: the smallest range that holds every coordinate of every point, and a margin."""
     if len(points) == 0:
-        raise ValueError("there is no finite point to place the window by; give limits=(low, high)")
+        raise ValueError("no point is finite, so the window cannot follow from the points; give limits=(low, high)")
     low, high = float(points.min()), float(points.max())
     margin = 0.2 * (high - low) or 1.0
     return low - margin, high + margin

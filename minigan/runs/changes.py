@@ -35,20 +35,19 @@ def check(folder: Path, changed: Changes, *, allowed: bool, moved: bool = False)
     data = [fingerprint.in_words(name, *pair) for name, pair in changed.items() if name.startswith(fingerprint.NAME)]
     if data and not allowed:
         raise ValueError(
-            f"the data of {folder} are not what they were at its newest checkpoint: {'; '.join(data)}. Put them back "
-            f"and continue as if nothing had happened, or continue with the new ones by --allow-changes; {FILE} "
-            "records when"
+            f"the data of {folder} have changed since its newest checkpoint: {'; '.join(data)}; restore them, or "
+            f"continue with the new ones by --allow-changes ({FILE} then records the step)"
         )
     never = [name for name in NEVER if name in changed]
     if never:
         raise ValueError(
-            f"{folder} cannot change {', '.join(never)}: its steps and epochs are counted by that. Start a new run"
+            f"{folder} cannot change {', '.join(never)}: its steps and epochs are counted by that; start a new run"
         )
     fixed = sorted(set(changed) - set(FREELY))
     if fixed and not allowed:
         raise ValueError(
             f"{folder} continues with its own choices; only {', '.join(FREELY[:-1])} and {FREELY[-1]} may change, not "
-            f"{', '.join(fixed)}. With --allow-changes they change all the same, and {FILE} records when"
+            f"{', '.join(fixed)}; --allow-changes allows the others too ({FILE} then records the step)"
         )
 
 

@@ -50,7 +50,7 @@ class Lock:
             if not _granted(descriptor, self.path):
                 owner = _owner(descriptor)
                 os.close(descriptor)
-                raise Busy(f"{self.path.parent} is in use by {_words(owner)}; two at once would spoil it")
+                raise Busy(f"{self.path.parent} is in use by {_words(owner)}; two processes at once would damage it")
             self._descriptor = descriptor
         before, process = _owner(self._descriptor), {"pid": os.getpid(), "host": socket.gethostname()}
         if before and not process.items() <= before.items():

@@ -37,7 +37,7 @@ def scores_of(system: StackGAN, draw: Fixed, dataset: str, n: int = 2000) -> lis
     ValueError for other data than captioned-mnist, whose captions nobody can check.
     """
     if dataset != data.CAPTIONED:
-        raise ValueError(f"captions can be checked for {data.CAPTIONED} alone, and this run was trained on {dataset}")
+        raise ValueError(f"only captions of {data.CAPTIONED} can be checked, and this run was trained on {dataset}")
     judge, scores = features.get(JUDGE), list[Score]()
     digits = _some(embedded.load())
     for kind in KINDS:

@@ -125,8 +125,8 @@ def _reference(
         return of_run(samples, extractor)
     if against is None:
         raise ValueError(
-            f"{samples.source}: say what to compare them with, by --against mnist, --against fashion-mnist, "
-            f"a folder of pictures, or a .npz of statistics"
+            f"{samples.source}: --against must name what to compare them with: mnist, fashion-mnist, a folder of "
+            f"pictures, or a .npz of statistics"
         )
     size, background = flags.size, "black"
     if samples.generator is not None and samples.generator.config.data not in data.NAMES:
@@ -138,9 +138,9 @@ def _check_metrics(metrics: Sequence[str], against: str, extractor: Extractor | 
     """ValueError for metrics that need a network where there is none."""
     if extractor is None and (need := [name for name in metrics if name not in suite.OF_PIXELS]):
         raise ValueError(
-            f"{', '.join(need)}: needs a feature network, and there is none for {against}. Leave out "
-            f"--metric ({', '.join(suite.PIXELS)} need none), or choose one by --extractor: inception with its "
-            "--weights, or one of your own (python examples/train_extractor.py FOLDER_OF_CLASSES --out judges)"
+            f"--metric {','.join(need)} needs a feature network, and there is none for {against}; choose one by "
+            f"--extractor (inception with its --weights, or one of your own: python examples/train_extractor.py "
+            f"FOLDER_OF_CLASSES --out judges), or a metric without one: {', '.join(suite.PIXELS)}"
         )
 
 

@@ -102,7 +102,7 @@ def _of_run(folder: Path, n: int, seed: int, best: bool, on: str | None) -> Samp
     shape, data = tuple(next(iter(generator.about.values()))["shape"]), generator.config.data
     shape = generator.system.sample_shape or shape
     if len(shape) != 3:
-        raise ValueError(f"{folder} draws points, and these metrics are about images; its log has the modes it reached")
+        raise ValueError(f"{folder} must generate images for these metrics, got points (their modes are in its log)")
     usual = references.for_data(data) if features.for_data(data) else None
     source = f"{n:,} samples from {generator.path}"
     return Samples(shape, lambda: generator(n, seed, progress="generating"), source, usual, generator)

@@ -43,7 +43,7 @@ def system(config: Config, about: Mapping[str, About], on: Device | None = None)
 def _check_names(config: Config) -> None:
     if config.system == OWN:
         raise ValueError(
-            "this run was started with objects, which names cannot build again: continue with "
+            "this run was started with Python objects, which its config.json does not contain: continue with "
             "Trainer.resume(folder, system=..., data=...), or load its checkpoint into the networks of its script"
         )
 

@@ -162,7 +162,7 @@ class Config:
         if self.penalty is not None and self.penalty not in PENALTIES:
             raise ValueError(f"unknown penalty {self.penalty!r}; known are {', '.join(PENALTIES)}")
         if self.penalty_weight is not None and self.penalty is None:
-            raise ValueError("a penalty weight needs a penalty to weigh; an objective's own weight is one of its hyper")
+            raise ValueError("penalty_weight needs a penalty; the weight of an objective's own penalty is in hyper")
         if self.real_label is not None and "real_label" in self.hyper:
             raise ValueError("real_label is given twice, as a choice and among the hyper-parameters")
 

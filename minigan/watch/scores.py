@@ -36,9 +36,8 @@ class Scoring:
             other = type(system).generate is System.generate or system.sample_shape not in (None, dataset.shape)
             if small or other:
                 raise ValueError(
-                    f"samples cannot be compared with {dataset.name}: that takes a system that generates images of the "
-                    f"same shape, at least {SIDE} x {SIDE}, or the points of {' or '.join(MIXTURES)}. "
-                    "Leave out --score-every"
+                    f"--score-every needs a system that generates images of the shape of the data, at least "
+                    f"{SIDE} x {SIDE}, or the points of {' or '.join(MIXTURES)}; leave it out for {dataset.name}"
                 )
 
     def due(self, step: int) -> bool:

@@ -395,7 +395,7 @@ def test_another_file_than_the_published_one_is_refused_unread(home: Path) -> No
     digest = hashlib.sha256(b"not weights").hexdigest()
     with pytest.raises(ValueError, match=f"11 bytes with SHA-256 {digest}, expected 95,628,359") as caught:
         Inception.load()
-    assert str(caught.value).startswith(f"{path}: not the published weights")
+    assert str(caught.value).startswith(f"{path}: must be the published weights")
     with pytest.raises(ValueError, match="begins neither as a zip") as caught:
         Inception.load(allow_unverified=True)
     assert str(caught.value).startswith(str(path))
@@ -418,7 +418,7 @@ def test_the_published_size_and_digest_make_the_published_name(tmp_path: Path, m
     monkeypatch.setattr(weights, "SIZE", 9)
     assert weights.examine(path, allow_unverified=False) == ("inception-2015-12-05", digest)
     monkeypatch.setattr(weights, "SHA256", digest[::-1])
-    with pytest.raises(ValueError, match="not the published weights"):
+    with pytest.raises(ValueError, match="must be the published weights"):
         weights.examine(path, allow_unverified=False)
 
 

@@ -72,7 +72,7 @@ def test_images_are_seen_alike_in_any_batch_and_as_bytes_or_as_numbers() -> None
         (images().astype(np.int64), TypeError, "expected uint8, or floating point"),
         (images()[..., 0], ValueError, r"expected shape \(N, H, W, C\)"),
         (images()[:0], ValueError, r"got \(0, 28, 28, 1\)"),
-        (images(dtype=np.float32) * 2 - 1, ValueError, r"brought there by \(x \+ 1\) / 2"),
+        (images(dtype=np.float32) * 2 - 1, ValueError, r"map the output x of a tanh by \(x \+ 1\) / 2"),
         (images(dtype=np.float32) * np.nan, NonFiniteSamples, "NaN"),
         (np.zeros((2, 32, 32, 1), np.uint8), ValueError, "grey images of 28 x 28, got 32 x 32"),
         (np.zeros((2, 28, 28, 3), np.uint8), ValueError, "with 3 channel"),

@@ -109,7 +109,7 @@ def test_softmax_of_float32_logits_is_computed_in_float64() -> None:
 
 @pytest.mark.parametrize("p", [LOGITS, np.array([[0.5, 0.6]]), np.array([[1.2, -0.2]]), np.array([[0.5, 0.499]])])
 def test_what_is_not_a_probability_is_refused(p: np.ndarray) -> None:
-    with pytest.raises(ValueError, match=r"rows sum to 1; got a smallest one of .* `softmax`"):
+    with pytest.raises(ValueError, match=r"rows sum to 1; got a minimum of .* `softmax`"):
         whole(p)
 
 

@@ -113,7 +113,7 @@ def test_a_run_that_somebody_trains_is_not_resumed_and_not_touched(
         main(["train", "--resume", str(tmp_path / "run"), "--epochs", "2"])
     assert caught.value.code == 2
     message = capsys.readouterr().err
-    assert re.search(rf"error: .*run is in use by process {process.pid} on .*two at once would spoil it\n$", message)
+    assert re.search(rf"error: .*run is in use by process {process.pid} on .*at once would damage it\n$", message)
     assert {path: path.read_bytes() for path in before} == before
     assert main(["sample", str(tmp_path / "run"), "-n", "1", "--out", str(tmp_path / "a.png")]) == 0  # looking is free
     end(process)

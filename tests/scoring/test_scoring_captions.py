@@ -51,5 +51,5 @@ def test_both_stages_are_scored_on_seen_and_held_out_captions(monkeypatch: pytes
 
 
 def test_other_data_have_no_captions_that_could_be_checked() -> None:
-    with pytest.raises(ValueError, match="captions can be checked for captioned-mnist alone"):
+    with pytest.raises(ValueError, match="only captions of captioned-mnist can be checked"):
         scores_of(untrained(), Fixed(np.random.default_rng(0), device.choose("cpu")), "flowers")

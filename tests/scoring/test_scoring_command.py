@@ -167,11 +167,14 @@ def test_pictures_are_scored_against_pictures_through_inception(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["digits.npz"], "say what to compare them with"),
+        (["digits.npz"], "--against must name what to compare them with"),
         (["digits.npz", "--against", "mnist", "--metric", "beauty"], "expected some of fid, fid-infinity, kid"),
         (["digits.npz", "--against", "mnist", "--metric", ","], "expected some of fid"),
-        (["digits.npz", "--against", "ring"], "ring is made of points, and these metrics are about images"),
-        (["digits.npz", "--against", "captioned-mnist", "--metric", "fid,kid"], "fid, kid: needs a feature network"),
+        (["digits.npz", "--against", "ring"], "ring must be images for these metrics, got points"),
+        (
+            ["digits.npz", "--against", "captioned-mnist", "--metric", "fid,kid"],
+            "--metric fid,kid needs a feature network",
+        ),
         (["digits.npz", "--against", "mnist", "--extractor", "vgg"], "must be one of lenet-mnist-v1"),
         (["digits.npz", "--against", "mnist", "--out", "no/where.json"], "there is no folder no"),
         (["digits.npz", "--against", "mnist", "-n", "1"], "-n must be at least 2"),

@@ -168,9 +168,9 @@ def test_what_cannot_be_measured_is_refused_before_a_sample_is_generated(
     mine = tmp_path / "scores.json"
     mine.write_text('{"mine": 1}')
     for words, message in (
-        (["--metric", "fid,swd"], "fid: needs a feature network, and there is none for"),
+        (["--metric", "fid,swd"], "--metric fid needs a feature network, and there is none for"),
         (["--extractor", "inception"], "inception"),
-        (["--extractor", "lenet-mnist-v1"], "lenet-mnist-v1 looks at grey images of 28 x 28, got 16 x 16"),
+        (["--extractor", "lenet-mnist-v1"], "lenet-mnist-v1 takes grey images of 28 x 28, got 16 x 16"),
         (
             ["--against", str(photos), "--size", "8"],
             "samples of 16 x 16 pixels cannot be compared with pictures of 8 x",

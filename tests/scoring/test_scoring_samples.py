@@ -127,5 +127,5 @@ def test_what_is_neither_run_nor_file_nor_folder_is_refused(tmp_path: Path) -> N
 def test_a_run_of_points_has_no_images_to_score(tmp_path: Path) -> None:
     config = Config(model="points", data="ring", hidden=8, batch_size=1000, epochs=0.05)
     Trainer.start(config, tmp_path / "run", quiet=True).train()
-    with pytest.raises(ValueError, match="draws points, and these metrics are about images"):
+    with pytest.raises(ValueError, match="must generate images for these metrics, got points"):
         collect(tmp_path / "run", n=10)

@@ -224,7 +224,7 @@ def test_a_value_of_the_wrong_type_in_a_file_is_refused(name: str, value: Any) -
 
 
 def test_a_weight_without_a_penalty_is_refused() -> None:
-    with pytest.raises(ValueError, match="a penalty weight needs a penalty to weigh"):
+    with pytest.raises(ValueError, match="penalty_weight needs a penalty;"):
         Config(penalty_weight=1.0)
 
 

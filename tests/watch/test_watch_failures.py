@@ -129,7 +129,7 @@ def test_label_smoothing_where_there_are_no_labels_is_refused_and_leaves_no_fold
         ({"objective": "gmmn", "penalty": "r1"}, "one score per sample; D of gmmn gives the samples themselves"),
         ({"objective": "hinge", "penalty": "r1", "penalty_weight": -1.0}, "gamma, .* must not be negative, got -1"),
         ({"objective": "hinge", "penalty": "lsgan"}, "unknown penalty 'lsgan'; known are wgan-gp, dragan, r1"),
-        ({"objective": "gmmn", "spectral_norm": True}, "for a D that is trained; here is none"),
+        ({"objective": "gmmn", "spectral_norm": True}, "spectral_norm needs a D that is trained"),
         ({"objective": "mcgan-cov", "hyper": {"features": 4}}, "rank must be an integer from 1 to features = 4"),
     ],
 )

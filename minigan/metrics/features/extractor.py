@@ -114,7 +114,7 @@ def checked_images(images: np.ndarray) -> np.ndarray:
         if low < -ROUNDING or high > 1 + ROUNDING:
             raise ValueError(
                 f"images: floating-point pixels must lie in [0, 1], these lie in [{low:.4g}, {high:.4g}]; "
-                f"the output x of a tanh is brought there by (x + 1) / 2"
+                f"map the output x of a tanh by (x + 1) / 2"
             )
     return images
 

@@ -86,7 +86,7 @@ class LeNet(Extractor):
         kind = "grey images" if C == 1 else "images in colour"
         if tuple(shape[:2]) != (H, W) or shape[2] not in (1, C):
             h, w, c = shape
-            raise ValueError(f"{self.name} looks at {kind} of {H} x {W}, got {h} x {w} with {c} channel(s)")
+            raise ValueError(f"{self.name} takes {kind} of {H} x {W}, got {h} x {w} with {c} channel(s)")
 
     def bring(self, images: np.ndarray) -> Array:
         self.check_shape(images.shape[1:])

@@ -30,7 +30,7 @@ def find(path: str | os.PathLike[str] | None = None) -> Path:
             return candidate
     looked = "\n  ".join(map(str, candidates))
     raise FileNotFoundError(
-        f"the weights of Inception are not on this machine. Looked for\n  {looked}\n"
+        f"the weights of Inception are not on this machine; these files were looked for:\n  {looked}\n"
         f"Fetch {FILES[0]} ({SIZE:,} bytes, SHA-256 {SHA256}) from the release page of pytorch-fid, "
         f"and put it there or set {VARIABLE} to its path."
     )
@@ -47,9 +47,9 @@ def examine(path: Path, *, allow_unverified: bool) -> tuple[str, str]:
     genuine = (size, sha256) == (SIZE, SHA256)
     if not genuine and not allow_unverified:
         raise ValueError(
-            f"{path}: not the published weights of Inception: {size:,} bytes with SHA-256 {sha256}, expected {SIZE:,} "
-            f"bytes with {SHA256}{foreign.hint(path)}. Scores from other weights are not FIDs; allow_unverified=True "
-            f"takes them under another name"
+            f"{path}: must be the published weights of Inception, {SIZE:,} bytes with SHA-256 {SHA256}, got {size:,} "
+            f"bytes with {sha256}{foreign.hint(path)}; allow_unverified=True reads other weights, whose scores are not "
+            f"FIDs and have another name"
         )
     return NAME if genuine else UNVERIFIED, sha256
 
