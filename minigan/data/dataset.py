@@ -62,6 +62,8 @@ class Dataset:
         self._check_classes_and_attributes()
 
     def _check_classes_and_attributes(self) -> None:
+        if self.labels is not None and self.labels.min(initial=0) < 0:
+            raise ValueError(f"{self.name}: labels must be at least 0, got {self.labels.min()}")
         if self.classes is not None and (self.labels is None or self.labels.max(initial=0) >= len(self.classes)):
             raise ValueError(f"{self.name}: the names of {len(self.classes)} classes do not suit its labels")
         for name, values in self.attributes.items():

@@ -83,7 +83,8 @@ class Ageing(ConditionalGAN):
         if not self.names:
             return hats
         assert labels is not None
-        return np.concatenate([hats, np.eye(len(self.names), dtype=hats.dtype)[labels]], axis=1)
+        one_hot = np.eye(len(self.names), dtype=hats.dtype)[self.known(labels)]
+        return np.concatenate([hats, one_hot], axis=1)
 
     def d_turn(self, draw: Draw) -> Outcome:
         D, G = self.players["D"], self.players["G"]

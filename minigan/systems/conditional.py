@@ -115,13 +115,13 @@ class ConditionalGAN(GAN):
     ) -> np.ndarray:
         """n samples of the classes `labels` (n,); None: as frequent as in the data."""
         z = draw.noise(n, self.z_dim)
-        c = draw.generator.choice(self.table, n) if labels is None else np.asarray(labels)
+        c = draw.generator.choice(self.table, n) if labels is None else self.known(labels)
         return self._samples(draw, z, c, progress)
 
     def rows(self, draw: Fixed, labels: Sequence[int], columns: int) -> np.ndarray:
         """`columns` samples of each label, row after row: all rows with the same noise."""
         z = draw.noise(columns, self.z_dim)
-        every, c = np.concatenate([z] * len(labels)), np.repeat(labels, columns)
+        every, c = np.concatenate([z] * len(labels)), np.repeat(self.known(labels), columns)
         return self._samples(draw, every, c, None)
 
     def _samples(self, draw: Fixed, z: Array, c: np.ndarray, progress: str | None) -> np.ndarray:
@@ -164,13 +164,20 @@ class ConditionalGAN(GAN):
             return list(range(len(self.names)))
         return [self.label(word.strip()) for word in words.split(",")]
 
+    def known(self, labels: Sequence[int] | np.ndarray) -> np.ndarray:
+        """The labels as an array; ValueError for one that is not of this run."""
+        c, K = np.asarray(labels), len(self.names)
+        if c.dtype.kind not in "iu" or c.min(initial=0) < 0 or c.max(initial=0) >= K:
+            raise ValueError(f"labels must be whole numbers from 0 to {K - 1}, got {labels}")
+        return c
+
     def label(self, name: str) -> int:
         """The label of the class of this name or number; ValueError for an unknown one."""
         if name in self.names:
             return self.names.index(name)
         if name.isdigit() and int(name) < len(self.names):
             return int(name)
-        near = difflib.get_close_matches(name, self.names, 1)
+        near = [] if name.isdigit() else difflib.get_close_matches(name, self.names, 1)
         meant = f"; did you mean {near[0]!r}?" if near else ""
         shown = ", ".join(self.names[:12]) + (", ..." if len(self.names) > 12 else "")
         known = f"this run has {len(self.names)}: {shown}{meant}"
@@ -225,7 +232,7 @@ def labelled(config: Config) -> dict[str, Dataset]:
     about = dataset.about()
     for name, count in zip(about["names"], about["counts"], strict=True):
         if count < 2:
-            raise ValueError(f"class {name!r} has {count} samples: a class needs at least 2")
+            raise ValueError(f"a class needs at least 2 samples; class {name!r} has {count}")
     return {"real": dataset}
 
 

@@ -77,3 +77,5 @@ def test_images_of_another_type_or_shape_are_refused(images: np.ndarray) -> None
 def test_labels_that_do_not_match_are_refused(labels: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected uint8 or int64 labels"):
         Dataset("odd", PIXELS, labels, "made here")
+    with pytest.raises(ValueError, match="odd: labels must be at least 0, got -1"):
+        Dataset("odd", PIXELS, np.array([0, -1, 1, 0]), "made here")

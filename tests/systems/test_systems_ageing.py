@@ -217,7 +217,7 @@ TABLES: list[tuple[str, str]] = [
     (ROWS.replace("05.png,25\n", ""), "1 of 12 pictures have no row; the first is 05.png"),
     (ROWS + "99.png,7\n", "1 rows name no picture of the folder; the first is 99.png"),
     (ROWS.replace(",24", ",old"), "04.png: expected a number, got 'old'"),
-    ("file,age\n" + "".join(f"{i:02}.png,7\n" for i in range(12)), "age hardly differs: its percentiles are"),
+    ("file,age\n" + "".join(f"{i:02}.png,7\n" for i in range(12)), "the percentiles of age must differ, got"),
 ]
 
 
@@ -231,7 +231,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: aged(Config(system="ageing", data="ring")), "ageing needs images; ring has points"),
     (
         lambda: aged(Config(system="ageing", options={"age": "height"})),
-        "attribute 'height' of mnist-10k is unknown: thickness and slant are measured",
+        "mnist-10k has no attribute 'height': thickness and slant are measured",
     ),
     (lambda: ages.range_of("3,2"), "a range must be two rising numbers with a comma between, such as 2.6,2.8, got "),
     (lambda: ages.range_of("2.6"), "a range must be two rising numbers"),
@@ -239,6 +239,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: ages.without_range(pictures_with_ages(), "age", 0.5, 9), "age that is held out must lie between 0."),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"age": "old"}), "--age old: expected numbers with commas between"),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"age": "7"}), "age of this run is between"),
+    (lambda: small_ageing()[0].generate(fixed(), 1, labels=[3]), "labels must be whole numbers from 0 to 2, got [3]"),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"text": "a"}), "this run takes no --text; it takes --age "),
     (lambda: small_ageing(False)[0].answer(fixed(), 4, {"class": "1"}), "this run takes no --class; it takes --age "),
     (lambda: small_ageing()[0].answer(fixed(), 4, {"class": "9"}), "class '9' is unknown; this run has 3: 0, 1, 2"),

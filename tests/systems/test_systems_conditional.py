@@ -242,6 +242,8 @@ def test_a_run_does_not_continue_with_other_classes(tmp_path: Path) -> None:
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: made().label("3"), "class '3' is unknown; this run has 3: zero, one, two"),
+    (lambda: made().generate(fixed(), 2, labels=[0, 3]), "labels must be whole numbers from 0 to 2, got [0, 3]"),
+    (lambda: made().rows(fixed(), [-1], 2), "labels must be whole numbers from 0 to 2, got [-1]"),
     (lambda: made().label("tow"), "class 'tow' is unknown; this run has 3: zero, one, two; did you mean 'two'?"),
     (
         lambda: made().answer(fixed(), 4, {"text": "a three"}),
@@ -275,7 +277,7 @@ def test_a_class_of_one_picture_and_a_picture_beside_the_classes_are_refused(tmp
     for name in ("cats/a.png", "dogs/b.png", "dogs/c.png"):
         write_picture(tmp_path / name, 9)
     config = Config(system="conditional", data=str(tmp_path), size=8)
-    with pytest.raises(ValueError, match="class 'cats' has 1 samples: a class needs at least 2"):
+    with pytest.raises(ValueError, match="a class needs at least 2 samples; class 'cats' has 1"):
         labelled(config)
     write_picture(tmp_path / "loose.png", 9)
     with pytest.raises(ValueError, match="has no classes; for a folder of pictures"):
