@@ -166,6 +166,7 @@ def _maps(x: np.ndarray, dy: np.ndarray, weight: np.ndarray, bias: np.ndarray) -
 
 def served(name: str, batch: int, threads: int, same_noise: bool) -> Case:
     """The case of that name, ready to run."""
+    step: Step
     parameters, processes = {}, 1
     if is_step(name):
         played = Played(name, batch, threads, same_noise)

@@ -24,10 +24,11 @@ import time
 from collections.abc import Callable
 
 import torch
-from benchmark_torch import SHAPES, STAIRS, Z_DIM, mlp, stairs
+from benchmark_torch_networks import Z_DIM, dcgan, dcgan64, mlp
 from benchmarks.blocks import cases, printed, timed
 from torch import nn
 
+SHAPES = {"mlp": (1, 28, 28), "dcgan": (1, 28, 28), "dcgan64": (3, 64, 64)}
 FORMS = ("eager", "fused", "channels_last", "graph", "graph_last", "compile")
 IMAGES = 10_000  # in the data set
 
@@ -37,9 +38,9 @@ class GAN:
 
     def __init__(self, form: str, model: str, batch: int, device: str) -> None:
         torch.manual_seed(0)
-        last, C = form in ("channels_last", "graph_last"), SHAPES[model][0]
+        last = form in ("channels_last", "graph_last")
         layout = torch.channels_last if last else torch.contiguous_format
-        built = mlp() if model == "mlp" else stairs(*STAIRS[model], C, last, norm=True)
+        built = mlp() if model == "mlp" else {"dcgan": dcgan, "dcgan64": dcgan64}[model](last)
         self.G, self.D = (network.to(device, memory_format=layout) for network in built)
         self.images = torch.randint(0, 256, (IMAGES, *SHAPES[model]), dtype=torch.uint8, device=device)
         self.images = self.images.contiguous(memory_format=layout)

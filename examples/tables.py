@@ -4,8 +4,8 @@
     python examples/tables.py --check    exit with 1 if one is not current
 
 A table stands between `<!-- NAME: ... -->` and `<!-- end -->`; the number of derivatives on the cover follows from its
-table. Objectives come from their pages and from minigan/measured.json, speed and recipes from examples/measured/;
-gradients are computed here, in some seconds.
+table. Objectives come from their pages and from minigan/measured.json; speed, growth, memory and recipes from
+examples/measured/; gradients are computed here, in some seconds.
 """
 
 from __future__ import annotations
@@ -14,28 +14,30 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+from benchmarks import report
+from benchmarks.cases import MODELS, plain
+from benchmarks.report import Row
 
 from minigan import checks, gradcheck, objective_cards
 from minigan.atomic import replacing
 
 ROOT = Path(__file__).parents[1]
 MEASURED = Path(__file__).parent / "measured"
+ENGINE = "minigan/engine/README.md"
 
 
-def rows(columns: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def speed() -> str:
-    measured = json.loads((MEASURED / "speed.json").read_text())
-    return rows(measured["columns"], measured["rows"])
+def benchmark(name: str, markdown: Callable[[Sequence[Row]], str]) -> str:
+    """The table of what `benchmark.py --out` has written, in the order of the models."""
+    measured = json.loads((MEASURED / f"{name}.json").read_text())["rows"]
+    return markdown(sorted(measured, key=lambda row: (list(MODELS).index(plain(row["name"])), row["batch"])))
 
 
 def recipes() -> str:
     rounds = json.loads((MEASURED / "recipes.json").read_text())["rounds"]
-    return "\n\n".join(rows(one["columns"], one["rows"]) for one in rounds)
+    return "\n\n".join(report.table(one["columns"], one["rows"]) for one in rounds)
 
 
 def gradients() -> str:
@@ -51,7 +53,7 @@ def counted(cover: str, table: str) -> str:
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "objectives": ("minigan/objectives/README.md", objective_cards.markdown),
     "gradients": ("minigan/layers/README.md", gradients),
-    "speed": ("minigan/engine/README.md", speed),
+    "speed": (ENGINE, partial(benchmark, "speed", report.markdown)),
     "recipes": ("examples/README.md", recipes),
 }
 

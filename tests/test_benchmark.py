@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import kernels, models
-from minigan.random import Streams
+from minigan import kernels
+from minigan.engine.processes import possible
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "examples" / "benchmark.py"
 TINY = ("--batch", "4", "--blocks", "2", "--seconds", "0.01", "--threads", "1")
-MODELS = ("infogan", "mlp", "dcgan", "dcgan64", "wgan-gp-dcgan")
 has_torch = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(not has_torch, reason="PyTorch is not installed")
 
@@ -34,8 +33,9 @@ def parts() -> Iterator[SimpleNamespace]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "examples"))
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
-        names = ("benchmark", "benchmark_minigan", "benchmarks.cases", "benchmarks.line", "benchmarks.products")
-        found = {name.rpartition(".")[2]: importlib.import_module(name) for name in (*names, "benchmarks.report")}
+        rooms = ("cases", "growth", "jobs", "line", "memory", "products", "report")
+        names = ("benchmark", "benchmark_minigan", *(f"benchmarks.{name}" for name in rooms))
+        found = {name.rpartition(".")[2]: importlib.import_module(name) for name in names}
         yield SimpleNamespace(**found)
 
 
@@ -78,13 +78,12 @@ def test_the_json_holds_the_machine_the_versions_and_every_block(steps: tuple[st
     _, written = steps
     row = written["rows"][0]
     seconds = row["seconds_per_step"]
-    assert set(written["machine"]) == {"cpu", "cores", "load", "system", "python"}
+    assert set(written["machine"]) == {"cpu", "cores"} and written["same_noise"] is False
     assert written["versions"]["numpy"] == np.__version__ and written["threads"] == 1
     assert (row["side"], row["name"], row["batch"], row["threads"]) == ("minigan", "mlp", 4, 1)
     assert len(row["block_seconds_per_step"]) == 2 and row["steps_per_block"] >= 1
     assert seconds["min"] == min(row["block_seconds_per_step"]) > 0
     assert row["images_per_second"] == pytest.approx(4 / seconds["median"])
-    assert row["of_peak"] == pytest.approx(row["flops"] / seconds["median"] / written["peak_flops"])
     assert 0 < row["gemm_share"] < 1 and row["memory_growth"] > 0
 
 
@@ -103,8 +102,8 @@ def test_markdown_has_a_line_for_every_case(measured: str, request: pytest.Fixtu
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert lines[0].endswith("| to the example | to tuned PyTorch |")
     assert {line.count("|") for line in lines} == {7 if measured == "steps" else 6}
-    names = [row["name"] for row in written["rows"] if row["side"] == "minigan"]
-    assert [line.split("|")[1].strip() for line in lines[2:]] == [f"`{name}`, 4" for name in names]
+    titles = ["`mlp`", "`dcgan` with WGAN-GP"] if measured == "steps" else ["`correlate-28-1-64`", "`adam-1024-1024`"]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [f"{title}, 4" for title in titles]
 
 
 @pytest.mark.skipif(has_torch, reason="PyTorch is installed")
@@ -125,16 +124,32 @@ def test_pytorch_stands_beside_minigan_with_ratios(measured: str, request: pytes
     assert "| – | – |" not in text
 
 
-@pytest.mark.parametrize(
-    "side", ["minigan", *(pytest.param(s, marks=needs_torch) for s in ("torch-example", "torch-tuned"))]
-)
-@pytest.mark.parametrize("name", MODELS)
-def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, name: str, side: str) -> None:
-    plain: dict[str, Any] = {"critic_norm": None} if name.startswith("wgan-gp") else {}
-    model = models.get(name.removeprefix("wgan-gp-"), Streams(0), **plain, **parts.cases.MODELS[name].options)
+@needs_torch
+@pytest.mark.parametrize("side", ["torch-example", "torch-tuned"])
+def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, side: str) -> None:
     with parts.line.workers([side], 1) as (worker,):
-        facts = worker.ask("use", name, 2)
-    assert facts["parameters"] == [models.count(model.G), models.count(model.D)]
+        for name in [*parts.cases.MODELS, "infogan-0.5-32", "dcgan-2-28"]:
+            if parts.jobs.sides_of(name, [side]):
+                played = parts.benchmark_minigan.Played(name, 2, 1)
+                assert worker.ask("use", name, 2)["parameters"] == played.parameters
+
+
+@needs_torch
+def test_both_sides_have_the_same_losses_from_the_same_weights() -> None:
+    script, environment = SCRIPT.with_name("benchmark_torch_check.py"), os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, env=environment)
+    assert (done.returncode, done.stdout.count("step 2")) == (0, 17), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["conditional", "srgan", "cyclegan", "stylegan", "dcgan-0.25-32"])
+def test_the_turns_of_every_system_are_played_and_move_every_network(parts: SimpleNamespace, name: str) -> None:
+    played = parts.benchmark_minigan.Played(name, 4, 1)
+    players = played.system.players
+    before = {player: next(players[player].network.named_params())[1].copy() for player in players}
+    losses = played.step()
+    assert "+".join(losses).count("+") == len(players) - 1 and np.isfinite(list(losses.values())).all()
+    for player, weight in before.items():
+        assert not np.array_equal(weight, next(players[player].network.named_params())[1])
 
 
 @pytest.mark.parametrize(("same_noise", "passes"), [(False, 2), (True, 1)])
@@ -143,23 +158,25 @@ def test_every_side_builds_networks_of_the_same_size(parts: SimpleNamespace, nam
 def test_a_step_moves_both_networks_and_generates_for_each_or_once(
     parts: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str, threads: int, same_noise: bool, passes: int
 ) -> None:
-    D, G, step, others = parts.benchmark_minigan.ours(name, 4, threads, same_noise)
-    params = [*D.named_params(), *G.named_params()]
+    played = parts.benchmark_minigan.Played(name, 4, threads, same_noise)
+    networks = {player: played.system.players[player].network for player in ("D", "G")}
+    params = [pair for network in networks.values() for pair in network.named_params()]
     weights = [param for name, param in params if name.endswith("weight")]  # a critic's last bias has no gradient
     before = [weight.copy() for weight in weights]
+    G = networks["G"]
     generator = G.network if same_noise else G  # inside of what keeps the samples for the second update
     forward, generated = generator.forward, []
     monkeypatch.setattr(generator, "forward", lambda z, *train: generated.append(z) or forward(z, *train))
-    step()
-    if others is not None:
-        others.stop()
+    played.step()
+    if played.others is not None:
+        played.others.stop()
     assert not any(np.array_equal(a, b) for a, b in zip(before, weights, strict=True))
     assert len(generated) == passes
 
 
 def test_networks_that_differ_are_not_compared(parts: SimpleNamespace) -> None:
     crew = [
-        SimpleNamespace(side=side, ask=lambda *request, n=n: {"parameters": [n, n]})
+        SimpleNamespace(side=side, ask=lambda *request, n=n: {"parameters": {"D": n}})
         for n, side in enumerate(("minigan", "torch-tuned"))
     ]
     with pytest.raises(RuntimeError, match="different networks for mlp"):
@@ -169,7 +186,7 @@ def test_networks_that_differ_are_not_compared(parts: SimpleNamespace) -> None:
 def test_ratios_compare_neighbouring_blocks(parts: SimpleNamespace) -> None:
     sides = ("minigan", "torch-tuned")
     measured = {
-        "facts": {side: {"parameters": [1, 1], "library": "some", "threads": 1} for side in sides},
+        "facts": {side: {"parameters": {"D": 1}, "library": "some", "threads": 1} for side in sides},
         "steps": dict.fromkeys(sides, 5),
         "seconds": {"minigan": [1.0, 4.0, 3.0], "torch-tuned": [2.0, 2.0, 2.0]},
         "memory": {"minigan": 3 * 2**20, "torch-tuned": None},
@@ -251,6 +268,7 @@ def test_beginnings_of_names_choose_kernels(parts: SimpleNamespace) -> None:
 
 def test_by_default_every_model_has_its_batches(parts: SimpleNamespace) -> None:
     usual = [("infogan", 64), ("mlp", 64), ("mlp", 128), ("dcgan", 64), ("dcgan64", 64), ("wgan-gp-dcgan", 64)]
+    usual += [("conditional", 64), ("srgan", 32), ("cyclegan", 8), ("stylegan", 64)]
     assert parts.benchmark.jobs(parts.benchmark.flags([])) == usual
     assert parts.benchmark.jobs(parts.benchmark.flags(["--models", "mlp", "--batch", "3", "5"])) == [
         ("mlp", 3),
@@ -261,7 +279,7 @@ def test_by_default_every_model_has_its_batches(parts: SimpleNamespace) -> None:
 def test_the_estimate_grows_with_blocks_and_with_steps_longer_than_a_block(parts: SimpleNamespace) -> None:
     def estimate(*flags: str, rate: float = 1e11) -> float:
         options = parts.benchmark.flags(["--models", "dcgan64", *flags])
-        return parts.benchmark.estimate(parts.benchmark.jobs(options), options, ["minigan"], rate)
+        return parts.jobs.estimate(parts.jobs.jobs(options), options, ["minigan"], rate)
 
     step = 3 * 2.5e9 * 64 / 1e11
     assert estimate("--blocks", "4") == pytest.approx(1 + (4 + 0.5 + 2) * step)
@@ -272,7 +290,7 @@ def clock(parts: SimpleNamespace, side: str, seconds: float) -> Any:
     """A worker without a process, whose every step takes so long."""
     worker = parts.line.Worker.__new__(parts.line.Worker)
     worker.side = side
-    answers = {"use": {"parameters": [], "processes": 2}, "tally": {"flops": 3e9, "share": 0.5}}
+    answers = {"use": {"parameters": {}, "processes": 2}, "tally": {"flops": 3e9, "share": 0.5}}
     worker.ask = lambda word, *more: seconds * more[0] if word == "run" else answers.get(word)
     return worker
 
@@ -341,6 +359,9 @@ def test_ctrl_c_is_one_line() -> None:
         (["--models", "vae"], "invalid choice: 'vae'"),
         (["--layer", "convolve"], "no kernel begins with 'convolve'; there are correlate, "),
         (["--layer", "all", "--models", "mlp"], "not allowed with"),
+        (["--growth", "--memory"], "not allowed with"),
+        (["--growth", "--models", "mlp"], "the models infogan, dcgan"),
+        (["--memory", "--device", "cuda"], "without --device"),
         (["--sides", "jax"], "invalid choice: 'jax'"),
         (["--out", "no/such/folder/speed.json"], "a file in a folder that exists"),
     ],
@@ -352,3 +373,41 @@ def test_bad_flags_are_refused_before_anything_is_measured(
         parts.benchmark.main(arguments)
     assert stop.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_numbers_of_other_conditions_are_not_mixed_in_one_file(
+    parts: SimpleNamespace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path, one = tmp_path / "speed.json", parts.benchmark.flags(["--threads", "1"])
+    row = {"name": "mlp", "batch": 64, "side": "minigan"}
+    parts.jobs.write(path, parts.jobs.conditions(one), [row | {"ms": 3}, row | {"batch": 128}])
+    parts.jobs.write(path, parts.jobs.conditions(one), [row | {"ms": 2}])
+    assert json.loads(path.read_text())["rows"] == [row | {"batch": 128}, row | {"ms": 2}]
+    with pytest.raises(SystemExit):
+        parts.benchmark.main(["--threads", "2", "--out", str(path)])
+    assert "holds numbers with threads 1, now 2: name another file" in capsys.readouterr().err
+
+
+def test_growth_measures_every_case_once_and_its_exponent_is_that_of_the_power(parts: SimpleNamespace) -> None:
+    growth, todo = parts.growth, parts.jobs.jobs(parts.benchmark.flags(["--growth"]))
+    assert len(todo) == len(set(todo)) == 2 * (5 + 3 + 3) and ("infogan-0.25-28", 512) in todo
+    rows = [
+        {"name": name, "batch": batch, "side": side, "images_per_second": 1e3 / parts.cases.model(name).width ** 1.5}
+        for name, batch in todo
+        for side in ("minigan", "torch-tuned")
+        if side == "minigan" or name.startswith("dcgan")
+    ]
+    batch, width, pixels = growth.markdown(rows).split("\n\n")
+    assert [line.split("|")[-2].strip() for line in width.splitlines()[2:]] == ["1.50"] * 3
+    lines = [*batch.splitlines()[2:], *pixels.splitlines()[2:]]
+    assert {line.split("|")[-2].strip().lstrip("-") for line in lines} == {"0.00"}
+    assert width.splitlines()[0] == "| width | 0.25 | 0.5 | 1 | 2 | exponent |"
+
+
+@pytest.mark.skipif(not possible(), reason="the team consists of threads here")
+def test_the_peak_of_memory_is_that_of_a_new_process_with_the_private_pages_of_the_others(
+    parts: SimpleNamespace,
+) -> None:
+    one, two = (next(parts.memory.rows_of("infogan", 4, ["minigan"], threads, False)) for threads in (1, 2))
+    assert 20 * 2**20 < one["peak_memory"] < two["peak_memory"]
+    assert parts.memory.markdown([one]).splitlines()[2].endswith(" MiB | – | – | – |")

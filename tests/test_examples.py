@@ -138,9 +138,9 @@ def test_the_step_of_the_benchmark_is_the_two_steps(
     imported: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = imported("benchmark_minigan")
-    calls, (*_, step) = counted(monkeypatch, module), module.ours("mlp", 4, 1)[:3]
-    step()
-    step()
+    calls, played = counted(monkeypatch, importlib.import_module("minigan.systems.gan")), module.Played("mlp", 4, 1)
+    played.step()
+    played.step()
     assert calls == {"discriminator_step": 2, "generator_step": 2}
 
 

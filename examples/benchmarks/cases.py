@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-
 Shape = tuple[int, int, int]
 GREY: Shape = (28, 28, 1)
 
@@ -65,17 +64,22 @@ MODELS = {
 }
 
 
+def plain(name: str) -> str:
+    """The name without width and pixels."""
+    return name if name in MODELS else name.partition("-")[0]
+
+
 def is_step(name: str) -> bool:
     """Is it a row of the table of steps? Else it is a kernel."""
-    return name in MODELS or name.partition("-")[0] in MODELS
+    return plain(name) in MODELS
 
 
 def model(name: str) -> Model:
     """The row of that name; dcgan-0.5-32 is dcgan with half the channels, of images of 32 x 32 pixels."""
     if name in MODELS:
         return MODELS[name]
-    plain, width, side = name.split("-")
-    row, size = MODELS[plain], int(side)
+    _, width, side = name.split("-")
+    row, size = MODELS[plain(name)], int(side)
     operations = row.gigaflops * (size / row.side) ** 2 * (float(width) / (row.width or 1.0)) ** 2
     return replace(row, width=float(width), shapes={"real": (size, size, 1)}, gigaflops=operations)
 

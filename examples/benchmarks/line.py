@@ -4,6 +4,7 @@
 ["run", steps]          answers the seconds that so many steps take
 ["tally", steps]        answers what `tally` returns for so many untimed steps
 ["memory"]              answers by how many bytes the peak of memory has grown since the imports
+["peak"]                answers the peak of memory, in bytes
 """
 
 from __future__ import annotations
@@ -24,24 +25,38 @@ from benchmarks.products import tally
 EXAMPLES = Path(__file__).resolve().parents[1]
 OURS, PYTORCH = "minigan", ("torch-example", "torch-tuned")
 ALONE = f"{OURS}-1-thread"  # minigan again, to see what its other threads are worth
+SIDES = (OURS, ALONE, *PYTORCH)
 
 
 @dataclass(frozen=True)
 class Case:
-    """The job of a worker: one step, and facts about it (`library`, `threads`, `parameters` of G and D)."""
+    """The job of a worker: one step, and facts about it (`library`, `threads`, `parameters` by network)."""
 
     step: Callable[[], object]
     facts: dict[str, Any]
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had resident, in bytes; None where the system does not report it."""
+    """The most memory that this process has had resident, in bytes, and what its children have now beside it; None
+    where the system does not report it."""
     try:
         import resource
     except ModuleNotFoundError:  # not a Unix
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    return peak if sys.platform == "darwin" else 1024 * (peak + sum(map(_own_memory, _children())))
+
+
+def _children() -> list[str]:
+    """The numbers of the processes that this one has started."""
+    listed = Path("/proc/thread-self/children")
+    return listed.read_text().split() if listed.exists() else []
+
+
+def _own_memory(process: str) -> int:
+    """Kilobytes that a process shares with no other."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
 
 def serve(build: Callable[[str, int], Case]) -> None:
@@ -65,6 +80,8 @@ def serve(build: Callable[[str, int], Case]) -> None:
             answer = tally(step, *arguments)
         elif word == "memory" and before is not None:
             answer = (peak_memory() or before) - before
+        elif word == "peak":
+            answer = peak_memory()
         print(json.dumps(answer), flush=True)
 
 
@@ -135,7 +152,7 @@ def measure(
     "memory": {side: ...}, "tally": of minigan's side}
     """
     facts = {worker.side: worker.ask("use", name, batch) for worker in crew}
-    if len({tuple(fact["parameters"]) for fact in facts.values()}) > 1:
+    if len({tuple(sorted(fact["parameters"].items())) for fact in facts.values()}) > 1:
         raise RuntimeError(f"the sides built different networks for {name}: {facts}")
     steps = {worker.side: worker.steps_for(block) for worker in crew}
     seconds: dict[str, list[float]] = {worker.side: [] for worker in crew}

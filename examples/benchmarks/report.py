@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cases import is_step, model
 from benchmarks.line import ALONE, OURS, PYTORCH
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ def line(row: Row) -> str:
     """A row as text, under STEPS or KERNELS."""
     time = bracketed(row["seconds_per_step"], scale=1e3, digits=1 if row["seconds_per_step"]["median"] > 0.1 else 3)
     text = f"{row['name']:23s}{row['batch']:6d}  {row['side']:14s}{time:30s}"
-    kernel = not row["parameters"]
+    kernel = not is_step(row["name"])
     if kernel:
         text += f"{row['rate'] / 1e9:7.1f} G{row['unit']:6s}"
     else:
@@ -76,27 +77,32 @@ def line(row: Row) -> str:
     return text.rstrip()
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """About three digits, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, ["---"] * len(columns), *lines])
+
+
 def markdown(rows: Sequence[Row]) -> str:
     """The table for a README: a line per case, minigan's numbers and the ratios to PyTorch's forms."""
-    kernels = not rows[0]["parameters"]
-    head = ["kernel", "ms", "rate"] if kernels else ["model", "ms/step", "images/s"]
+    kernels = not is_step(rows[0]["name"])
+    head = ["kernel", "ms", "rate"] if kernels else ["model, batch", "ms/step", "images/s"]
     others = {"to the example": PYTORCH[0], "to tuned PyTorch": PYTORCH[1]}
     others = others if kernels else {"to one thread": ALONE, **others}
-    lines = [[*head, *others], ["---"] * (3 + len(others))]
     cases: dict[tuple[str, int], dict[str, Row]] = {(row["name"], row["batch"]): {} for row in rows}
     for row in rows:
         cases[row["name"], row["batch"]][row["side"]] = row
+    lines = []
     for (name, batch), sides in cases.items():
-        ours = sides[OURS]
+        ours, title = sides[OURS], f"`{name}`" if kernels else model(name).title
         rate = f"{ours['rate'] / 1e9:.1f} G{ours['unit']}" if kernels else f"{ours['images_per_second']:,.0f}"
         ratios = [bracketed(sides[side]["ratio"]) if side in sides else "–" for side in others.values()]
-        lines.append([f"`{name}`, {batch}", _short(1e3 * ours["seconds_per_step"]["median"]), rate, *ratios])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        lines.append([f"{title}, {batch}", short(1e3 * ours["seconds_per_step"]["median"]), rate, *ratios])
+    return table([*head, *others], lines)
 
 
 def cores() -> int:
