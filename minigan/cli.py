@@ -40,7 +40,7 @@ CONDITIONS = {
 }
 FOLDERS = ("train", "import", "study", "translate")  # their --out is, or can be, a folder
 RAW = argparse.RawDescriptionHelpFormatter
-EXCHANGE = {"export": "weights of a run for PyTorch", "import": "a run that begins with weights from PyTorch"}
+EXCHANGE = {"export": "write weights for PyTorch", "import": "begin a run with weights from PyTorch"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of this command line: the flags of a system are added where it is the one that is trained."""
     parser = argparse.ArgumentParser("minigan", description="The GAN library you can read.")
     parser.add_argument("--version", action="version", version=f"minigan {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     command = given[0] if given else ""
     takes = command in ("train", "import")
     system = next((word for before, word in pairwise(given) if takes and word in SYSTEMS and before[:2] != "--"), "gan")
@@ -87,7 +87,7 @@ def _add_train(commands: argparse._SubParsersAction, system: str) -> None:
 
 example: minigan train --model dcgan --objective wgan-gp --data fashion-mnist --epochs 5"""
     parser = commands.add_parser("train", help="train a GAN", description=text, formatter_class=RAW)
-    what = "what is trained (default gan); minigan train SYSTEM --help shows its own flags"
+    what = f"{', '.join(SYSTEMS)} (default gan); minigan train SYSTEM --help shows its own flags"
     parser.add_argument("system", nargs="?", choices=SYSTEMS, default="gan", metavar="SYSTEM", help=what)
     add_flags(parser, system)
     parser.set_defaults(act=_train)
@@ -112,13 +112,13 @@ examples: minigan sample runs/20260102-120000-infogan-nonsaturating -n 64 --out 
           minigan sample runs/digits --class all -n 12 --out rows.png"""
     parser = commands.add_parser("sample", help="generate samples", description=text, formatter_class=RAW)
     parser.add_argument("run", type=Path, help="the run's folder")
-    parser.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    parser.add_argument("-n", type=int, default=64, help="number of samples (default 64)")
     parser.add_argument("--out", type=Path, required=True, help="file to write: .png, .npy or .npz")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other samples (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--best", action="store_true", help="from the best checkpoint, not the newest")
     parser.add_argument("--device", default=None, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
     for name, what in CONDITIONS.items():
-        parser.add_argument(f"--{name}", dest=f"asked.{name}", default=None, help=what)
+        parser.add_argument(f"--{name}", dest=f"asked.{name}", default=None, metavar=name.upper(), help=what)
     parser.set_defaults(act=_sample)
 
 
@@ -171,7 +171,7 @@ def _add_age(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_translate(commands: argparse._SubParsersAction) -> None:
-    text, summary = translating.TEXT, "pictures enlarged or translated by a run"
+    text, summary = translating.TEXT, "enlarge or translate pictures"
     parser = commands.add_parser("translate", help=summary, description=text, formatter_class=RAW)
     translating.add_flags(parser)
     parser.set_defaults(act=translating.translate)
@@ -190,14 +190,18 @@ def _add_exchange(commands: argparse._SubParsersAction, command: str, system: st
             exchange.add_export_flags(parser)
             parser.set_defaults(act=exchange.export)
         else:
-            parser.add_argument("system", nargs="?", choices=SYSTEMS, default="gan", metavar="SYSTEM")
+            parser.add_argument(
+                "system", nargs="?", choices=SYSTEMS, default="gan", metavar="SYSTEM", help=", ".join(SYSTEMS)
+            )
             exchange.add_import_flags(parser)
             add_flags(parser, system)
             parser.set_defaults(act=exchange.begin)
 
 
 def _add_explain(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("explain", help="show one step", description=explaining.TEXT, formatter_class=RAW)
+    parser = commands.add_parser(
+        "explain", help="show every layer in one step", description=explaining.TEXT, formatter_class=RAW
+    )
     explaining.add_flags(parser)
     parser.set_defaults(act=explaining.act)
 
@@ -219,15 +223,15 @@ def _add_lab(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_objectives(commands: argparse._SubParsersAction) -> None:
-    text = """The objectives for --objective: a table of all, or the card of one.
+    text = """List the objectives for --objective, or print the card of one.
 
-A card has the losses of D and G with their gradients, the paper's defaults, what a healthy run looks like, how it
-fails, and where it comes from.
+A card has the losses of D and G with their gradients, the paper's defaults, what a healthy run looks like, how runs
+fail, and the source.
 
 example: minigan objectives wgan-gp"""
     parser = commands.add_parser("objectives", help="list the objectives", description=text, formatter_class=RAW)
-    parser.add_argument("name", nargs="?", help="the one whose card to show; without it, the table of all")
-    parser.add_argument("--markdown", action="store_true", help="the table as README has it")
+    parser.add_argument("name", nargs="?", help="an objective, to print its card (default: the table of all)")
+    parser.add_argument("--markdown", action="store_true", help="print the table for minigan/objectives/README.md")
     parser.set_defaults(act=_objectives)
 
 
@@ -248,13 +252,13 @@ def _objectives(flags: argparse.Namespace) -> int:
 def _add_gradcheck(commands: argparse._SubParsersAction) -> None:
     text = """Compare every derivative in the library with finite differences, in float64.
 
-One line per layer, objective and training step with the worst relative error of its first derivatives and, for
-layers, of its second ones. Exit code 1 if any is 1e-6 or more, or not resolved: where a value is so large that its
-rounding hides the difference.
+Prints one line per layer, objective and training step: the worst relative error of its first derivatives and, for
+layers, of its second ones. The exit code is 1 if an error is 1e-6 or more, or if it cannot be measured, because a value
+is so large that rounding exceeds the difference.
 
 example: minigan gradcheck"""
     parser = commands.add_parser("gradcheck", help="check every gradient", description=text, formatter_class=RAW)
-    parser.add_argument("--markdown", action="store_true", help="the table of minigan/layers/README.md")
+    parser.add_argument("--markdown", action="store_true", help="print the table for minigan/layers/README.md")
     parser.set_defaults(act=_gradcheck)
 
 
@@ -270,7 +274,7 @@ def _gradcheck(flags: argparse.Namespace) -> int:
 
 
 def _add_data(commands: argparse._SubParsersAction) -> None:
-    text = """The data sets for --data: the size of each, and where it is or would come from.
+    text = """List the data sets for --data: the size of each, and where it is or would be downloaded to.
 
 example: minigan data"""
     parser = commands.add_parser("data", help="list the data sets", description=text, formatter_class=RAW)
@@ -279,10 +283,10 @@ example: minigan data"""
 
 def _data(flags: argparse.Namespace) -> int:
     for entry in data.available():
-        mark = "here" if entry.present else "away"
+        mark = "here   " if entry.present else "missing"
         shape = " x ".join(map(str, entry.shape))
-        print(f"{entry.name:<14} {mark}  {entry.samples:>7,} x ({shape})  {entry.what}: {entry.where}")
-    print(f"{'a path':<14}       your own pictures, a folder or a file of them: --data path/to/folder --size 64")
+        print(f"{entry.name:<15} {mark} {entry.samples:>7,} x ({shape})  {entry.what}: {entry.where}")
+    print(f"{'a path':<15} your own pictures, a folder or a file of them: --data path/to/folder --size 64")
     return 0
 
 

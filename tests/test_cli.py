@@ -81,7 +81,7 @@ def test_help_names_the_commands_and_works_as_a_module() -> None:
     process = spawn("--help")
     out, err = process.communicate()
     assert process.returncode == 0 and err == ""
-    assert all(re.search(rf"^ +{name} ", out, re.MULTILINE) for name in COMMANDS)
+    assert all(re.search(rf"^ +{name}\s", out, re.MULTILINE) for name in COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

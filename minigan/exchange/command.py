@@ -38,8 +38,8 @@ example: minigan export runs/20260102-120000-infogan-nonsaturating --to G.safete
 
 IMPORT = """Begin a run with weights from PyTorch, written by safetensors.torch.save_file.
 
-SYSTEM (default gan) and the flags are those of `minigan train` and say what the networks are: `minigan export`
-prints how the same looks in PyTorch. Names, shapes and types must fit. Nothing is trained: `minigan sample`,
+SYSTEM (default gan) and the flags are those of `minigan train`, and define the networks; `minigan export` prints
+the same networks as PyTorch modules. Names, shapes and types must fit. Nothing is trained: `minigan sample`,
 `minigan score` and `minigan train --resume` take the new run as any other.
 
 examples: minigan import --model dcgan --G G.safetensors --D D.safetensors --out runs/from-pytorch

@@ -16,7 +16,7 @@ from minigan.training import registry
 from minigan.training.config import PENALTIES, Config
 from minigan.training.registry import SYSTEMS
 
-TEXT = """One training step, taken apart: what every layer of D and G did, and by which formula.
+TEXT = """Show one training step: what every layer of D and G computes, and by which formula.
 
 A turn of D and a turn of G with real samples, in order: forward, loss, backward, a penalty's second-order pass, the
 optimizer. Shapes, sizes and gains of every layer, the lines of code, and marks where gradients vanish or explode.
@@ -33,15 +33,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", default="gan", choices=SYSTEMS, help=systems)
     shown = "which step, as a share of the run: where a system has stages, one of each (default 0, the first)"
     parser.add_argument("--at", type=float, default=0.0, metavar="SHARE", help=shown)
-    parser.add_argument("--model", choices=models.names(), help="the two networks (default dcgan; points in the plane)")
-    parser.add_argument("--objective", choices=objectives.names(), help="default wgan-gp")
+    parser.add_argument("--model", choices=models.names(), help="the two networks (default dcgan; for points: points)")
+    parser.add_argument("--objective", choices=objectives.names(), metavar="NAME", help="default wgan-gp")
     parser.add_argument("--data", help=f"{known} (default mnist-10k)")
     parser.add_argument("--size", type=int, help="pixels along a side, for a folder of images")
     parser.add_argument("--width", type=float, help="factor on the models' channels; default the recipe's")
-    parser.add_argument("--penalty", choices=PENALTIES, help="penalty on D's gradient, on top")
+    parser.add_argument("--penalty", choices=PENALTIES, help="a penalty on D's gradient, in addition")
     parser.add_argument("--spectral-norm", action="store_true", help="keep D's layers 1-Lipschitz")
     parser.add_argument("--batch", type=int, default=4, help="samples in a batch (default 4)")
-    parser.add_argument("--seed", type=int, default=0, help="one seed, one step (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights, the data and the noise (default 0)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with all formulas instead of printing")
     parser.add_argument("--full", action="store_true", help="print the formulas below every layer")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from minigan.report.page import write_report
 
-TEXT = """A run as one HTML file that needs nothing else: curves, samples over time, ways between samples, nearest
-training images, scores with their protocol, what the monitor reported, configuration, the command that repeats it.
+TEXT = """Write a run as one HTML file: curves, samples over time, interpolations, nearest training images, scores with
+their protocol, the sentences of the health monitor, the configuration, and the command that repeats the run.
 
-A run that is still going on, or that has lost some of its files, is shown as far as it goes.
+Of a run that still trains, or has lost some of its files, the page shows what there is.
 
 example: minigan report runs/20260102-120000-infogan-nonsaturating"""
 

@@ -21,7 +21,7 @@ from minigan.scoring.reference import EXTRACTORS, VARIANTS, choose_extractor, fi
 from minigan.scoring.report import check_earlier, free_place, table
 from minigan.scoring.samples import Samples, open_samples, quantised, same_channels
 
-TEXT = """How good are samples? A table, and a file of scores with everything that each was measured with.
+TEXT = """Measure samples: print a table, and write a file of scores with the protocol of each.
 
 SAMPLES is the folder of a run (samples are generated from its newest checkpoint), a .npz with the array "samples" or a
 .npy (whole numbers from 0 to 255, or floating point in [0, 1]; N x H x W or N x H x W x C), or a folder of pictures.
@@ -55,7 +55,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--than", type=Path, metavar="SCORES", help="earlier scores, or their folder, to compare")
     parser.add_argument("--seed", type=int, default=0, help="of the samples and of the metrics' choices (default 0)")
     parser.add_argument("--out", type=Path, help="file to write; default scores.json in a run or a folder")
-    parser.add_argument("--device", default=None, help="of all networks and roots: cpu, cuda, cuda:N or auto")
+    parser.add_argument("--device", default=None, help="cpu, cuda, cuda:N or auto; default $MINIGAN_DEVICE, then cpu")
 
 
 def score(flags: argparse.Namespace) -> int:

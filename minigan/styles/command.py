@@ -1,4 +1,4 @@
-"""`minigan mix`, `truncate`, `walk`, `project`, `paths` and `quiz`: what a run of StyleGAN can be asked for."""
+"""`minigan mix`, `truncate`, `walk`, `project`, `paths` and `quiz`: commands for a run of stylegan."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from minigan.training import build
 FRAMES = 12  # of a walk, from each sample to the next
 
 COMMANDS = {
-    "mix": "samples with some layers' styles of others",
-    "truncate": "samples on their way through the mean style",
-    "walk": "a way through samples",
-    "project": "the style of a given picture",
-    "paths": "path lengths and separability of z and w",
-    "quiz": "which one is real?",
+    "mix": "mix the styles of samples",
+    "truncate": "move samples through the mean style",
+    "walk": "move through samples",
+    "project": "find the style of a given picture",
+    "paths": "measure path lengths and separability of z and w",
+    "quiz": "write a quiz with real and generated images",
 }
 EXAMPLES = {
     "mix": "minigan mix RUN --rows 1,2,5-8 --columns 10-17 --layers coarse --out mix.png",
@@ -46,11 +46,12 @@ EXAMPLES = {
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """The six commands with their flags."""
     for name, about in COMMANDS.items():
-        text = f"Of a run of stylegan: {about}. A seed is the number of a sample.\n\nexample: {EXAMPLES[name]}"
+        seed = "" if name in ("project", "paths") else " A seed is the number of a sample."
+        text = f"For a run of stylegan: {about}.{seed}\n\nexample: {EXAMPLES[name]}"
         raw = argparse.RawDescriptionHelpFormatter
-        parser = commands.add_parser(name, help=about, description=text, formatter_class=raw)
+        parser = commands.add_parser(name, help=f"{about} (stylegan)", description=text, formatter_class=raw)
         parser.add_argument("run", type=Path, help="the run's folder")
-        parser.add_argument("--best", action="store_true", help="of the best checkpoint, not the newest")
+        parser.add_argument("--best", action="store_true", help="use the best checkpoint, not the newest")
         _FLAGS[name](parser)
         if name != "paths":
             parser.add_argument("--out", type=Path, required=True, help="file to write")
@@ -58,35 +59,37 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _mix_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", default="1-6", help="seeds of the samples that give the styles of --layers")
-    parser.add_argument("--columns", default="11-18", help="seeds of the samples that give the others")
-    parser.add_argument("--layers", default="coarse", help="coarse, middle, fine, all, or numbers such as 0-2 or 0,3")
+    parser.add_argument("--rows", default="1-6", help="seeds of the samples whose styles --layers takes (default 1-6)")
+    parser.add_argument("--columns", default="11-18", help="seeds of the samples with the other styles (default 11-18)")
+    parser.add_argument("--layers", default="coarse", help="coarse (default), middle, fine, all, or such as 0-2 or 0,3")
 
 
 def _seed_flag(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seeds", default="1-8", help="such as 1,2,5-8")
+    parser.add_argument("--seeds", default="1-8", help="of the samples, such as 1,2,5-8 (default 1-8)")
 
 
 def _walk_flags(parser: argparse.ArgumentParser) -> None:
     _seed_flag(parser)
-    parser.add_argument("--space", choices=SPACES, default="w", help="straight in w, or on great circles in z")
+    parser.add_argument("--space", choices=SPACES, default="w", help="in w straight (default), in z on great circles")
 
 
 def _project_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", type=Path, help="a picture of the run's size")
-    parser.add_argument("--space", choices=PROJECTED, default="w", help="one style, or one for each layer")
-    parser.add_argument("--steps", type=int, default=300, help="of Adam (default 300)")
+    parser.add_argument(
+        "--space", choices=PROJECTED, default="w", help="w: one style (default); w+: one for each layer"
+    )
+    parser.add_argument("--steps", type=int, default=300, help="steps of Adam (default 300)")
     parser.add_argument("--resize", action="store_true", help="crop and resize the picture to the run's size")
 
 
 def _paths_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=int, default=2000, help="pairs (default 2000)")
+    parser.add_argument("-n", type=int, default=2000, help="number of pairs (default 2000)")
 
 
 def _quiz_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", type=int, default=20, help="pairs (default 20)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, another quiz")
-    parser.add_argument("--truncation", default="1", metavar="PSI", help="of the generated ones")
+    parser.add_argument("-n", type=int, default=20, help="number of pairs (default 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of the pairs (default 0)")
+    parser.add_argument("--truncation", default="1", metavar="PSI", help="of the generated images (default 1: none)")
 
 
 def _mix(flags: argparse.Namespace) -> int:

@@ -143,10 +143,10 @@ ENTRY = Entry(
     options=(
         Option("style", "demod", "how a style scales the channels", STYLES),
         Option("first", "w", "the first map: from w, or a learned constant", ("w", "constant")),
-        Option("w_dim", 64, "numbers of a style"),
+        Option("w_dim", 64, "size of a style w"),
         Option("depth", 2, "layers of the mapping"),
         Option("lr_mul", 0.5, "learning rate of the mapping, relative to the others"),
-        Option("mixing", 0.0, "how often two styles are mixed in training"),
+        Option("mixing", 0.0, "share of training samples that mix two styles"),
         Option("skip", True, "the image is the sum of an image of every size"),
         Option("discriminator", "plain", "batch norm, or residual blocks", ("plain", "residual")),
         Option("group", GROUP, "samples that a residual D compares; 0: none"),

@@ -14,7 +14,7 @@ from minigan import data, device, models, objectives, parallel
 from minigan.kernels.cuda import precision
 from minigan.training import registry
 from minigan.training.config import DEFAULTS, PENALTIES, Config
-from minigan.training.registry import Entry
+from minigan.training.registry import Entry, Option
 
 REST = argparse.SUPPRESS  # what is not given stays out of the namespace: the recipe decides
 
@@ -37,9 +37,9 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
         "model": {"choices": models.names(), "help": "the two networks"},
         "width": {"type": float, "help": "factor on the models' channels"},
         "hidden": {"type": int, "help": "units of the hidden layers, where a model has them"},
-        "z_dim": {"type": int, "help": "numbers that the generator starts from"},
+        "z_dim": {"type": int, "help": "size of the noise z"},
         "spectral_norm": {"action": "store_true", "help": "keep D's layers 1-Lipschitz"},
-        "objective": {"choices": objectives.names(), "help": "what D and G minimise"},
+        "objective": {"choices": objectives.names(), "metavar": "NAME", "help": "see `minigan objectives`"},
         "hyper": {"action": _Pair, "metavar": "NAME=VALUE", "help": what},
         "real_label": {"type": float, "help": "smoothed target of real samples, such as 0.9"},
         "penalty": {"choices": PENALTIES, "help": "a penalty on D's gradient, added to D's loss"},
@@ -48,7 +48,7 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--data", default=REST, help=known)
     group.add_argument("--size", type=int, default=REST, help="pixels along a side, for pictures of your own")
-    what = "colour where they are transparent, such as white or #c0ffee (default black)"
+    what = "colour of transparent pixels, such as white or #c0ffee (default black)"
     group.add_argument("--background", default=REST, metavar="COLOUR", help=what)
 
 
@@ -61,15 +61,21 @@ def _add_options(group: argparse._ArgumentGroup, entry: Entry) -> None:
     """A system's own choices: the flag --name sets options[name]."""
     for option in entry.options:
         flag = f"--{option.name.replace('_', '-')}"
-        shown = f"{option.help} (default {option.default})"
+        how: dict[str, Any] = {"dest": f"options.{option.name}", "default": REST, "help": _with_default(option)}
         if isinstance(option.default, bool):
-            switch = argparse.BooleanOptionalAction
-            group.add_argument(flag, dest=f"options.{option.name}", action=switch, default=REST, help=option.help)
-        else:
-            kind = str if option.default is None else type(option.default)
-            choices = option.choices or None
-            destination = f"options.{option.name}"
-            group.add_argument(flag, dest=destination, type=kind, choices=choices, default=REST, help=shown)
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, **how)
+            continue
+        how |= {"choices": option.choices} if option.choices else {"metavar": option.name.upper()}
+        group.add_argument(flag, type=str if option.default is None else type(option.default), **how)
+
+
+def _with_default(option: Option) -> str:
+    """The help of an option, with its default where there is one."""
+    if option.default is None or option.default == "":
+        return option.help
+    yes_or_no = ("no", "yes")[option.default] if isinstance(option.default, bool) else None
+    shown = f"{option.default:.3g}" if isinstance(option.default, float) else option.default
+    return f"{option.help} (default {yes_or_no or shown})"
 
 
 def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
@@ -80,7 +86,7 @@ def _add_training(group: argparse._ArgumentGroup, entry: Entry) -> None:
     flags: dict[str, dict[str, Any]] = {
         "n_critic": {"type": int, "help": "D steps per G step"},
         "same_noise": {"action": "store_true", "help": "G's update uses the samples of D's: faster"},
-        "average": {"type": float, "help": "decay of the average of G that draws samples; 0: none"},
+        "average": {"type": float, "help": "decay of the average of G's weights that samples are drawn with; 0: none"},
     }
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--seed", type=int, default=REST, help="number that all randomness depends on")
@@ -101,8 +107,10 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
 
 def _add_run(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--out", type=Path, default=None, help="folder of the run; default runs/<time>-<names>")
-    group.add_argument("--score-every", type=int, default=REST, metavar="STEPS", help="score the samples on the way")
-    group.add_argument("--keep", type=int, default=REST, metavar="N", help="checkpoints to keep, beside the best (3)")
+    group.add_argument("--score-every", type=int, default=REST, metavar="STEPS", help="score samples every STEPS steps")
+    group.add_argument(
+        "--keep", type=int, default=REST, metavar="N", help="checkpoints to keep beside the best (default 3)"
+    )
     group.add_argument("--resume", type=Path, default=None, metavar="RUN", help="continue with the run in this folder")
     group.add_argument("--allow-changes", action="store_true", help="let --resume change the choices of the run")
 
