@@ -1,4 +1,4 @@
-"""One training step taken apart: what every layer did, and by which formula."""
+"""One training step: what every layer computed, and by which formula."""
 
 from minigan.explain.sections import describe
 from minigan.explain.step import Explanation, Part, explain, watch_d, watch_g

@@ -26,13 +26,15 @@ class Page:
 
 
 def page(layer: Layer, labels: Collection[str] = tuple(LABELS.values())) -> Page:
-    """The page of a layer; what its docstring leaves out is taken from its base classes."""
+    """The page of a layer; what its docstring leaves out, or has "as" a base class, is taken from its base classes."""
     kind = type(layer)
     pages = [docpages.paragraphs(base) for base in kind.__mro__ if issubclass(base, Layer)]
+    references = {f"as {base.__name__}" for base in kind.__mro__}
     shared = docpages.shared_paragraphs(kind, LABELS.values())
     formulas = {}
     for label in (label for label in dict.fromkeys(LABELS.values()) if label in labels):
-        layer_text = next((paragraphs[label] for paragraphs in pages if label in paragraphs), None)
+        written = [paragraphs[label] for paragraphs in pages if label in paragraphs]
+        layer_text = next((text for text in written if text not in references), None)
         texts = [text for text in (shared.get(label), layer_text) if text]
         if texts:
             formulas[label] = "\n".join(texts)

@@ -15,15 +15,21 @@ from minigan.training import registry
 from minigan.training.config import OWN, Config
 
 THRESHOLDS = (
-    f"a layer makes the gradient over {JUMP:g} times longer or shorter; or all of them since the pass began over "
-    f"{TOTAL:,.0f} times: it explodes, it vanishes; ▼ at a loss: a slope below {FAINT:g} per sample"
+    f"a layer makes the gradient over {JUMP:g} times longer or shorter, or all layers of the pass together over "
+    f"{TOTAL:,.0f} times: it explodes or vanishes; ▼ at a loss: a slope below {FAINT:g} per sample"
 )
 TERMS = [
-    ("rms", "root mean square of an array's numbers: how large one of them typically is"),
-    ("gain", "length (root of the sum of squares) of what leaves a layer in a pass, over that of what comes in"),
+    ("rms", "root mean square of an array's numbers: their typical size"),
+    (
+        "gain",
+        "the length of a layer's output in the pass, divided by that of its input; length: root of the sum of squares",
+    ),
     ("▲ ▼", THRESHOLDS),
     ("∅ !", "no gradient passes; a number is not finite"),
-    ("d, dd", "d + name: gradient of the loss by name; dd + name: gradient of a penalty by that gradient"),
+    (
+        "d, dd",
+        "d + name: gradient of the loss with respect to name; dd + name: gradient of a penalty with respect to that",
+    ),
 ]
 OUT = {"forward": "y", "backward": "dx", "slope": "dx", "twice": "ddy", "back": "dx"}
 
@@ -64,10 +70,10 @@ def _about(config: Config, turns: list[str], prepared: bool) -> str:
     flags += " --spectral-norm" if config.spectral_norm else ""
     command = "" if config.system == OWN else f" and the numbers of: minigan train {flags}"
     players = " and one of ".join(turns)
-    before = " The system prepared itself with these samples only." if prepared else ""
+    before = " The system was prepared with these samples only." if prepared else ""
     return (
         f"One turn of {players}, with the untrained networks{command}; on {config.batch_size} samples, seed "
-        f"{config.seed}. Networks, losses and optimizers are those that train, watched.{before}"
+        f"{config.seed}. These are the networks, losses and optimizers of a run.{before}"
     )
 
 
@@ -141,7 +147,7 @@ def _sweep(sweep: Sweep) -> Section:
 
 def _cells(row: Row, width: int, columns: int, gain: bool, asked: bool, extra: bool) -> tuple[str, ...]:
     name = f"{row.place:>{width}} {type(row.layer).__name__}"
-    cells = [name, *(("not asked", "") if row.out is None else (str(row.out.shape), number(row.out.rms)))]
+    cells = [name, *(("not needed", "") if row.out is None else (str(row.out.shape), number(row.out.rms)))]
     cells += [("" if row.gain is None else f"× {number(row.gain)}")] if gain else []
     cells += [", ".join(f"d{name} {number(grad.rms)}" for name, grad in row.params.items())] if asked else []
     cells += ["" if row.extra is None else f"dx {number(row.extra.rms)}"] if extra else []
@@ -153,11 +159,13 @@ def _title(sweep: Sweep, asked: bool) -> str:
     if sweep.kind == "forward":
         return f"forward through {sweep.network}: {sweep.about}"
     if sweep.kind == "slope":
-        return f"back through {sweep.network} at {sweep.about}: its slope, which the penalty is on"
+        return f"back through {sweep.network} at {sweep.about}: the slope that the penalty measures"
     if sweep.kind == "twice":
-        return f"the second-order pass through {sweep.network}: forward, through what computed the slope"
+        return (
+            f"the second-order pass through {sweep.network}: from the first layer to the last, through the pass above"
+        )
     if sweep.kind == "back":
-        return "and back: what curved layers add to the gradients of their inputs"
+        return "and back again: what curved layers add to the gradients of their inputs"
     wanted = "gradients of its weights" if asked else "the gradient of its input"
     return f"back through {sweep.network} for {sweep.about}: {wanted}"
 

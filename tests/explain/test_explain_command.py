@@ -129,7 +129,7 @@ def test_gmmn_in_code_space_is_explained_with_the_encoder_of_its_real_samples() 
     passes = [(event.network, event.about) for event in part.events if isinstance(event, Sweep)]
     assert passes[:2] == [("encoder", "real samples"), ("G", "the noise z")]
     assert ("D", "encoder of real samples") in passes and ("D", "the samples G(z)") in passes
-    assert "prepared itself" in describe(config, explained).about
+    assert "was prepared" in describe(config, explained).about
 
 
 def test_the_page_is_written_whole(capsys: pytest.CaptureFixture[str]) -> None:
