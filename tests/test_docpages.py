@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from types import ModuleType
 
 import pytest
 
-from minigan import docpages
+from minigan import docpages, layers
+from minigan.layers import Layer
 
 PAGE = """One sentence.
 
@@ -68,3 +70,13 @@ def test_the_indented_lines_of_a_module_are_for_all_its_classes(kind: type, monk
     monkeypatch.setattr(Documented, "__module__", "page")
     assert docpages.shared_paragraphs(kind, ["Backward"]) == {"Forward": "y = f(x)", "Backward": "dx = f'(x) · dy"}
     assert docpages.shared_paragraphs(kind, ["Twice"]) == {}
+
+
+def test_every_layer_states_why_its_cache_holds_what_it_holds() -> None:
+    kinds = [kind for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, Layer)]
+    pages = {kind: [docpages.paragraphs(base) for base in kind.__mro__ if issubclass(base, Layer)] for kind in kinds}
+    formulated = {kind for kind in kinds if any("Forward" in page for page in pages[kind])}
+    reason = re.compile(r"\b(because|which|whose)\b|, not ")
+    caches = {kind: "\n".join(page.get("Cache", "") for page in pages[kind]) for kind in formulated}
+    assert len(formulated) > 40
+    assert [kind.__name__ for kind, text in caches.items() if not reason.search(text)] == []

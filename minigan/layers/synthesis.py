@@ -204,7 +204,7 @@ class Synthesis(Named):
     images  one for each level; or one alone, for the last level: then there is no sum
 
     Names       "first.value", "convs.2.affine.weight", "images.0.pair.weight".
-    Cache       ws, whose shape dws has; the caches of all parts.
+    Cache       ws, whose shape dws has; the caches of all parts, which their backward passes need.
     Source      Karras et al. 2018 (StyleGAN) and 2020 (StyleGAN2: sums of images); "Twice" derived
                 here.
     """
