@@ -15,7 +15,7 @@ from minigan.study import cluster, workers
 from minigan.study.store import Store
 from minigan.study.tasks import Spec
 
-RUNS, STEPS = 12, 500
+RUNS, STEPS = 40, 1000  # enough that the start of the workers does not count
 
 
 def main() -> None:
