@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from benchmark_torch_networks import Z_DIM, Pair, conditional, dcgan, dcgan64, infogan, mlp
 from benchmark_torch_style import stylegan
-from benchmarks.cases import model
+from benchmarks.cases import model, plain
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 Losses = dict[str, torch.Tensor]
+Loss = Callable[[torch.Tensor], torch.Tensor]
+Triple = tuple[Loss, Loss, Loss]
 CLASSES = 10
 
 
@@ -71,30 +74,60 @@ class Twin:
             self.networks[name].requires_grad_(wanted)
 
 
-def cross_entropy(real: float = 1.0) -> tuple[Callable, Callable, Callable]:
+def cross_entropy(real: float = 1.0) -> Triple:
     """The loss of D's outputs for real images and for generated ones, and that of G; `real`: D's label."""
 
-    def to(label: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    def to(label: float) -> Loss:
         return lambda score: F.binary_cross_entropy_with_logits(score, torch.full_like(score, label))
 
     return to(real), to(0.0), to(1.0)
 
 
-def probabilities(real: float = 1.0) -> tuple[Callable, Callable, Callable]:
+def probabilities(real: float = 1.0) -> Triple:
     """The same by sigmoid and BCELoss, as the official example has it."""
 
-    def to(label: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    def to(label: float) -> Loss:
         return lambda score: F.binary_cross_entropy(score.sigmoid(), torch.full_like(score, label))
 
     return to(real), to(0.0), to(1.0)
 
 
-def hinge() -> tuple[Callable, Callable, Callable]:
+def hinge() -> Triple:
     return lambda a: F.relu(1 - a).mean(), lambda b: F.relu(1 + b).mean(), lambda b: -b.mean()
 
 
-def wasserstein() -> tuple[Callable, Callable, Callable]:
+def wasserstein() -> Triple:
     return lambda a: -a.mean(), lambda b: b.mean(), lambda b: -b.mean()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The numbers of a row: those of minigan's recipe, or of DCGAN's example.
+
+    losses     of D for real images, of D for generated ones, of G; None: cross entropy with the label `real`
+    together   nothing in D couples the images of a batch
+    penalised  WGAN-GP
+    """
+
+    z_dim: int = Z_DIM
+    d_lr: float = 2e-4
+    g_lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    real: float = 1.0
+    losses: Triple | None = None
+    average: float = 0.0
+    together: bool = False
+    penalised: bool = False
+
+
+RECIPE = Rule(z_dim=16, d_lr=1e-3, g_lr=1e-3, real=0.9, average=0.998)
+RULES = {
+    "infogan": RECIPE,
+    "conditional": replace(RECIPE, z_dim=62),
+    "stylegan": replace(RECIPE, g_lr=3e-3, losses=hinge()),
+    "mlp": Rule(together=True),
+    "wgan-gp-dcgan": Rule(betas=(0.5, 0.9), losses=wasserstein(), together=True, penalised=True),
+}
 
 
 class Gan(Twin):
@@ -102,27 +135,19 @@ class Gan(Twin):
 
     def __init__(self, row: str, batch: int, tuned: bool) -> None:
         torch.manual_seed(0)
-        last, real, losses = tuned and row != "mlp", 1.0, cross_entropy if tuned else probabilities
-        rate, self.z_dim, average, betas = {"D": 2e-4, "G": 2e-4}, Z_DIM, 0.0, (0.5, 0.999)
-        self.penalised, self.together = row == "wgan-gp-dcgan", row in ("mlp", "wgan-gp-dcgan")
-        if row.partition("-")[0] in ("infogan", "conditional", "stylegan"):  # the recipes' numbers
-            rate, real, average = {"D": 1e-3, "G": 1e-3}, 0.9, 0.998
-            self.z_dim = 62 if row == "conditional" else 16
-        self.as_real, self.as_fake, self.for_g = losses(real)
-        if row == "stylegan":
-            rate["G"] = 3e-3
-            self.as_real, self.as_fake, self.for_g = hinge()
-        if self.penalised:
-            betas = (0.5, 0.9)
-            self.as_real, self.as_fake, self.for_g = wasserstein()
-        self.G, self.D = pair(row, last, self.z_dim)
-        super().__init__({"D": self.D, "G": self.G}, rate, tuned=tuned, last=last, betas=betas)
+        self.rule = rule = RULES.get(plain(row), Rule())
+        last, entropy = tuned and row != "mlp", cross_entropy if tuned else probabilities
+        self.as_real, self.as_fake, self.for_g = rule.losses or entropy(rule.real)
+        self.G, self.D = pair(row, last, rule.z_dim)
+        rates = {"D": rule.d_lr, "G": rule.g_lr}
+        super().__init__({"D": self.D, "G": self.G}, rates, tuned=tuned, last=last, betas=rule.betas)
         H, W, C = model(row).shapes["real"]
         self.batch, self.real = batch, self.images(batch, C, H, W)
-        self.average = AveragedModel(self.G, multi_avg_fn=get_ema_multi_avg_fn(average)) if average else None
+        follow = get_ema_multi_avg_fn(rule.average)
+        self.average = AveragedModel(self.G, multi_avg_fn=follow) if rule.average else None
 
     def noise(self) -> torch.Tensor:
-        return torch.randn(self.batch, self.z_dim)
+        return torch.randn(self.batch, self.rule.z_dim)
 
     def penalty(self, fake: torch.Tensor) -> torch.Tensor:
         """10 mean (‖∂D/∂x‖ - 1)² between real and fake: a gradient that is differentiated once more."""
@@ -143,7 +168,7 @@ class Gan(Twin):
         loss_fake = self.as_fake(score)
         loss_fake.backward()
         score.mean().item()
-        if self.penalised:
+        if self.rule.penalised:
             penalty = self.penalty(fake)
             penalty.backward()
             penalty.item()
@@ -160,12 +185,12 @@ class Gan(Twin):
     def tuned_step(self) -> Losses:
         """One step as fast as eager PyTorch makes it; returns the losses."""
         fake = self.G(self.noise())
-        if self.together:
+        if self.rule.together:
             a, b = self.D(torch.cat([self.real, fake.detach()])).chunk(2)
         else:
             a, b = self.D(self.real), self.D(fake.detach())
         loss_d = self.as_real(a) + self.as_fake(b)
-        if self.penalised:
+        if self.rule.penalised:
             loss_d = loss_d + self.penalty(fake)
         self.update(loss_d, "D")
         with self.frozen("D"):
@@ -212,6 +237,6 @@ def pair(row: str, last: bool, z_dim: int) -> Pair:
     if row == "stylegan":
         return stylegan(last)
     sizes = {"width": model(row).width, "side": model(row).side}
-    if row.startswith("infogan"):
+    if plain(row) == "infogan":
         return infogan(last, z_dim, **sizes)
     return dcgan(last, norm=row != "wgan-gp-dcgan", **sizes)

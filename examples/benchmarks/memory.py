@@ -9,7 +9,7 @@ from benchmarks.line import OURS, SIDES, workers
 from benchmarks.report import Row, table
 
 STEPS = 5
-HEADER = f"{'':23s}{'batch':>6s}  {'side':16s}peak of memory"
+HEADER = f"{'':23s}{'batch':>6s}  {'side':18s}peak of memory"
 
 
 def rows_of(name: str, batch: int, sides: Sequence[str], threads: int, same_noise: bool) -> Iterator[Row]:
@@ -23,7 +23,7 @@ def rows_of(name: str, batch: int, sides: Sequence[str], threads: int, same_nois
 
 def line(row: Row) -> str:
     """A row as text."""
-    return f"{row['name']:23s}{row['batch']:6d}  {row['side']:16s}{shown(row)}"
+    return f"{row['name']:23s}{row['batch']:6d}  {row['side']:18s}{shown(row)}"
 
 
 def shown(row: Row) -> str:
