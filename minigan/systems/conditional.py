@@ -8,19 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from minigan.data import Dataset
-from minigan.device import Array, Device
+from minigan.device import Array
 from minigan.layers import Layer
-from minigan.models import Critic
-from minigan.models.conditional import PLACES, conditional
 from minigan.objectives import Objective
 from minigan.objectives.auxiliary import AuxiliaryClasses
-from minigan.random import Streams
 from minigan.systems.gan import GAN
-from minigan.training.config import Config, gan_recipe
-from minigan.training.datasets import dataset_of
 from minigan.training.draw import Draw, Fixed
-from minigan.training.registry import About, Entry, Option
 from minigan.training.steps import Outcome, discriminator_step, generator_step
 from minigan.training.system import Probe, Rivals, in_pieces, refuse_others
 
@@ -55,7 +48,7 @@ class ConditionalGAN(GAN):
         counts: Sequence[int],
         **options: Any,
     ) -> None:
-        _check_objective(objective)
+        check_objective(objective)
         super().__init__(G, D, objective, **options)
         self.names = tuple(names)
         self.real_conditions: Any = None  # of the samples of the data, from `connect` on
@@ -207,7 +200,8 @@ class ConditionalGAN(GAN):
         return draw.device.asarray(draw.generator.choice(self.table, n))
 
 
-def _check_objective(objective: Objective) -> None:
+def check_objective(objective: Objective) -> None:
+    """ValueError for an objective that a step with conditions cannot have."""
     if objective.fakes > 1:
         raise ValueError(
             f"{objective.name} compares {objective.fakes} generated samples with each real one; "
@@ -219,85 +213,3 @@ def _check_objective(objective: Objective) -> None:
             "a condition needs an objective whose D gives a score for every sample, such as "
             f"nonsaturating, hinge or wgan-gp; got {objective.name}"
         )
-
-
-def labelled(config: Config) -> dict[str, Dataset]:
-    """The data set of a run with classes; ValueError without any, or with one of one sample."""
-    dataset = dataset_of(config)
-    if dataset.labels is None:
-        raise ValueError(
-            f"data {dataset.name!r} has no classes; for a folder of pictures, put each class into "
-            "a subfolder of its name, and no picture beside them"
-        )
-    about = dataset.about()
-    for name, count in zip(about["names"], about["counts"], strict=True):
-        if count < 2:
-            raise ValueError(f"a class needs at least 2 samples; class {name!r} has {count}")
-    return {"real": dataset}
-
-
-def build_conditional(config: Config, about: Mapping[str, About], on: Device) -> ConditionalGAN:
-    from minigan.training.build import objective_of, optimizer_of  # here: build imports the systems
-
-    real, options = about["real"], config.options
-    K, streams, place = real["classes"], Streams(config.seed), options["condition"]
-    objective = objective_of(config, streams)
-    _check_objective(objective)
-    sizes = {k: v for k, v in config.model_choices().items() if k != "z_dim"}
-    model = conditional(
-        config.model,
-        streams,
-        sample_shape=tuple(real["shape"]),
-        z_dim=config.z_dim or 62,
-        classes=K,
-        place=place,
-        batchnorm=options["batchnorm"],
-        critic=Critic(**objective.critic(), spectral_norm=config.spectral_norm),
-        **sizes,
-    )
-    if place == "auxiliary":
-        objective = AuxiliaryClasses(objective, K, options["class_weight"])
-    else:
-        D = model.D.given(np.zeros(2, np.int64))
-        objective.check(D, np.zeros((2, *model.sample_shape), np.float32))
-    for part in (model.D, model.G, objective):
-        part.convert(on.asarray)
-    return ConditionalGAN(
-        model.G,
-        model.D,
-        objective,
-        names=real["names"],
-        counts=real["counts"],
-        z_dim=model.z_dim,
-        g_optimizer=optimizer_of(config, model.G.named_params(), config.g_lr),
-        d_optimizer=optimizer_of(config, model.D.named_params(), config.d_lr),
-        n_critic=config.n_critic,
-        average=config.average,
-        sample_shape=model.sample_shape,
-    )
-
-
-def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    return {**gan_recipe(choices), "z_dim": 62}
-
-
-ENTRY = Entry(
-    about="a generator and a discriminator that are given the class of a sample",
-    recipe=_recipe,
-    datasets=labelled,
-    build=build_conditional,
-    fields=(
-        *("model", "width", "hidden", "z_dim", "spectral_norm", "objective", "hyper", "real_label"),
-        *("penalty", "penalty_weight", "n_critic", "average"),
-    ),
-    options=(
-        Option(
-            "condition",
-            "projection",
-            "where D takes the class",
-            tuple(place for place in PLACES if place != "both"),
-        ),
-        Option("batchnorm", False, "G takes the class in its batch norms, not beside the noise"),
-        Option("class_weight", 1.0, "of the classifier's loss, where D takes no class (auxiliary)"),
-    ),
-)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PAGES = {
     "gan": "minigan.training.build",
-    "conditional": "minigan.systems.conditional",
+    "conditional": "minigan.systems.conditional_build",
     "ageing": "minigan.systems.ageing_build",
     "vae": "minigan.systems.vae",
 }

@@ -23,7 +23,8 @@ from minigan.objectives import Objective
 from minigan.objectives.auxiliary import AuxiliaryClasses
 from minigan.random import Streams
 from minigan.runs import checkpoint
-from minigan.systems.conditional import ConditionalGAN, labelled
+from minigan.systems.conditional import ConditionalGAN
+from minigan.systems.conditional_build import labelled
 from minigan.training.config import Config
 from minigan.training.draw import Draw, Fixed
 from minigan.watch.vitals import at_epoch
