@@ -54,7 +54,7 @@ class ModulatedConv2d(Layer):
     A filter bank for each sample, s · W̄ / √e, gives the same numbers; this form is one product for
     the whole batch.
 
-    Cache       x, s, v and e, which the derivatives contain; u, du and q are cheap to compute again.
+    Cache       x, s, v and e, which the derivatives contain; u, du and q are cheap to compute.
     Source      Karras et al. 2020 (StyleGAN2), section 2.2; "Twice" derived here.
     """
 
