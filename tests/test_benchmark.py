@@ -34,7 +34,7 @@ def parts() -> Iterator[SimpleNamespace]:
         patch.syspath_prepend(str(ROOT / "examples"))
         patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         rooms = ("cases", "growth", "jobs", "line", "memory", "products", "report")
-        names = ("benchmark", "benchmark_minigan", *(f"benchmarks.{name}" for name in rooms))
+        names = ("benchmark", "benchmark_first_run", "benchmark_minigan", *(f"benchmarks.{name}" for name in rooms))
         found = {name.rpartition(".")[2]: importlib.import_module(name) for name in names}
         yield SimpleNamespace(**found)
 
@@ -411,3 +411,15 @@ def test_the_peak_of_memory_is_that_of_a_new_process_with_the_private_pages_of_t
     one, two = (next(parts.memory.rows_of("infogan", 4, ["minigan"], threads, False)) for threads in (1, 2))
     assert 20 * 2**20 < one["peak_memory"] < two["peak_memory"]
     assert parts.memory.markdown([one]).splitlines()[2].endswith(" MiB | – | – | – |")
+
+
+def test_the_parts_of_the_first_run_are_shown_with_their_spread(parts: SimpleNamespace) -> None:
+    text = parts.benchmark_first_run.markdown({"import": [0.3, 0.25, 0.5], "page": [1.0]})
+    expected = ["| `import minigan` | 0.30 [0.25 .. 0.50] |", "| report page | 1.00 [1.00 .. 1.00] |"]
+    assert text.splitlines()[2:] == expected
+
+
+@pytest.mark.slow
+def test_the_start_and_the_end_of_a_first_run_are_measured(parts: SimpleNamespace) -> None:
+    spent = parts.benchmark_first_run.repeat()
+    assert list(spent) == list(parts.benchmark_first_run.PARTS) and min(spent.values()) > 0
