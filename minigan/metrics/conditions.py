@@ -12,7 +12,12 @@ from minigan.metrics.score import Protocol, Score
 from minigan.metrics.statistics import Origin, Statistics
 
 NONE = "none: every class is in the training data"  # samples of a class that was never seen cannot be asked for
-FEW = 50  # samples of a class, below which it has no distance of its own
+FEW = 50  # samples of a class, the least for a distance of its own
+
+
+def few(features: np.ndarray) -> int:
+    """Samples of a class below which it has no distance of its own: a covariance of so few would be singular."""
+    return max(FEW, features.shape[1] + 1)
 
 
 def asked_class(asked: np.ndarray, logits: np.ndarray, names: Sequence[str], protocol: Protocol) -> list[Score]:
@@ -45,7 +50,7 @@ def fid_within_classes(
     origin, distances = Origin(protocol.extractor, protocol.variant), []
     for k in np.unique(asked):
         generated, real = features[asked == k], real_features[real_labels == k]
-        if min(len(generated), len(real)) < FEW:
+        if min(len(generated), len(real)) < few(features):
             continue
         pair = (Statistics.of(rows, origin) for rows in (real, generated))
         distances.append(float(frechet_distance(*pair).value))

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from minigan.data import ages
-from minigan.metrics.conditions import asked_age, asked_class, fid_within_classes
-from minigan.metrics.score import Score
+from minigan.metrics.conditions import asked_age, asked_class, few, fid_within_classes
+from minigan.metrics.score import Protocol, Score
 from minigan.metrics.suite import Exhibit
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.systems.ageing import Ageing
 from minigan.systems.conditional import ConditionalGAN
+from minigan.training.datasets import dataset_of
 
 ROWS = 200  # noises, each at the knots of the age
 
@@ -49,7 +50,7 @@ def _scores(
     generator: SavedGenerator, exhibit: Exhibit, asked: dict[str, Any], named: bool, measured: bool
 ) -> list[Score]:
     """Samples of these classes and ages, scored by the feature network and by measurement."""
-    system, reference, scores = generator.system, exhibit.reference, list[Score]()
+    system, scores = generator.system, list[Score]()
     assert isinstance(system, ConditionalGAN)
     n = len(next(iter(asked.values())))
     samples = system.generate(generator.draw("asked samples"), n, progress="asking", **asked)
@@ -57,14 +58,23 @@ def _scores(
     if named and exhibit.network is not None:
         features, logits = exhibit.network(samples)
         scores += asked_class(asked["labels"], logits, system.names, protocol)
-        if reference.images is not None:
-            real = exhibit.network(reference.images)
+        if np.bincount(asked["labels"]).max() >= few(features):
+            images, protocol = _real(generator, exhibit, protocol)
+            real = exhibit.network(images)
             classes = real.logits.argmax(axis=1)
             scores += fid_within_classes(asked["labels"], features, classes, real.features, protocol)
     if measured and isinstance(system, Ageing):
         rows = measured_rows(system, generator, ROWS)
         scores += asked_age(asked["values"], ages.measure(system.age, samples), rows, protocol)
     return scores
+
+
+def _real(generator: SavedGenerator, exhibit: Exhibit, protocol: Protocol) -> tuple[np.ndarray, Protocol]:
+    """Real images: those of the reference, or where only its statistics are here those that the run was trained on."""
+    if exhibit.reference.images is not None:
+        return exhibit.reference.images, protocol
+    dataset = dataset_of(generator.config)
+    return dataset.images, replace(protocol, reference=f"{dataset.name}, trained on", n_reference=len(dataset))
 
 
 def _held_out(scores: list[Score], left_out: tuple[float, float]) -> list[Score]:

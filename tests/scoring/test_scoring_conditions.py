@@ -10,6 +10,7 @@ import pytest
 
 from minigan import Trainer
 from minigan.checks.conditional_systems import small_ageing
+from minigan.data import Dataset, embedded
 from minigan.metrics import features
 from minigan.metrics.conditions import asked_age, asked_class, fid_within_classes
 from minigan.metrics.references import Reference
@@ -64,7 +65,7 @@ def test_an_age_that_falls_or_is_not_drawn_does_not_rise() -> None:
     ],
 )
 def test_a_run_has_the_scores_of_its_conditions(
-    system: str, options: dict[str, str], expected: set[str], tmp_path: Path
+    system: str, options: dict[str, str], expected: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: dict[str, Any] = {"width": 0.05, "hidden": 16, "batch_size": 32, "epochs": 0.04, "options": options}
     trainer = Trainer.start(Config(system=system, **sizes), tmp_path / "run", quiet=True)
@@ -81,6 +82,13 @@ def test_a_run_has_the_scores_of_its_conditions(
     assert all(np.isfinite(score.value) for score in scores if score.protocol.metric.startswith("asked"))
     held_out = {tuple(s.protocol.parameters.values()) for s in scores if s.protocol.metric.startswith("held_out")}
     assert held_out == ({(2.6, 2.8)} if options else set())
+    if system == "conditional":  # enough of one class, and real images of which only the statistics are here
+        digits = embedded.load()
+        zeros = Dataset("zeros", digits.images[digits.labels == 0][:200], None, digits.source)
+        generator.system.table = np.zeros(5, np.int64)  # type: ignore[attr-defined]
+        monkeypatch.setattr(conditions, "dataset_of", lambda config: zeros)
+        (fid,) = (s for s in condition_scores(generator, exhibit, 140) if s.protocol.metric == "fid_within_classes")
+        assert fid.value > 0 and (fid.protocol.reference, fid.protocol.n_reference) == ("zeros, trained on", 200)
 
 
 def test_ages_of_the_data_are_asked_for_without_those_that_were_held_out() -> None:
