@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigan import kernels
+from minigan import Config, Trainer, kernels
 from minigan.engine.processes import possible
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,6 +150,17 @@ def test_the_turns_of_every_system_are_played_and_move_every_network(parts: Simp
     assert "+".join(losses).count("+") == len(players) - 1 and np.isfinite(list(losses.values())).all()
     for player, weight in before.items():
         assert not np.array_equal(weight, next(players[player].network.named_params())[1])
+
+
+def test_the_networks_have_the_forms_that_they_have_in_a_run(parts: SimpleNamespace, tmp_path: Path) -> None:
+    trainer = Trainer.start(Config(threads=2), tmp_path / "run", quiet=True)
+    played = parts.benchmark_minigan.Played("infogan", 64, 2)
+    if played.others is not None:
+        played.others.stop()
+    for name, player in played.system.players.items():
+        there = trainer.system.players[name]
+        assert [type(layer) for layer in player.network.walk()] == [type(layer) for layer in there.network.walk()]
+        assert (player.optimizer.workers is None) == (there.optimizer.workers is None)
 
 
 @pytest.mark.parametrize(("same_noise", "passes"), [(False, 2), (True, 1)])
