@@ -10,8 +10,8 @@ critic is known: no network, and no error of the optimization. Three answers, ea
                   without the frequencies above K = n^(1 / (2α + d)). The samples can choose K as well.
     smoothing     For β < d/2 the empirical measure itself does not get there: critics of more frequencies see more
                   of its noise. So train against smoothed data. For β > d/2 nothing has to be smoothed.
-    parameters    G(z) = z + θ, one number, has n^-1/2 whatever α, β and d: G regularises. The pair decides: a critic
-                  of one frequency is as good as one of all, or blind; and a wrong class leaves its bias, once.
+    parameters    G(z) = z + θ, one number, has n^-1/2 whatever α, β and d: G regularises. Both classes matter: a
+                  critic of one frequency is as good as one of all, or sees no difference; a wrong class of G leaves a bias.
 """
 
 import math
@@ -151,7 +151,7 @@ def draw_cutoffs(axes: Axes, distances: list[Distance], n: int, rng: np.random.G
     axes.plot([], [], color=INK, linewidth=0.7, label="exact mean")
     axes.plot([], [], "o", color=GREY, label="K chosen by the sample")
     axes.legend(frameon=False, loc="upper center")
-    frame(axes, f"A valley for β < d/2, a plateau above (box, n = {n:,})", "cut-off K", "error of the density")
+    frame(axes, f"A minimum for β < d/2, constant above (box, n = {n:,})", "cut-off K", "error of the density")
 
 
 def draw_families(axes: Axes, tent: Curve, errors: dict[str, np.ndarray]) -> None:
@@ -168,7 +168,7 @@ def draw_families(axes: Axes, tent: Curve, errors: dict[str, np.ndarray]) -> Non
     axes.loglog(n, 0.05 * (n / n[0]) ** -0.5, color=INK, linewidth=0.7, label="slope -1/2")
     axes.set_ylim(2e-4, 2e4)
     axes.legend(frameon=False, ncols=2, loc="upper right")
-    frame(axes, "G(z) = z + θ: the pair decides (tent)", "number of samples n", "error of G's density")
+    frame(axes, "G(z) = z + θ: both classes matter (tent)", "number of samples n", "error of G's density")
 
 
 def draw_slopes(axes: Axes, curves: list[Curve]) -> None:

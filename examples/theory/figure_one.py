@@ -33,10 +33,10 @@ DATA, Z = MEAN + STD * ndtri(U), 2 * U - 1  # quantiles of the data and of the n
 P = np.exp(Bells((MEAN,), STD).log_density(X))
 EDGE = 20  # points of X beside a jump of D*: a tenth
 TITLES = {
-    "a": "(a) on the way to the data",
+    "a": "(a) during training",
     "b": "(b) D learns: it is D*",
-    "c": "(c) G learns: samples climb D",
-    "d": "(d) much later: D is 1/2 everywhere",
+    "c": "(c) G learns: samples move to higher D",
+    "d": "(d) much later: D is near 1/2",
 }
 CENTRE = np.abs(X - MEAN) < 2.326 * STD  # 98 % of the data
 

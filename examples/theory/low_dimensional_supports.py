@@ -6,7 +6,7 @@ Data are (0, u), G generates (θ, u), u even in (0, 1): two parallel segments. F
 JSD is log 2 and does not depend on θ; D* is right everywhere, with no slope in θ. The distance by which earth must be
 moved is |θ|, with slope ±1: it lies between the distance along x and what any pairing of samples costs.
 
-A critic with WGAN-GP's penalty finds it, up to the steepness s that its loss likes best: sθ - λ(s - 1)² is highest at
+A critic with WGAN-GP's penalty finds it, up to the slope s that minimises its loss: sθ - λ(s - 1)² is highest at
 s = 1 + θ/2λ, which makes the gap between its means θ + θ²/2λ.
 """
 
@@ -110,8 +110,8 @@ def figure_of(ways: dict[float, np.ndarray], gaps: dict[float, float]) -> Figure
     seen.axhline(math.log(2), color=INK, linewidth=0.8)
     seen.text(rows[-1, 0], math.log(2) + 0.01, "log 2", ha="right", color=INK)
     seen.set_ylim(0, 0.75)
-    frame(seen, "D sees the same JSD, near or far", "step of D", "log 2 - D's loss / 2")
-    frame(slopes, "and leaves G nothing to follow", "step of D", "slope of G's saturating loss in θ")
+    frame(seen, "The JSD is the same, near or far", "step of D", "log 2 - D's loss / 2")
+    frame(slopes, "The slope for G vanishes", "step of D", "slope of G's saturating loss in θ")
     seen.legend(frameon=False, loc="lower right")
     line = np.linspace(-1.1, 1.1, 221)
     distances.plot(

@@ -1,4 +1,4 @@
-"""Why is a GAN a game and not a descent? Both players follow their gradients, and together they go round and round.
+"""Why is a GAN a game and not a descent? Both players follow their gradients, and together they move in circles.
 
     python examples/theory/minimax_game.py
 
@@ -7,7 +7,7 @@ Wasserstein game it is the bilinear one, max over ψ and min over θ of -ψθ. A
 and one law holds for every matrix M: a round multiplies the area det(v, Mv), a quadratic form of v, by det M.
 
     both at once          det M = 1 + h²       the form is ψ² + θ²: a spiral outwards, radius times √(1 + h²)
-    one after the other   det M = 1            ψ² + θ² - hψθ = const: round and round an ellipse
+    one after the other   det M = 1            ψ² + θ² - hψθ = const: along an ellipse
     with a penalty        det M = 1 - hγ       a spiral inwards: γ/2 D'(x)² in D's loss is friction
 
 Below, minigan's own games. Near the solution a logistic D is a bilinear game of half the pull. The non-saturating loss
@@ -126,9 +126,9 @@ def draw() -> Figure:
     (first, second, third), (box, r1, all_games) = figure.subplots(2, 3)
     away = bilinear(), play(bilinear(), 50, at_once=True), curve(matrix(0, at_once=True), 50)
     panel(first, "Both at once: outwards", away[1], away[0], away[2])
-    panel(second, "One after the other: round and round", play(bilinear(), 50), bilinear(), curve(matrix(0), 50))
+    panel(second, "One after the other: in circles", play(bilinear(), 50), bilinear(), curve(matrix(0), 50))
     panel(third, "With a penalty: inwards", play(bilinear(GAMMA), 50), bilinear(GAMMA), curve(matrix(GAMMA), 50))
-    panel(box, "wgan, D's weight in a box: round and round", play(dirac("wgan"), 200), dirac("wgan"))
+    panel(box, "wgan, D's weight in a box: in circles", play(dirac("wgan"), 200), dirac("wgan"))
     panel(r1, "r1, a logistic D with penalty: inwards", play(dirac("r1"), 200), dirac("r1"))
     distances(all_games)
     figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)

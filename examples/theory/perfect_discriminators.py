@@ -4,8 +4,8 @@
     python examples/theory/perfect_discriminators.py --epochs 1 2 --steps 200          shorter
 
 A GAN is trained for 1, 10 and 25 epochs. Each time its G is frozen, and a new D learns to separate its digits from real
-ones. The digits lie on thin sheets, and so do the fakes: D can become perfect (its loss on digits that it has not seen
-goes to 0), and takes G's slopes along: within 20 iterations after one epoch, far later when G has learned for longer.
+ones. Digits and fakes lie on surfaces of few dimensions: D can become perfect (its loss on digits that it has not seen
+goes to 0), and then G's slopes vanish: within 20 iterations after one epoch, far later when G has learned for longer.
 
     saturating       G minimises mean log(1 - D): the norm of its gradient falls by orders of magnitude
     non-saturating   G minimises mean -log D: the norm grows, and with it how far batches are apart
@@ -139,7 +139,7 @@ def draw(ways: dict[int, np.ndarray]) -> Figure:
     error.legend(frameon=False, title="G trained for")
     frame(
         error,
-        "D becomes perfect: an early G is easy prey",
+        "D becomes perfect against an early G",
         "iteration of the new D",
         "D's loss on digits it has not seen",
     )

@@ -93,7 +93,7 @@ def picture(spectra: dict[str, np.ndarray], draw: Draw, right: float) -> Figure:
     small.legend(frameon=False)
     small.set_xticks(range(1, 11))
     small.set_ylim(1e-9, 2)
-    frame(small, "In 10 dimensions, G's samples have 2 in the small", "principal direction", "share of the variance")
+    frame(small, "In 10 dimensions, G's samples lie on a surface", "principal direction", "share of the variance")
     for x, color, marker, name in zip(draw(400), (BLUE, VERMILLION), "o^", ("data", "G's samples"), strict=True):
         space.scatter(*x.T, color=color, marker=marker, s=8, label=name)
     space.set(aspect="equal", xticks=[-1, 0, 1, 2], yticks=[-1, 0, 1], zticks=[-1, 0, 1])

@@ -94,7 +94,7 @@ def draw(table: dict[str, list[float]], seed: int) -> Figure:
     loss.axvspan(-12, -4, color="0.9", zorder=0)
     loss.text(-8, 15, "most fakes\nat θ = 4", ha="center", va="center", color=INK)
     frame(loss, "Losses: one is flat where the fakes are", "D's score b of a fake", "G's loss")
-    frame(slopes, "Slopes: one dies like exp(-θ²/8)", "θ, how far G is off", "slope of G's loss in θ")
+    frame(slopes, "Slopes: one vanishes like exp(-θ²/8)", "θ, how far G is off", "slope of G's loss in θ")
     slopes.set_yscale("log")
     frame(descent, "Training from θ = 5, against D* at every step", "step of G", "θ")
     slopes.legend(title="points: measured, lines: closed form", frameon=False, loc="lower left")
