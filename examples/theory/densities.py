@@ -11,7 +11,7 @@ critic is known: no network, and no error of the optimization. Three answers, ea
     smoothing     For β < d/2 the empirical measure itself does not get there: critics of more frequencies see more
                   of its noise. So train against smoothed data. For β > d/2 nothing has to be smoothed.
     parameters    G(z) = z + θ, one number, has n^-1/2 whatever α, β and d: G regularises. Both classes matter: a
-                  critic of one frequency is as good as one of all, or sees no difference; a wrong class of G leaves a bias.
+                  critic of one frequency is as good as one of all, or sees no difference; a wrong G leaves a bias.
 """
 
 import math
