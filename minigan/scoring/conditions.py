@@ -16,7 +16,7 @@ from minigan.systems.ageing import Ageing
 from minigan.systems.conditional import ConditionalGAN
 from minigan.training.datasets import dataset_of
 
-ROWS = 200  # noises, each at the knots of the age
+ROWS = 200  # noises, each at rising ages
 
 
 def condition_scores(generator: SavedGenerator, exhibit: Exhibit, n: int) -> list[Score]:
@@ -39,17 +39,20 @@ def condition_scores(generator: SavedGenerator, exhibit: Exhibit, n: int) -> lis
     if isinstance(system, Ageing):
         left_out = ages.range_of(generator.config.options["hold_out"])
         asked["values"] = _ages(system, rng, n, left_out)
-    scores = _scores(generator, exhibit, asked, named, measured)
+    rising = system.knots if isinstance(system, Ageing) and measured else ()
+    scores = _scores(generator, exhibit, asked, named, rising)
     if left_out is not None:
         asked["values"] = rng.uniform(*left_out, n)
-        scores += _held_out(_scores(generator, exhibit, asked, named, measured), left_out)
+        rising = tuple(np.linspace(*left_out, 3)) if measured else ()
+        scores += _held_out(_scores(generator, exhibit, asked, named, rising), left_out)
     return scores
 
 
 def _scores(
-    generator: SavedGenerator, exhibit: Exhibit, asked: dict[str, Any], named: bool, measured: bool
+    generator: SavedGenerator, exhibit: Exhibit, asked: dict[str, Any], named: bool, rising: tuple[float, ...]
 ) -> list[Score]:
-    """Samples of these classes and ages, scored by the feature network and by measurement."""
+    """Samples of these classes and ages, scored by the feature network, where the run has its classes, and by
+    measurement, where there are `rising` ages to compare."""
     system, scores = generator.system, list[Score]()
     assert isinstance(system, ConditionalGAN)
     n = len(next(iter(asked.values())))
@@ -63,8 +66,8 @@ def _scores(
             real = exhibit.network(images)
             classes = real.logits.argmax(axis=1)
             scores += fid_within_classes(asked["labels"], features, classes, real.features, protocol)
-    if measured and isinstance(system, Ageing):
-        rows = measured_rows(system, generator, ROWS)
+    if isinstance(system, Ageing) and rising:
+        rows = measured_rows(system, generator, ROWS, rising)
         scores += asked_age(asked["values"], ages.measure(system.age, samples), rows, protocol)
     return scores
 
@@ -83,7 +86,7 @@ def _held_out(scores: list[Score], left_out: tuple[float, float]) -> list[Score]
     return [
         replace(score, protocol=replace(score.protocol, metric=f"held_out_{name}", parameters=parameters))
         for score in scores
-        if (name := score.protocol.metric) in ("asked_class", "age_error")
+        if (name := score.protocol.metric) in ("asked_class", "age_error", "age_rises")
     ]
 
 
@@ -97,10 +100,10 @@ def _ages(system: Ageing, rng: np.random.Generator, n: int, left_out: tuple[floa
     return values
 
 
-def measured_rows(system: Ageing, generator: SavedGenerator, n: int) -> np.ndarray:
-    """The measured ages (n, knots) of n noises at each of the knots."""
-    draw, T = generator.draw("rising ages"), len(system.knots)
+def measured_rows(system: Ageing, generator: SavedGenerator, n: int, rising: tuple[float, ...]) -> np.ndarray:
+    """The measured ages (n, T) of n noises, each at all of the T rising ages."""
+    draw, T = generator.draw("rising ages"), len(rising)
     z, row = draw.noise(n, system.z_dim), np.repeat(np.arange(n), T)
     labels = draw.generator.choice(system.table, n)[row] if system.names else None
-    samples = system.samples_of(draw, z[draw.device.asarray(row)], np.tile(system.knots, n), labels)
+    samples = system.samples_of(draw, z[draw.device.asarray(row)], np.tile(rising, n), labels)
     return ages.measure(system.age, samples).reshape(n, T)

@@ -36,6 +36,7 @@ TITLES = {
     "age_rises": "age rises",
     "held_out_asked_class": "asked class, held-out ages",
     "held_out_age_error": "held-out ages, mean error",
+    "held_out_age_rises": "held-out ages, rise",
 }
 
 REMARKS = {
@@ -52,6 +53,7 @@ REMARKS = {
     "age_rises": "share of noises whose measured age rises at every knot",
     "held_out_asked_class": "the same, of ages that were in no training sample",
     "held_out_age_error": "the same, of ages that were in no training sample",
+    "held_out_age_rises": "share of noises whose measured age rises from the first over the middle to the last of them",
 }
 
 

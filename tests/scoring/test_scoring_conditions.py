@@ -22,7 +22,8 @@ from minigan.scoring.conditions import condition_scores
 from minigan.scoring.saved_generator import SavedGenerator
 from minigan.training.config import Config
 
-AGES, HELD_OUT = {"age_error", "age_correlation", "age_rises"}, {"held_out_age_error", "held_out_asked_class"}
+AGES = {"age_error", "age_correlation", "age_rises"}
+HELD_OUT = {"held_out_age_error", "held_out_age_rises", "held_out_asked_class"}
 PROTOCOL = Protocol("", extractor="judge:1", variant="grey", reference="real", n_reference=7)
 
 
