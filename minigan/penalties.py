@@ -1,4 +1,4 @@
-"""Penalties on the critic's gradient: the second-order pass at work."""
+"""Penalties on the critic's gradient, and what they add to the gradients of its weights."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ EPS = 1e-12  # under a root: keeps its slope finite where a gradient is zero
 class Slope:
     """The slope g of the critic at points x, and the gradient of a penalty on g.
 
+    g is computed from the critic's weights, by a backward pass. So a penalty R(g) has a gradient
+    with respect to these weights: backprop through that backward pass, layer by layer.
+
     Shapes      x, g, ddx (N, ...); h, u, ddu (N, d): the critic's outputs, the slope of a scalar
                 function of them
 
     Forward     h = critic(x)        u = seed(h)        g = Jᵀ · u, that function's gradient at x
 
-    Backward    ddx = dR/dg goes up through the backward pass that made g, and what curved layers
-                add to their inputs comes down again (Network, "Twice"). What arrives on top is
-                ddu = dR/du = J · ddx. Where u depends on h, dR/dh = (du/dh)ᵀ · ddu is the page's to
-                state; `critic.backward(dh, caches, grads)` does the rest.
+    Backward    ddx = dR/dg goes up through the backward pass that computed g, and every layer adds
+                the gradient of its weights (`double_backward`). What curved layers add to their
+                inputs goes down again, as in any backward pass (Network, "Twice"). At the top
+                ddu = dR/du = J · ddx is left. Where u depends on h, the objective's page states
+                dR/dh = (du/dh)ᵀ · ddu; `critic.backward(dh, caches, grads)` does the rest.
 
     The forward pass is one of training (batch norm normalises by its batch) but leaves running
     statistics alone.
-    Source      Drucker & Le Cun 1992; the sweeps derived in layers/network.py.
+    Source      Drucker & Le Cun 1992; the passes are derived in layers/network.py.
     """
 
     def __init__(self, critic: Layer, x: Array, seed: Seed = np.ones_like) -> None:
