@@ -14,6 +14,7 @@ from minigan.explain.terminal import text
 from minigan.explain.webpage import webpage
 from minigan.training import registry
 from minigan.training.config import PENALTIES, Config
+from minigan.training.flags import Pair
 from minigan.training.registry import SYSTEMS
 
 TEXT = """Show one training step: what every layer of D and G computes, and by which formula.
@@ -23,7 +24,8 @@ optimizer. Shapes, sizes and gains of every layer, the lines of code, and marks 
 
 examples: minigan explain --model dcgan --objective wgan-gp --html step.html
           minigan explain --system conditional
-          minigan explain --system stackgan --at 0.5"""
+          minigan explain --system stackgan --at 0.5
+          minigan explain --system stylegan --option style=adain"""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=float, help="factor on the models' channels; default the recipe's")
     parser.add_argument("--penalty", choices=PENALTIES, help="a penalty on D's gradient, in addition")
     parser.add_argument("--spectral-norm", action="store_true", help="keep D's layers 1-Lipschitz")
+    what = "a hyper-parameter of the objective; repeatable"
+    parser.add_argument("--hyper", action=Pair, default={}, metavar="NAME=VALUE", help=what)
+    what = "a choice of the system, such as first=constant (minigan train SYSTEM --help); repeatable"
+    parser.add_argument("--option", action=Pair, default={}, dest="options", metavar="NAME=VALUE", help=what)
     parser.add_argument("--batch", type=int, default=4, help="samples in a batch (default 4)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights, the data and the noise (default 0)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with all formulas instead of printing")
@@ -66,8 +72,8 @@ def _config(flags: argparse.Namespace) -> Config:
         raise ValueError("--full prints the formulas below every layer; the page has them all: leave out --full")
     if flags.html is not None and flags.html.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--html {flags.html}: the name must end in .html")
-    names = ("model", "objective", "data", "size", "width", "penalty", "spectral_norm", "seed")
-    choices = {name: getattr(flags, name) for name in names if getattr(flags, name) not in (None, False)}
+    names = ("model", "objective", "data", "size", "width", "penalty", "spectral_norm", "seed", "hyper", "options")
+    choices = {name: getattr(flags, name) for name in names if getattr(flags, name) not in (None, False, {})}
     if flags.system == "gan":
         model = "points" if flags.data in data.MIXTURES else "dcgan"
         choices = {"model": model, "objective": "wgan-gp", "data": "mnist-10k", **choices}

@@ -68,6 +68,7 @@ def _about(config: Config, turns: list[str], prepared: bool) -> str:
     flags += " ".join(f"--{name} {getattr(config, name)}" for name in fields)
     flags += "" if config.penalty is None else f" --penalty {config.penalty}"
     flags += " --spectral-norm" if config.spectral_norm else ""
+    flags += "".join(f" --hyper {name}={value}" for name, value in config.hyper.items()) + _options(config)
     command = "" if config.system == OWN else f" and the numbers of: minigan train {flags}"
     players = " and one of ".join(turns)
     before = " The system was prepared with these samples only." if prepared else ""
@@ -75,6 +76,21 @@ def _about(config: Config, turns: list[str], prepared: bool) -> str:
         f"One turn of {players}, with the untrained networks{command}; on {config.batch_size} samples, seed "
         f"{config.seed}. These are the networks, losses and optimizers of a run.{before}"
     )
+
+
+def _options(config: Config) -> str:
+    """The system's own choices as flags, where they are not its defaults."""
+    usual = {} if config.system == OWN else Config(system=config.system).options
+    flags = ""
+    for name, value in config.options.items():
+        flag = name.replace("_", "-")
+        if value == usual.get(name, value):
+            continue
+        if isinstance(value, bool):
+            flags += f" --{flag}" if value else f" --no-{flag}"
+        else:
+            flags += f" --{flag} {value}"
+    return flags
 
 
 def _pages(events: Sequence[Event]) -> list[Page]:

@@ -49,13 +49,11 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
-    scale = config.options["scale"]
-    if scale not in SCALES:
-        raise ValueError(f"--scale must be 2 or 4, got {scale}")
     weight, points = config.options["content"], config.data in data.MIXTURES
     if weight > 0 and not points and features.for_data(config.data) is None:
         problem = f"there is no feature network for {config.data}"
         raise ValueError(f"{problem}: leave --content at 0, got {weight:g}")
+    scale = config.options["scale"]
     kinds = {"size": config.size, "background": config.background, "multiple": scale}
     pair = with_held_out(config.data, least=config.batch_size, **kinds)
     return dict(zip(SRGAN.data, pair, strict=True))

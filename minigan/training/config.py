@@ -155,6 +155,9 @@ class Config:
         if unknown:
             names = ", ".join(option.name for option in entry.options) or "no options"
             raise ValueError(f"the system {self.system} has no {', '.join(sorted(unknown))}; it has {names}")
+        for option in entry.options:
+            if option.name in self.options:
+                self.options[option.name] = _of_option(option, self.options[option.name])
         if "objective" in entry.fields:
             objectives.find(self.objective)
         if "model" in entry.fields:
@@ -235,6 +238,16 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     entry = registry.entry(system)
     options, recipe = {option.name: option.default for option in entry.options}, entry.recipe(choices)
     return {**recipe, "options": {**options, **recipe.get("options", {})}}
+
+
+def _of_option(option: registry.Option, value: Any) -> Any:
+    """The value of a system's choice as a Config keeps it: of the type of the default, and one of the choices."""
+    if value is None and option.default is None:
+        return None
+    value = taken(option.name, value, str if option.default is None else type(option.default))
+    if option.choices and value not in option.choices:
+        raise ValueError(f"{option.name} must be {' or '.join(map(str, option.choices))}, got {value}")
+    return value
 
 
 def gan_recipe(choices: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
         "z_dim": {"type": int, "help": "size of the noise z"},
         "spectral_norm": {"action": "store_true", "help": "keep D's layers 1-Lipschitz"},
         "objective": {"choices": objectives.names(), "metavar": "NAME", "help": "see `minigan objectives`"},
-        "hyper": {"action": _Pair, "metavar": "NAME=VALUE", "help": what},
+        "hyper": {"action": Pair, "metavar": "NAME=VALUE", "help": what},
         "real_label": {"type": float, "help": "smoothed target of real samples, such as 0.9"},
         "penalty": {"choices": PENALTIES, "help": "a penalty on D's gradient, added to D's loss"},
         "penalty_weight": {"type": float, "help": "weight of --penalty (default: that of its paper)"},
@@ -119,7 +119,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
 _PYTHON = {"True": "true", "False": "false", "None": "null", "inf": "Infinity"}
 
 
-class _Pair(argparse.Action):
+class Pair(argparse.Action):
     """Collects NAME=VALUE into a dict; a value is JSON where it can be, else the text itself."""
 
     def __call__(self, parser: Any, flags: Any, values: Any, option: str | None = None) -> None:

@@ -170,6 +170,7 @@ SYSTEMS = {
         ["--at", "0.5", "--data", "pictures", "--size", "8"],
         ["TURN D1 moves D1 to distinguish real samples from G1's", "Augment"],
     ),
+    "stylegan": (["--option", "style=adain", "--option", "skip=false"], ["AdaIN", "--style adain --no-skip"]),
 }
 
 
@@ -185,7 +186,12 @@ def test_a_step_of_another_system_is_explained_in_each_of_its_stages(
 
 
 def test_flags_that_a_system_has_not_and_steps_after_the_end_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    wrong = {"takes no --objective": ["vae", "--objective", "hinge"], "in [0, 1), got 1": ["conditional", "--at", "1"]}
+    wrong = {
+        "takes no --objective": ["vae", "--objective", "hinge"],
+        "in [0, 1), got 1": ["conditional", "--at", "1"],
+        "has no frst": ["stylegan", "--option", "frst=constant"],
+        "skip must be True or False, got 'no'": ["stylegan", "--option", "skip=no"],
+    }
     for words, flags in wrong.items():
         with pytest.raises(SystemExit, match="2"):
             main(["explain", "--system", *flags])

@@ -289,7 +289,6 @@ def test_an_option_that_a_run_of_before_does_not_name_has_its_default() -> None:
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"system": "srgan", "options": {"scale": 3}}, "--scale must be 2 or 4, got 3"),
         ({"system": "srgan", "data": "ring"}, "must be images"),
         ({"system": "cyclegan", "data": "mnist-10k"}, "must name two domains"),
         ({"system": "cyclegan", "options": {"identity": 0.5}}, "needs equal channels on both sides, got 1 and 3"),

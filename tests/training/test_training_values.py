@@ -122,3 +122,20 @@ def test_sizes_of_layers_may_be_integers_of_numpy() -> None:
 def test_what_is_not_meant_is_refused_at_the_border(begin: Callable[[], object], message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         begin()
+
+
+@pytest.mark.parametrize(
+    ("system", "option", "value", "error", "message"),
+    [
+        ("stylegan", "skip", "no", TypeError, "skip must be True or False, got 'no'"),
+        ("stylegan", "mixing", "much", TypeError, "mixing must be a number, got 'much'"),
+        ("stylegan", "w_dim", 2.5, TypeError, "w_dim must be an integer, got 2.5"),
+        ("stylegan", "first", "z", ValueError, "first must be w or constant, got z"),
+        ("srgan", "scale", 3, ValueError, "scale must be 2 or 4, got 3"),
+    ],
+)
+def test_a_systems_own_choice_has_the_type_of_its_default_and_is_one_of_its_choices(
+    system: str, option: str, value: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Config(system=system, options={option: value})
