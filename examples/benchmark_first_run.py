@@ -102,7 +102,7 @@ def main() -> None:
     if flags.out is not None:
         about = {"machine": report.machine(), "versions": report.versions()}
         with replacing(flags.out) as file:
-            file.write(json.dumps(about | {"parts": parts}, indent=1).encode())
+            file.write((json.dumps(about | {"parts": parts}, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

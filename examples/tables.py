@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import report
+import benchmark_first_run
+from benchmarks import memory, report
 from benchmarks.cases import MODELS, plain
 from benchmarks.report import Row
 
@@ -33,6 +34,10 @@ def benchmark(name: str, markdown: Callable[[Sequence[Row]], str]) -> str:
     """The table of what `benchmark.py --out` has written, in the order of the models."""
     measured = json.loads((MEASURED / f"{name}.json").read_text())["rows"]
     return markdown(sorted(measured, key=lambda row: (list(MODELS).index(plain(row["name"])), row["batch"])))
+
+
+def first_run() -> str:
+    return benchmark_first_run.markdown(json.loads((MEASURED / "first_run.json").read_text())["parts"])
 
 
 def recipes() -> str:
@@ -54,6 +59,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "objectives": ("minigan/objectives/README.md", objective_cards.markdown),
     "gradients": ("minigan/layers/README.md", gradients),
     "speed": (ENGINE, partial(benchmark, "speed", report.markdown)),
+    "memory": (ENGINE, partial(benchmark, "memory", memory.markdown)),
+    "first run": (ENGINE, first_run),
     "recipes": ("examples/README.md", recipes),
 }
 

@@ -106,4 +106,4 @@ def write(path: Path, common: dict[str, Any], rows: Sequence[report.Row]) -> Non
     new = {(row["name"], row["batch"]) for row in rows}
     older = [row for row in kept(path, common) if (row["name"], row["batch"]) not in new]
     with replacing(path) as file:
-        file.write(json.dumps(common | {"rows": [*older, *rows]}, indent=1).encode())
+        file.write((json.dumps(common | {"rows": [*older, *rows]}, indent=1) + "\n").encode())
