@@ -54,6 +54,11 @@ def test_nearest_truth_counts_own_neighbours() -> None:
     moved = np.clip(truth.astype(int) + 3, 0, 255).astype(np.uint8)
     assert nearest(moved, truth) == 1.0
     assert nearest(moved[[1, 0, *range(2, 8)]], truth) == 0.75
+    truth, mixed = images(1, 40, 5), images(1, 40, 5)
+    mixed[::2] = (truth[::2].astype(int) + 3 * truth[1::2]) // 4  # nearer to another truth than to their own
+    distances = np.abs(mixed[:, None].astype(int) - truth).sum(axis=(2, 3, 4))
+    share = float((distances.argmin(axis=1) == np.arange(40)).mean())
+    assert nearest(mixed, truth) == share < 1
 
 
 def test_pairs_of_other_shapes_or_types_are_refused() -> None:
