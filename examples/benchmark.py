@@ -37,7 +37,7 @@ from pathlib import Path
 from benchmarks import gpu, growth, memory, report
 from benchmarks.cases import MODELS, chosen
 from benchmarks.jobs import conditions, estimate, jobs, kept, measured_rows, peak, sides_of, write
-from benchmarks.line import ALONE, OURS, PYTORCH
+from benchmarks.line import ALONE, CLOCKS, OURS, PYTORCH
 from tqdm import tqdm
 
 BUSY = 0.5  # load from which a word of warning is due
@@ -53,6 +53,7 @@ def flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=tuple(MODELS), help="some of them")
     parser.add_argument("--batch", nargs="+", type=int, help="instead of those of the recipes")
     parser.add_argument("--threads", type=int, default=report.cores(), help="of each side (default: all cores)")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: of one thread, beside other programs")
     parser.add_argument("--blocks", type=int, default=9, help="blocks of each side (default 9)")
     parser.add_argument("--seconds", type=float, help="length of a block (default 0.5, for kernels 0.1)")
     parser.add_argument("--sides", nargs="+", choices=PYTORCH, default=PYTORCH, help="PyTorch's forms to compare with")
@@ -73,6 +74,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     options.models = options.models or list(growth.GROWING if options.growth else MODELS)
     if options.growth and (options.batch or not set(options.models) <= set(growth.GROWING)):
         parser.error(f"--growth has its own batches, and the models {', '.join(growth.GROWING)}")
+    if options.clock == "cpu" and options.threads > 1:
+        parser.error("--clock cpu needs --threads 1: what threads wait for each other takes no CPU time")
     if min(options.threads, options.blocks, *(options.batch or ())) < 1:
         parser.error("--batch, --threads and --blocks must be at least 1")
     options.seconds = (0.1 if options.layer else 0.5) if options.seconds is None else options.seconds

@@ -54,7 +54,7 @@ def measured_by(tmp_path_factory: pytest.TempPathFactory, *arguments: str) -> tu
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    return measured_by(tmp_path_factory, "--models", "mlp", "wgan-gp-dcgan")
+    return measured_by(tmp_path_factory, "--models", "mlp", "wgan-gp-dcgan", "--clock", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_the_json_holds_the_machine_the_versions_and_every_block(steps: tuple[st
     _, written = steps
     row = written["rows"][0]
     seconds = row["seconds_per_step"]
-    assert set(written["machine"]) == {"cpu", "cores"} and written["same_noise"] is False
+    assert set(written["machine"]) == {"cpu", "cores"} and (written["same_noise"], written["clock"]) == (False, "cpu")
     assert written["versions"]["numpy"] == np.__version__ and written["threads"] == 1
     assert (row["side"], row["name"], row["batch"], row["threads"]) == ("minigan", "mlp", 4, 1)
     assert len(row["block_seconds_per_step"]) == 2 and row["steps_per_block"] >= 1
@@ -371,6 +371,7 @@ def test_ctrl_c_is_one_line() -> None:
         (["--layer", "convolve"], "no kernel begins with 'convolve'; there are correlate, "),
         (["--layer", "all", "--models", "mlp"], "not allowed with"),
         (["--growth", "--memory"], "not allowed with"),
+        (["--clock", "cpu", "--threads", "2"], "needs --threads 1"),
         (["--growth", "--models", "mlp"], "the models infogan, dcgan"),
         (["--memory", "--device", "cuda"], "without --device"),
         (["--sides", "jax"], "invalid choice: 'jax'"),

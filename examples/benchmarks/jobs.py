@@ -75,7 +75,7 @@ def measured_rows(
         if options.memory:
             yield list(memory.rows_of(*group[0], here, options.threads, options.same_noise))
             continue
-        with workers(here, options.threads, options.same_noise) as crew:
+        with workers(here, options.threads, options.same_noise, options.clock) as crew:
             for job in group:
                 measured = measure(crew, *job, options.blocks, options.seconds, show)
                 yield report.rows_of(*job, measured, work(job, measured), rate)
@@ -84,7 +84,7 @@ def measured_rows(
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
     """What the numbers of one file have in common."""
     about = {"machine": {name: report.machine()[name] for name in ("cpu", "cores")}, "versions": report.versions()}
-    return about | {"threads": options.threads, "same_noise": options.same_noise}
+    return about | {"threads": options.threads, "same_noise": options.same_noise, "clock": options.clock}
 
 
 def kept(path: Path, common: dict[str, Any]) -> list[report.Row]:

@@ -1,6 +1,7 @@
 """The line between `benchmark.py` and its workers: requests and answers, one JSON text each.
 
 ["use", name, batch]    build that case and run it once; answers its facts
+["clock", name]         from now on seconds are those of this clock, a key of CLOCKS
 ["run", steps]          answers the seconds that so many steps take
 ["tally", steps]        answers what `tally` returns for so many untimed steps
 ["memory"]              answers by how many bytes the peak of memory has grown since the imports
@@ -26,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parents[1]
 OURS, PYTORCH = "minigan", ("torch-example", "torch-tuned")
 ALONE = f"{OURS}-1-thread"  # minigan again, to see what its other threads are worth
 SIDES = (OURS, ALONE, *PYTORCH)
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _own_memory(process: str) -> int:
 
 def serve(build: Callable[[str, int], Case]) -> None:
     """The worker's end: answer requests until the line is closed; build(name, batch) makes a case."""
-    before = peak_memory()
+    before, clock = peak_memory(), time.perf_counter
     step: Callable[[], object] = lambda: None  # noqa: E731
     for request in sys.stdin:
         word, *arguments = json.loads(request)
@@ -71,11 +73,13 @@ def serve(build: Callable[[str, int], Case]) -> None:
             step = case.step
             step()
             answer = case.facts
+        elif word == "clock":
+            clock = CLOCKS[arguments[0]]
         elif word == "run":
-            start = time.perf_counter()
+            start = clock()
             for _ in range(*arguments):
                 step()
-            answer = time.perf_counter() - start
+            answer = clock() - start
         elif word == "tally":
             answer = tally(step, *arguments)
         elif word == "memory" and before is not None:
@@ -133,13 +137,16 @@ class Worker:
 
 
 @contextmanager
-def workers(sides: Sequence[str], threads: int, same_noise: bool = False) -> Iterator[list[Worker]]:
+def workers(
+    sides: Sequence[str], threads: int, same_noise: bool = False, clock: str = "wall"
+) -> Iterator[list[Worker]]:
     """One worker for each side, ended on the way out."""
     with ExitStack() as stack:
         crew = []
         for side in sides:
             crew.append(Worker(side, threads, same_noise))
             stack.callback(crew[-1].close)
+            crew[-1].ask("clock", clock)
         yield crew
 
 
