@@ -63,10 +63,10 @@ def copying(evidence: Evidence, images: np.ndarray | None) -> Html:
     searched = [_search(space, dataset, images, real, positions) for space in _spaces(evidence, dataset)]
     charts = [_chart(one) for one in searched]
     text = (
-        f"The honest comparison: how far are {len(images)} samples from their nearest training image, and how far are "
-        f"{which}? A generator that copies has distances near 0; one that does not has them where real images have "
-        "theirs. Smooth samples may lie nearer in pixels, since they lack the detail that sets images apart. And "
-        "a copy that was shifted or redrawn is far in pixels: a table like this can show copying, not exclude it."
+        f"Compared are the distances of {len(images)} samples to their nearest training image, and those of {which}. "
+        "If the generator copies, the distances of its samples are near 0; if not, they are like those of real images. "
+        "Smooth samples may be nearer in pixels, because they have fewer details. A copy that was shifted or redrawn "
+        "is far in pixels: this table can show copying, but not exclude it."
     )
     return joined(
         [
@@ -83,9 +83,9 @@ def _unseen(evidence: Evidence, dataset: Dataset) -> tuple[np.ndarray, str, np.n
     if test is not None and data.here(test, "test"):
         images = evidence.attempt("test images", lambda: data.load(test, split="test").images)
         if images is not None:
-            return images[_spread(len(images), SAMPLES)], f"{SAMPLES} test images, which it never saw", None
+            return images[_spread(len(images), SAMPLES)], f"{SAMPLES} test images, which were not trained on", None
     chosen = _spread(len(dataset), SAMPLES)
-    return dataset.images[chosen], f"{len(chosen)} training images from the nearest other training image", chosen
+    return dataset.images[chosen], f"{len(chosen)} training images to the nearest other one", chosen
 
 
 def _spaces(evidence: Evidence, dataset: Dataset) -> Iterator[Space]:

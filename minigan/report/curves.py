@@ -41,8 +41,8 @@ def paragraphs_of(evidence: Evidence) -> list[Html]:
     """Notes above the charts."""
     return [
         paragraphs(
-            "Thin lines are the log itself, thick ones its running mean. Solid is a discriminator, or real; dashed "
-            "a generator, or generated. A number that is not finite leaves a gap.",
+            "Thin lines: the log. Thick lines: its running mean. Solid lines: a discriminator, or real samples. Dashed "
+            "lines: a generator, or generated samples. A number that is not finite leaves a gap.",
             *_excuse(evidence),
         )
     ]

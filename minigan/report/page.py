@@ -65,15 +65,15 @@ def _sections(evidence: Evidence) -> dict[str, Callable[[], Html]]:
     return {
         "Samples over time": lambda: timeline.moments(evidence),
         "Curves": lambda: curves.curves(evidence),
-        "How good?": lambda: summary.scores(evidence, images),
+        "Scores": lambda: summary.scores(evidence, images),
         "Health": lambda: summary.health(evidence),
         "New samples": lambda: samples.samples(evidence, images),
         **asked.part(evidence),
-        "Between samples": lambda: samples.walk(evidence),
+        "Interpolations": lambda: samples.walk(evidence),
         **({"Styles": lambda: styles.styles(evidence)} if styles.has_styles(evidence) else {}),
         "Does it copy?": lambda: copying.copying(evidence, images),
         "Configuration": lambda: summary.choices(evidence),
-        "Once more": lambda: repeat.repeat(evidence),
+        "Command": lambda: repeat.repeat(evidence),
         "Environment": lambda: repeat.environment(evidence),
     }
 
@@ -83,14 +83,14 @@ def _sections_of_translations(evidence: Evidence) -> dict[str, Callable[[], Html
     sections: dict[str, Callable[[], Html]] = {
         "Held-out images over time": lambda: timeline.moments(evidence, "held-out images"),
         "Curves": lambda: curves.curves(evidence),
-        "How good?": lambda: translations.held_out(evidence),
+        "Scores": lambda: translations.held_out(evidence),
         "Health": lambda: summary.health(evidence),
     }
     if evidence.config is not None and evidence.config.system == "cyclegan":
         sections["What a translation hides"] = lambda: translations.hiding(evidence)
     return sections | {
         "Configuration": lambda: summary.choices(evidence),
-        "Once more": lambda: repeat.repeat(evidence),
+        "Command": lambda: repeat.repeat(evidence),
         "Environment": lambda: repeat.environment(evidence),
     }
 

@@ -11,7 +11,7 @@ from minigan.html import Html, element, joined, paragraphs, rows
 from minigan.report.loaded import Evidence
 from minigan.training.config import OWN
 
-BITS = "One seed and one number of threads give one result, to the last bit, on machines and libraries alike."
+BITS = "With the same seed, threads, libraries and kind of machine, the result is the same to the last bit."
 SCRIPT = """from pathlib import Path
 from minigan import Config, Trainer
 
@@ -31,7 +31,9 @@ def repeat(evidence: Evidence) -> Html:
     if evidence.config is None:
         return paragraphs("Without its configuration the run cannot be repeated.")
     if evidence.config.system == OWN:
-        return paragraphs("This run was started with objects and its command was not kept: only its script repeats it.")
+        return paragraphs(
+            "This run was started with objects, and its command was not kept: only its script repeats it."
+        )
     values = {**asdict(evidence.config), "data": _last_part(evidence.config.data)}
     text = "The command of this run was not kept. Python repeats it from its config.json:"
     return joined([paragraphs(text), _code(SCRIPT), _code(json.dumps(values)), paragraphs(BITS)])
@@ -50,7 +52,7 @@ def environment(evidence: Evidence) -> Html:
     kept = "" if facts and evidence.versions else "The versions that this run began with were not kept."
     if "versions" in evidence.missing:
         kept = f"The versions cannot be read: {evidence.missing['versions']}."
-    table = rows(["", ""], facts, "What the run began with") if facts else Html()
+    table = rows(["", ""], facts, "When the run began") if facts else Html()
     return joined([table, paragraphs(kept)])
 
 

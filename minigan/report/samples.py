@@ -43,7 +43,7 @@ def samples(evidence: Evidence, images: np.ndarray | None) -> Html:
     if generator is None or images is None:
         return paragraphs(f"Nothing can be generated: {evidence.missing.get('generator', 'there is no generator')}.")
     which = "best" if evidence.best else "newest"
-    text = f"From the {which} checkpoint, of step {generator.step:,}, with new noise; nothing was picked out."
+    text = f"From the {which} checkpoint, of step {generator.step:,}, with new noise; none were selected."
     also = f"A remark: {evidence.missing['generator']}." if "generator" in evidence.missing else ""
     if images.ndim == 4:
         picture, what = plots.grid(images[:SHOWN], scale=1), f"{min(SHOWN, len(images))} samples"
@@ -64,19 +64,21 @@ def walk(evidence: Evidence) -> Html:
     points = shape is not None and len(shape) == 1
     shown = generator.system.generate(draw, ENDS * (FINE if points else STEPS))
     if not draw.drawn:
-        return paragraphs("These samples do not come from noise: there is no way from one to another.")
+        return paragraphs("These samples do not come from noise: none can be computed between two of them.")
     if points:
-        text = "G maps each way from one noise to another to a line of the plane; it must cross what holds no data."
+        text = (
+            "G maps each way from one noise to another to a line in the plane, which must cross regions without data."
+        )
         view = _plane(evidence, np.split(shown, ENDS))
     else:
         text = (
-            "Each row goes from one noise to another; the next row begins where it ends. A generator that has learnt "
-            "rather than stored changes one thing into another by way of plausible ones."
+            "Each row goes from one noise to another; the next row begins where it ends. If the generator has learned, "
+            "and not stored, its samples, those in between are plausible too."
         )
         picture = plots.grid(shown, columns=STEPS, scale=1)
         alt = f"{ENDS} rows of {STEPS} samples, each row a way from one noise to another"
         view = _large(picture, alt, "from left to right t goes from 0 to 1")
-    circle = "Its direction turns on a great circle (spherical interpolation; Shoemake 1985, White 2016; â = a / |a|): "
+    circle = "The direction moves on a great circle (spherical interpolation; Shoemake 1985, White 2016; â = a / |a|): "
     why = "in many dimensions nearly all noise lies near one sphere, and a straight line would leave it."
     return joined([paragraphs(text), element("p", FORMULA, class_="formula"), paragraphs(circle + why), view])
 

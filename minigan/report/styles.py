@@ -43,13 +43,13 @@ def styles(evidence: Evidence) -> Html:
             _shown(mixing, f"{ROWS} rows and {COLUMNS} columns of mixed samples, their sources at the edges"),
             paragraphs(
                 f"Truncation: psi from {PSIS[0]:g} to {PSIS[-1]:g}. The column of 0 is the image of the mean style, "
-                "the same for all; what is left of it is the opposite of the sample."
+                "the same for all; the columns to its left show the opposite of the sample."
             ),
             _shown(psi, f"{ROWS} samples at {len(PSIS)} values of psi"),
             paragraphs("A straight way through w, from each sample to the next and back to the first."),
             _shown(walk, f"{ROWS} rows of {STEPS} samples on the way from one style to the next"),
             paragraphs(
-                f"Noise: one style in each row, with other random pictures added to its maps. They move a pixel by "
+                f"Noise: one style in each row, with other random pictures added to its maps. They change a pixel by "
                 f"{100 * moved(noisy, STEPS):.2g} % of its range: its standard deviation."
             ),
             _shown(plots.grid(noisy, STEPS, scale=1), f"{ROWS} rows of {STEPS} samples that differ by their noise"),

@@ -91,7 +91,7 @@ def measured_with(protocol: Protocol) -> str:
 def health(evidence: Evidence) -> Html:
     """The reports of the monitor, when they came, and which still hold."""
     if not evidence.log:
-        return paragraphs("Nothing was watched: there is no log point.")
+        return paragraphs("There is no log point, so nothing was measured.")
     entries = events(evidence)
     if not entries:
         return paragraphs("Nothing unusual was seen at any log point.")
@@ -119,7 +119,7 @@ def choices(evidence: Evidence) -> Html:
     if evidence.config is None:
         return paragraphs(f"The configuration cannot be read: {evidence.missing['config']}.")
     values = {**asdict(evidence.config), "data": Path(evidence.config.data).name}
-    text = paragraphs("What config.json contains; null is the model's own default, or does not apply.")
+    text = paragraphs("The content of config.json; null means the model's default, or that a choice does not apply.")
     pairs = [element("div", element("dt", name), element("dd", json.dumps(value))) for name, value in values.items()]
     return joined([text, element("dl", *pairs, class_="choices")])
 

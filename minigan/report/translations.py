@@ -33,7 +33,7 @@ def hiding(evidence: Evidence) -> Html:
     """The error of both ways back after disturbances of the translation."""
     generator, config = evidence.generator, evidence.config
     if generator is None or config is None or config.system != "cyclegan":
-        return paragraphs("Only a CycleGAN has a way back.")
+        return paragraphs("Only runs of cyclegan have a way back.")
     entry = registry.entry(config.system)
     assert entry.held_out is not None
     held = entry.held_out(generator.config, DISTURBED)
@@ -41,10 +41,10 @@ def hiding(evidence: Evidence) -> Html:
     system: Any = generator.system
     ways = {"A → B → A": curve(system, sides, "A"), "B → A → B": curve(system, sides, "B")}
     text = (
-        "The way back must find its source again, also where the other domain has no room for all of it. A generator "
-        "then writes the rest into its translation, too finely for eyes and discriminators, and the other one reads "
-        "it. Rounding and noise destroy what is fine: the more the error of the way back grows with them, the more is "
-        "hidden. Errors are mean grey levels over "
+        "The way back must restore the original, also where a picture of the other domain cannot show all of it. A "
+        "generator then hides the rest in its translation, in changes that are too small for eyes and discriminators, "
+        "and the other generator reads them. Rounding and noise destroy small changes: the more the error of the way "
+        "back grows with them, the more is hidden. Errors are mean grey levels over "
         f"{min(DISTURBED, *map(len, sides.values()))} held-out images."
     )
     return joined([paragraphs(text), *(_table(way, rows) for way, rows in ways.items())])

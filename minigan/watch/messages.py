@@ -76,6 +76,6 @@ def commands(config: Config, folder: Path, *, images: bool) -> str:
         return ""
     entry, run = registry.entry(config.system), quoted(folder)
     if entry.use:
-        return f"{entry.use.format(run=run)}\nHow good it is: minigan score {run}"
+        return f"{entry.use.format(run=run)}\nScores: minigan score {run}"
     lines = [f"More samples: minigan sample {run} -n 64 --out more.png"]
-    return "\n".join([*lines, f"How good they are: minigan score {run}"] if images else lines)
+    return "\n".join([*lines, f"Scores: minigan score {run}"] if images else lines)

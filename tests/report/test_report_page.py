@@ -29,8 +29,8 @@ from minigan.systems import GAN
 from minigan.training.config import Config
 from minigan.training.trainer import Trainer
 
-SECTIONS = ["Samples over time", "Curves", "How good?", "Health", "New samples", "Between samples", "Does it copy?"]
-SECTIONS += ["Configuration", "Once more", "Environment"]
+SECTIONS = ["Samples over time", "Curves", "Scores", "Health", "New samples", "Interpolations", "Does it copy?"]
+SECTIONS += ["Configuration", "Command", "Environment"]
 PageOf = Callable[[Path], Page]
 
 
