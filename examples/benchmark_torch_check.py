@@ -47,7 +47,7 @@ def copy(network: Layer, module: torch.nn.Module) -> None:
 
 
 def same_start(name: str) -> tuple[Played, Any]:
-    """Both sides with the same weights, images and classes; PyTorch's draws the noise that minigan's has drawn."""
+    """Both sides with the same weights, images, classes and noise."""
     ours, theirs = Played(name, BATCH, 1, same_noise=True), twin(name, BATCH, tuned=True)
     for player, module in theirs.networks.items():
         copy(ours.system.players[player].network, module)
@@ -59,7 +59,13 @@ def same_start(name: str) -> tuple[Played, Any]:
         theirs.v = float(system.content.v)
     if name == "conditional":
         theirs.labels = torch.from_numpy(ours.draw.labelled()[1])
-    noise, classes = ours.draw.noise, ours.draw.labels
+    share_draws(ours, theirs)
+    return ours, theirs
+
+
+def share_draws(ours: Played, theirs: Any) -> None:
+    """From now on PyTorch's side takes the noise and the classes that minigan's has drawn."""
+    noise, classes, system = ours.draw.noise, ours.draw.labels, ours.system
     theirs.noises, theirs.drawn = [], []
 
     def drawn_noise(*size: Any, **options: Any) -> np.ndarray:
@@ -69,12 +75,11 @@ def same_start(name: str) -> tuple[Played, Any]:
 
     def drawn_classes(*size: Any) -> np.ndarray:
         c = classes(*size)
-        theirs.drawn.append(torch.from_numpy(system.labels[c]))
+        theirs.drawn.append(torch.from_numpy(system.labels[c]))  # type: ignore[attr-defined]
         return c
 
     ours.draw.noise, ours.draw.labels = drawn_noise, drawn_classes  # type: ignore[method-assign]
     theirs.noise, theirs.classes = lambda: theirs.noises.pop(0), lambda: theirs.drawn.pop(0)
-    return ours, theirs
 
 
 def losses(name: str) -> Iterator[tuple[str, float, float, float]]:
