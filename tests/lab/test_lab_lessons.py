@@ -55,7 +55,7 @@ def test_a_lesson_shows_what_it_announces(title: str, seed: int) -> None:
     elif title == "Far apart":
         other = at(Preset(data=lesson.data, until=lesson.until), seed, objective="wgan-gp")
         assert numbers["pull"]["median"] < 1e-3 < 0.1 < other["pull"]["median"]
-    elif title == "A penalty tames D":
+    elif title == "A penalty limits D":
         tamed = at(lesson, seed, hyper={"weight": 0.1})
         assert numbers["readings"]["d_loss"] < -5 < -3 < tamed["readings"]["d_loss"]
         assert numbers["reach"]["found"] == 0

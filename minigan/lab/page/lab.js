@@ -83,7 +83,7 @@ function update() {
   const rate = frame.playing ? ` · ${whole(Math.round(frame.rate))}/s` : "";
   $("time-text").textContent = frame.target === null ? `step ${whole(frame.step)}${rate}` : `step ${whole(frame.step)} → ${whole(frame.target)}`;
   $("ghost").hidden = frame.step > 0 || frame.part > 0 || isDrawing();
-  $("ghost").textContent = "G turns random numbers into the orange points. D learns which points are real (blue rings), G learns to please D. Press play.";
+  $("ghost").textContent = "G turns random numbers into the orange points. D learns which points are real (blue rings), G learns to generate points that D takes for real. Press play.";
   if (frame.halted) notice(frame.halted, 0);
   if (!$("lesson-card").hidden && scene.lesson.look_for) $("lesson-card").children[2].hidden = !frame.lesson_done;
   if (performance.now() - spoken > 5000 || !frame.playing) { spoken = performance.now(); if ($("words").textContent !== frame.words) $("words").textContent = frame.words; }
