@@ -1,4 +1,4 @@
-"""A digit as it would be written with ever thicker pens, and a test of how far one may believe it.
+"""A digit with thinner and thicker strokes, and a test of how far the result can be trusted.
 
     minigan train ageing --out runs/ageing
     python examples/ageing.py runs/ageing

@@ -1,4 +1,4 @@
-"""Which recipe generates the best digits in the same time? The table from which the default comes of mnist_gan.py.
+"""Which recipe generates the best digits in the same time? Its tables led to the default of mnist_gan.py.
 
     python examples/compare_recipes.py                    every recipe, 100 seconds of one core each
     python examples/compare_recipes.py --only wide lsgan  some of them
@@ -7,7 +7,7 @@ Every recipe differs from the base in one or two choices, and all get the same t
 few steps and the fastest step of each is kept, because other programs slow a machine down but never speed it up; then
 each trains for as many of its steps as fit. A small classifier, trained here on the real digits, judges 2,000 samples:
 one is recognised when the classifier is more than 90 % sure of its class. Look at the grids that are written beside
-the table as well: a classifier is easily pleased.
+the table as well: a classifier also recognises digits that a person would not accept.
 """
 
 import argparse

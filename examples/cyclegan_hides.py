@@ -1,11 +1,11 @@
 """How CycleGAN hides information: a hue in a grey picture.
 
-Digits in a random colour (B) become grey digits (A), and the way back must find the colour again. A grey digit has no
-room for a colour: the generator hides it there. This script trains such a CycleGAN, or takes a trained one, and
+Digits in a random colour (B) become grey digits (A), and the way back must restore the colour. A grey digit cannot
+show a colour, so the generator hides it there. This script trains such a CycleGAN, or takes a trained one, and
 measures
 
     the curve       the hue that comes back after rounding, noise, a threshold, and from the true grey digit
-    the attack      an 8-bit picture within one grey level of a real digit that comes back in a hue of one's choice
+    the attack      an 8-bit picture within one grey level of a real digit that comes back in a chosen hue
 
 It writes hides.png (rows: the coloured digits, their grey translations, eight times the difference to the true grey
 digits, the way back, the same with noise, through a threshold) and curve.png into the run's folder.
@@ -14,8 +14,8 @@ digits, the way back, the same with noise, through a threshold) and curve.png in
     python examples/cyclegan_hides.py --run RUN            takes the run
     python examples/cyclegan_hides.py --cycle-b 0          the tried cure: the way back to colours is not asked for
 
-Which code a run finds depends on its seed: seeds 1 and 2 write into black that is not quite black, which noise
-destroys; seed 0 writes the hue into the width of the strokes, which noise leaves. minigan/systems/README.md has the
+Which code a run finds depends on its seed: seeds 1 and 2 store the hue in pixels that are not quite black,
+and noise destroys it; seed 0 stores it in the width of the strokes, where it survives noise. minigan/systems/README.md has the
 numbers, also of two cures.
 
 Source: Chu, Zhmoginov & Sandler 2017, CycleGAN, a master of steganography.

@@ -1,4 +1,4 @@
-"""Your own networks, objective and optimizers: objects, which train, are watched, continue and are scored like ours.
+"""Your own networks, objective and optimizers, trained, watched, resumed and scored like those of the package.
 
     python examples/own_gan.py                         all ten digits, in about a minute
     python examples/own_gan.py --resume runs/own       continue a run that was stopped

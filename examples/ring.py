@@ -1,4 +1,4 @@
-"""Eight Gaussians on a ring: the smallest GAN worth looking at, in seconds.
+"""Eight Gaussians on a ring: the smallest GAN here, in seconds.
 
     python examples/ring.py
     python examples/ring.py --objective minimax       and others: watch which of them lose a mode

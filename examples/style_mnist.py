@@ -1,11 +1,11 @@
-"""A StyleGAN of the digits, and everything that its styles can be asked for.
+"""A StyleGAN of the digits, and the uses of its styles.
 
     python examples/style_mnist.py                       train (about ten minutes of one core), then measure
     python examples/style_mnist.py --run RUN             measure a run of `minigan train stylegan`
     python examples/style_mnist.py --first constant      with the papers' learned constant as the first map
     python examples/style_mnist.py --mixing 0.5          with style mixing in training
 
-What is projected are a hundred test digits, which no run trains on. Written into --out: samples.png, mix.png (columns
+A hundred test digits are projected, which no run trains on. Written into --out: samples.png, mix.png (columns
 give the sample, rows the coarse styles), psi.png, walk.gif, project.png (test digits, and below each what the generator
 makes of its style), quiz.html, and measured.json with every number that is printed.
 Sources: Karras et al. 2018 (StyleGAN), Karras et al. 2020 (StyleGAN2).

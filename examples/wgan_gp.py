@@ -1,4 +1,4 @@
-"""The second-order pass at work: WGAN-GP on the embedded digits, and what the penalty is there for.
+"""The second-order pass at work: WGAN-GP on the embedded digits, and the purpose of the penalty.
 
     python examples/wgan_gp.py
 
