@@ -5,10 +5,10 @@
     python examples/cyclegan.py --data cats/ --data-b dogs/ --size 64     two folders of your own
     python examples/cyclegan.py --resume runs/...                  continue a run that was stopped
 
-One half of the digits is A, blueprints of the other half are B. Two generators translate, two discriminators score, and a
-picture that is translated there and back must be the same again. The turns are in minigan/systems/cyclegan.py. Of held-out digits the true
-blueprints are known: the closing table has the errors. cyclegan_hides.py shows what the way back costs.
-"""
+One half of the digits is A, blueprints of the other half are B. Two generators translate, two discriminators score, and
+a picture that is translated there and back must be the same again. The turns are in minigan/systems/cyclegan.py. Of
+held-out digits the true blueprints are known: the closing table has the errors. cyclegan_hides.py shows what the way
+back costs."""
 
 import argparse
 

@@ -14,8 +14,8 @@ digits, the way back, the same with noise, through a threshold) and curve.png in
     python examples/cyclegan_hides.py --run RUN            takes the run
     python examples/cyclegan_hides.py --cycle-b 0          the tried cure: the way back to colours is not asked for
 
-Which code a run finds depends on its seed: seeds 1 and 2 store the hue in pixels that are not quite black,
-and noise destroys it; seed 0 stores it in the width of the strokes, where it survives noise. minigan/systems/README.md has the
+Which code a run finds depends on its seed: seeds 1 and 2 store the hue in pixels that are not quite black, and noise
+destroys it; seed 0 stores it in the width of the strokes, where it survives noise. minigan/systems/README.md has the
 numbers, also of two cures.
 
 Source: Chu, Zhmoginov & Sandler 2017, CycleGAN, a master of steganography.
