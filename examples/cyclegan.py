@@ -8,7 +8,8 @@
 One half of the digits is A, blueprints of the other half are B. Two generators translate, two discriminators score, and
 a picture that is translated there and back must be the same again. The turns are in minigan/systems/cyclegan.py. Of
 held-out digits the true blueprints are known: the closing table has the errors. cyclegan_hides.py shows what the way
-back costs."""
+back costs.
+"""
 
 import argparse
 
