@@ -1,4 +1,4 @@
-"""Looking: what in a picture would change D's mind, by its gradient and by covering parts of the picture."""
+"""Looking: how D's answer depends on a picture, by its gradient and by covering parts of the picture."""
 
 from __future__ import annotations
 
