@@ -45,5 +45,5 @@ def described(system: System, datasets: Mapping[str, Dataset]) -> dict[str, Any]
     rates = {
         key: system.players[name].optimizer.lr for key, name in (("d_lr", "D"), ("g_lr", "G")) if name in system.players
     }
-    own = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
-    return {"system": OWN, **own, "data": data, **rates}
+    names = {"model": type(system).__name__.lower(), "objective": objective, "optimizer": type(first).__name__.lower()}
+    return {"system": OWN, **names, "data": data, **rates}

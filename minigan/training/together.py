@@ -37,19 +37,19 @@ class Together:
             self.processes.stop()
 
     def begin(self, name: str) -> None:
-        """What follows is computed by all processes, which have to agree on it, and on the parameters."""
+        """From here all processes compute together; they must agree on `name`, and on the parameters."""
         if self.processes is not None:
             players = self.system.players.values()
             state = [(player.optimizer.lr, player.optimizer.t, _sample(player.network)) for player in players]
             self.processes.begin(name, np.array(state))
 
     def end(self) -> None:
-        """What follows is computed by one process alone."""
+        """From here one process computes alone."""
         if self.processes is not None:
             self.processes.active = False
 
     def _follow(self, step: int, turns: int) -> None:
-        """The life of another process."""
+        """The turns of another process, in the same order as the first."""
         if step == 0:
             self.begin("preparation")
             for _ in self.system.before(self.draw):
