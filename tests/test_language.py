@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import combining
 
@@ -52,6 +54,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"must not hide|hides in", "contains"),
     (r"whatever else it is asked", "its calls"),
     (r"reach for the", "use the"),
+    (r'"""What', "a sentence that states what is returned or done"),
 ]
 
 
@@ -73,14 +76,14 @@ BANNED = [
 
 def faults(text: str, name: str = "") -> list[str]:
     """The banned phrases of a text, each with its line and what to write instead."""
-    found = []
+    lines = []
     for banned, instead in BANNED:
         for match in banned.finditer(text):
             word = match[0].lower().removesuffix("s")
             if not name.startswith(LEGITIMATE.get(word, ("no such file",))):
                 line = text.count("\n", 0, match.start()) + 1
-                found.append(f"{name}:{line}: {match[0]!r}; write {instead}")
-    return found
+                lines.append(f"{name}:{line}: {match[0]!r}; write {instead}")
+    return lines
 
 
 def test_at_least_thirty_phrases_are_banned() -> None:
@@ -124,6 +127,34 @@ def test_plain_english_is_let_through(text: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_in_plain_english(name: str) -> None:
     assert faults((ROOT / name).read_text(encoding="utf-8"), name) == []
+
+
+# Variables whose names do not state what they contain; and where two sides are compared, or a caption is found.
+VAGUE = ("found", "told", "own", "they", "ours", "theirs")
+COMPARED = ("minigan/engine/", "minigan/kernels/", "minigan/systems/stackgan.py", "examples/benchmark")
+MAY_BE_VAGUE = re.compile(rf"\b({'|'.join(VAGUE)})\b( =|:|,|\)| in )")
+
+
+def vague(source: str) -> Iterator[tuple[int, str]]:
+    """Line and name of the variables and arguments of these names."""
+    for node in ast.walk(ast.parse(source)) if MAY_BE_VAGUE.search(source) else ():
+        name = getattr(node, "id", None) if isinstance(getattr(node, "ctx", None), ast.Store) else None
+        name = node.arg if isinstance(node, ast.arg) else name
+        if name in VAGUE and isinstance(node, ast.Name | ast.arg):
+            yield node.lineno, name
+
+
+def test_a_vague_name_is_found() -> None:
+    source = "def f(own):\n    for theirs in own:\n        found = theirs\n    x.found = found(own=1)\n"
+    assert list(vague(source)) == [(1, "own"), (2, "theirs"), (3, "found")]
+
+
+def test_variables_are_named_after_what_they_contain() -> None:
+    pages = [name for name in FILES if name.endswith(".py") and not name.startswith(("tests/", *COMPARED))]
+    fields = {("minigan/objective_cards.py", "found"), ("minigan/plots/panels.py", "found")}
+    fields.add(("examples/theory/mode_collapse.py", "found"))
+    names = {(page, name) for page in pages for _, name in vague((ROOT / page).read_text(encoding="utf-8"))}
+    assert names - fields == set()
 
 
 def test_a_page_of_the_book_is_at_most_100_columns_wide() -> None:

@@ -106,7 +106,7 @@ class Mailboxes:
 
 
 def _described(value: Any, arrays: list[np.ndarray]) -> tuple[Any, ...]:
-    """What `_built` makes the value of again; its arrays are appended to `arrays`."""
+    """The form from which `_built` makes the value again; its arrays are appended to `arrays`."""
     kind = type(value)
     if kind is np.ndarray or isinstance(value, np.generic):
         arrays.append(value)

@@ -1,4 +1,4 @@
-"""What a StackGAN generates and shows: pictures of captions, small and large."""
+"""Pictures of captions, small and large: the samples and the pictures of a StackGAN."""
 
 from __future__ import annotations
 
