@@ -1,4 +1,4 @@
-"""What is to be measured, on which sides, about how long that takes, and the measuring itself."""
+"""The jobs of a benchmark: what is measured, on which sides, about how long that takes; and the measuring itself."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def measured_rows(
 
 
 def conditions(options: argparse.Namespace) -> dict[str, Any]:
-    """What the numbers of one file have in common."""
+    """The facts that the numbers of one file have in common."""
     about = {"machine": {name: report.machine()[name] for name in ("cpu", "cores")}, "versions": report.versions()}
     return about | {"threads": options.threads, "same_noise": options.same_noise, "clock": options.clock}
 
