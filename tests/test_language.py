@@ -54,7 +54,7 @@ PHRASES: list[tuple[str, str]] = [
     (r"must not hide|hides in", "contains"),
     (r"whatever else it is asked", "its calls"),
     (r"reach for the", "use the"),
-    (r'"""What(?! [^\n"]*\?)', "a sentence that states what is returned or done"),
+    (r'r?"""What(?! [^\n"]*\?)', "a sentence that states what is returned or done"),
 ]
 
 
