@@ -455,7 +455,7 @@ def test_a_title_is_written_in_the_corner_and_nowhere_else():
     [
         (np.zeros((3, 3)), {}, r"points have shape \(3, 3\); expected \(N, 2\)"),
         (np.zeros((3, 2)), {"real": np.zeros(4)}, r"real have shape \(4,\)"),
-        (np.full((3, 2), np.nan), {}, "no finite point"),
+        (np.full((3, 2), np.nan), {}, "no point is finite"),
         (np.zeros((3, 2)), {"limits": (1, 1)}, r"low < high, got \(1, 1\)"),
     ],
 )
