@@ -138,7 +138,7 @@ def test_pictures_without_a_feature_network_are_scored_by_their_patches(pictures
 
 
 def test_scores_of_what_cannot_be_compared_are_refused_before_there_is_a_folder(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"cannot be compared with pictures: .* at least 7 x 7.*--score-every"):
+    with pytest.raises(ValueError, match=r"--score-every needs a system .* at least 7 x 7.* leave it out for pictures"):
         Trainer.start(tiny(pictures, model="mlp", size=4, score_every=5), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
