@@ -43,9 +43,12 @@ class Network(Numbered):
         grads: Grads | None = None,
         need_dx: bool = True,
     ) -> Array | None:
+        last = 0 if need_dx else self._first_that_learns()
         for i, layer, cache in self._downwards(caches):
+            if i < last:
+                return None
             inner = None if grads is None else grads.setdefault(str(i), {})
-            dy = layer.backward(dy, cache, inner, need_dx or i > 0)
+            dy = layer.backward(dy, cache, inner, need_dx or i > last)
         return dy
 
     def traced_backward(self, dy: Array, caches: Cache) -> tuple[Array, Any]:
@@ -86,6 +89,14 @@ class Network(Numbered):
             lines.append(f"<tr><td>{i}</td><td>{escape(repr(layer))}</td><td>{shapes}</td></tr>")
         size = sum(param.size for _, param in self.named_params())
         return f"<table>{''.join(lines)}</table>{size:,} trained numbers"
+
+    def _first_that_learns(self) -> int:
+        """The place of the first layer that has parameters, or a condition whose gradient may be
+        asked for: the layers before it need no gradient where nobody needs dx."""
+        for i, layer in enumerate(self.layers):
+            if layer.takes_condition or next(layer.named_params(), None) is not None:
+                return i
+        return len(self.layers)
 
     def _downwards(self, caches: Cache) -> Iterator[tuple[int, Layer, Cache]]:
         """The place of each layer, the layer and its cache, from the last to the first."""

@@ -96,6 +96,21 @@ def test_the_backward_pass_gives_what_curved_layers_contribute_to_the_layers_bel
     assert contribution.item() == pytest.approx(-2 * ddx * w * w * dy * y * (1 - y * y), rel=1e-14)
 
 
+def test_layers_before_the_first_parameter_are_not_asked_where_nobody_needs_dx() -> None:
+    class Asked(Tanh):
+        def input_grad(self, dy: np.ndarray, cache: Any) -> np.ndarray:
+            raise AssertionError("a gradient that nobody needs")
+
+    linear = Linear(3, 2, rng=rng())
+    network, x = Network(Asked(), linear, LeakyReLU()), rng(1).normal(size=(4, 3)).astype(np.float32)
+    y, caches = network.forward(x)
+    grads: dict[str, Any] = {}
+    assert network.backward(y, caches, grads, need_dx=False) is None
+    assert_same(grads["1"], linear.param_grads(network.layers[2].input_grad(y, caches[2]), caches[1]))
+    with pytest.raises(AssertionError, match="nobody needs"):
+        network.backward(y, caches)
+
+
 def test_piecewise_linear_layers_contribute_nothing() -> None:
     network = Network(Linear(3, 4, rng=rng()), LeakyReLU(), Linear(4, 1, rng=rng()))
     y, caches = network.forward(np.ones((2, 3), np.float32))
