@@ -239,4 +239,4 @@ def pair(row: str, last: bool, z_dim: int) -> Pair:
     sizes = {"width": model(row).width, "side": model(row).side}
     if plain(row) == "infogan":
         return infogan(last, z_dim, **sizes)
-    return dcgan(last, norm=row != "wgan-gp-dcgan", **sizes)
+    return dcgan(last, layer=row == "wgan-gp-dcgan", **sizes)

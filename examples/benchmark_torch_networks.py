@@ -37,6 +37,17 @@ class Rows(nn.Module):
         return (x.permute(0, 2, 3, 1) if self.last else x).flatten(1)
 
 
+class LayerNorm(nn.LayerNorm):
+    """Zero mean and unit variance of each image, in the order in which its numbers lie in memory."""
+
+    def __init__(self, C: int, H: int, W: int, last: bool) -> None:
+        super().__init__((H, W, C) if last else (C, H, W))
+        self.last = last
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) if self.last else super().forward(x)
+
+
 def mlp() -> Pair:
     """G and D of minigan/models/mlp.py."""
     up: list[nn.Module] = []
@@ -69,17 +80,17 @@ def infogan(last: bool, z_dim: int, width: float = 0.25, side: int = 28) -> Pair
     return G, D
 
 
-def dcgan(last: bool, width: float = 1.0, side: int = 28, norm: bool = True) -> Pair:
-    """G and D of `dcgan` in minigan/models/dcgan.py; `norm`: batch norm in D."""
-    return stairs((round(128 * width), round(64 * width)), side // 4, 1, last, norm)
+def dcgan(last: bool, width: float = 1.0, side: int = 28, layer: bool = False) -> Pair:
+    """G and D of `dcgan` in minigan/models/dcgan.py; `layer`: D has layer norm in place of batch norm."""
+    return stairs((round(128 * width), round(64 * width)), side // 4, 1, last, layer)
 
 
 def dcgan64(last: bool) -> Pair:
     """G and D of `dcgan64` in minigan/models/dcgan.py."""
-    return stairs((512, 256, 128, 64), 4, 3, last, norm=True)
+    return stairs((512, 256, 128, 64), 4, 3, last)
 
 
-def stairs(c: tuple[int, ...], size: int, C: int, last: bool, norm: bool) -> Pair:
+def stairs(c: tuple[int, ...], size: int, C: int, last: bool, layer: bool = False) -> Pair:
     """G from maps of c[0] channels to images of C, and D back again, by stairs of stride 2."""
     up: list[nn.Module] = [
         nn.Linear(Z_DIM, size * size * c[0], bias=False),
@@ -90,8 +101,9 @@ def stairs(c: tuple[int, ...], size: int, C: int, last: bool, norm: bool) -> Pai
     for i, o in pairwise(c):
         up += [nn.ConvTranspose2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True)]
     down: list[nn.Module] = [nn.Conv2d(C, c[-1], 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)]
-    for i, o in pairwise(c[::-1]):
-        down += [nn.Conv2d(i, o, 4, 2, 1, bias=not norm), *([nn.BatchNorm2d(o)] if norm else [])]
+    for k, (i, o) in enumerate(pairwise(c[::-1]), 2):
+        side = size * 2 ** (len(c) - k)
+        down += [nn.Conv2d(i, o, 4, 2, 1, bias=False), LayerNorm(o, side, side, last) if layer else nn.BatchNorm2d(o)]
         down += [nn.LeakyReLU(0.2, inplace=True)]
     G = nn.Sequential(*up, nn.ConvTranspose2d(c[-1], C, 4, 2, 1), nn.Tanh())
     return G, nn.Sequential(*down, Rows(last), nn.Linear(size * size * c[0], 1))
