@@ -96,8 +96,8 @@ def main() -> None:
     flags = parser.parse_args()
     if flags.repeats < 1:
         parser.error(f"--repeats must be at least 1, got {flags.repeats}")
-    found = [repeat() for _ in range(flags.repeats)]
-    parts = {part: [one[part] for one in found] for part in PARTS}
+    repeats = [repeat() for _ in range(flags.repeats)]
+    parts = {part: [one[part] for one in repeats] for part in PARTS}
     print(markdown(parts))
     if flags.out is not None:
         about = {"machine": report.machine(), "versions": report.versions()}

@@ -147,10 +147,10 @@ def main() -> None:
     for model, batch, precision in cases(options.cases):
         with using(precision):
             step = Steps(options.form, model, batch, on)
-            found = timed(step, span_on(on))
+            times = timed(step, span_on(on))
         about = {"model": model, "batch": batch, "precision": precision, "parameters": step.parameters()}
         about |= {"side": "minigan", "form": options.form, "library": f"minigan {__version__}"}
-        printed(why_not=step.why_not, **about, **found)
+        printed(why_not=step.why_not, **about, **times)
         del step
         on.release()
 

@@ -86,9 +86,9 @@ def losses(name: str) -> Iterator[tuple[str, float, float, float]]:
     """Of two steps: turn, minigan's loss, PyTorch's, and by how much they may differ."""
     ours, theirs = same_start(name)
     for step in (1, 2):
-        found = ours.step()
+        computed = ours.step()
         expected = theirs.tuned_step()
-        for turn, loss in found.items():
+        for turn, loss in computed.items():
             loose = name == "stylegan" and step == 2
             yield f"{turn}, step {step}", float(loss), expected[turn].item(), LOOSE if loose else TOLERANCE
         theirs.noises.clear()

@@ -165,9 +165,9 @@ def main() -> None:
         torch.backends.cudnn.benchmark = True  # cuDNN tries its algorithms and takes the fastest
         torch.compiler.reset()
         gan = GAN(options.form, model, batch, options.device)
-        found = timed(form_of(options.form, gan), span)
+        times = timed(form_of(options.form, gan), span)
         about = {"model": model, "batch": batch, "precision": precision, "parameters": gan.parameters()}
-        printed(side="torch", form=options.form, library=f"PyTorch {torch.__version__}", **about, **found)
+        printed(side="torch", form=options.form, library=f"PyTorch {torch.__version__}", **about, **times)
 
 
 if __name__ == "__main__":

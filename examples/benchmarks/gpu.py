@@ -96,20 +96,20 @@ def in_turn(script: str, forms: Sequence[str], todo: str, seconds: float) -> Ite
 
 def stages(todo: str, *, torch: bool) -> list[Stage]:
     """All stages in order, with the seconds that they need and may take."""
-    ours = "benchmark_minigan_gpu.py"
-    found = [
-        Stage("machine", 5, 30, lambda seconds: answers(worker(ours, "machine", ""), seconds)),
+    minigan = "benchmark_minigan_gpu.py"
+    listed = [
+        Stage("machine", 5, 30, lambda seconds: answers(worker(minigan, "machine", ""), seconds)),
         Stage("tests", 20, 150, pytest),
         Stage("memcheck", 20, 40, memcheck),
-        Stage("minigan", 15, 90, partial(in_turn, ours, ("graph", "eager"), todo)),
+        Stage("minigan", 15, 90, partial(in_turn, minigan, ("graph", "eager"), todo)),
     ]
     if torch:
-        theirs = "benchmark_torch_gpu.py"
-        found += [
-            Stage("torch", 20, 140, partial(in_turn, theirs, FORMS, todo)),
-            Stage("compile", 30, 140, partial(in_turn, theirs, ("compile",), todo)),
+        pytorch = "benchmark_torch_gpu.py"
+        listed += [
+            Stage("torch", 20, 140, partial(in_turn, pytorch, FORMS, todo)),
+            Stage("compile", 30, 140, partial(in_turn, pytorch, ("compile",), todo)),
         ]
-    return found
+    return listed
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -119,15 +119,15 @@ def measure(options: argparse.Namespace) -> None:
     todo = cases([model for model in options.models if model in MODELS], options.batch or BATCHES)
     about: dict[str, Any] = {"asked": str(on), "host": report.machine(), "versions": report.versions()}
 
-    def keep(found: Report) -> None:
-        name, part = list(found.items())[-1]
+    def keep(done: Report) -> None:
+        name, part = list(done.items())[-1]
         print(gpu_table.printed(name, part), flush=True)
         if options.out is not None:
             with replacing(options.out) as file:
-                file.write(json.dumps(about | {"stages": found}, indent=2).encode())
+                file.write(json.dumps(about | {"stages": done}, indent=2).encode())
 
     print(f"{report.machine()['cpu']}, Python {platform.python_version()}, at most {options.budget:.0f} s")
     if not torch:
         print("PyTorch is not installed: minigan alone is measured.")
-    found = play(stages(todo, torch=torch), options.budget, keep)
-    print("\n" + gpu_table.table(found))
+    done = play(stages(todo, torch=torch), options.budget, keep)
+    print("\n" + gpu_table.table(done))

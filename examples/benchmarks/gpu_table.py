@@ -15,20 +15,20 @@ Case = tuple[str, int, str]
 
 def printed(name: str, part: Row) -> str:
     """A line about a stage: what it found, how long it took, why it did not come to its end."""
-    found, cut = part["found"], f"  ({part['cut']})" if part["cut"] else ""
-    if name == "machine" and found:
-        about = found[0]
+    lines, cut = part["found"], f"  ({part['cut']})" if part["cut"] else ""
+    if name == "machine" and lines:
+        about = lines[0]
         words = (
             f"{about['device']}, {about['gigabytes']:.0f} GB, copies {about['copy_bytes_per_second'] / 1e12:.2f} TB/s"
         )
         words += "".join(f", {p} {about[f'{p}_flops'] / 1e12:.0f} TFLOP/s" for p in ("float32", "tf32"))
         calls = about["call_seconds"].items()
         words += "; the host launches " + ", ".join(f"{call} in {1e6 * cost:.1f} us" for call, cost in calls)
-    elif name in ("tests", "memcheck") and found:
-        words = "{passed} passed, {failed} failed, {skipped} skipped".format(**found[0])
-        words += "".join(f"\n    FAILED {test}" for test in found[0]["names"])
+    elif name in ("tests", "memcheck") and lines:
+        words = "{passed} passed, {failed} failed, {skipped} skipped".format(**lines[0])
+        words += "".join(f"\n    FAILED {test}" for test in lines[0]["names"])
     else:
-        words = f"{len(found)} case(s)"
+        words = f"{len(lines)} case(s)"
     return f"{name:<9} {part['seconds']:5.0f} s  {words}{cut}"
 
 

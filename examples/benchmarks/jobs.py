@@ -91,13 +91,13 @@ def kept(path: Path, common: dict[str, Any]) -> list[report.Row]:
     """The rows that a file holds already; ValueError where they were measured under other conditions."""
     if not path.exists():
         return []
-    found = json.loads(path.read_text())
+    stored = json.loads(path.read_text())
     for name, value in common.items():
-        if found.get(name) != value:
+        if stored.get(name) != value:
             raise ValueError(
-                f"--out {path} holds numbers with {name} {found.get(name)}, now {value}: name another file"
+                f"--out {path} holds numbers with {name} {stored.get(name)}, now {value}: name another file"
             )
-    rows: list[report.Row] = found["rows"]
+    rows: list[report.Row] = stored["rows"]
     return rows
 
 

@@ -123,8 +123,8 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Versions of the libraries that are installed."""
-    found = [name for name in ("minigan", "numpy", "torch") if importlib.util.find_spec(name) is not None]
-    return {name: _version(name) for name in found}
+    installed = [name for name in ("minigan", "numpy", "torch") if importlib.util.find_spec(name) is not None]
+    return {name: _version(name) for name in installed}
 
 
 def _version(name: str) -> str:

@@ -48,8 +48,8 @@ def play(
             part["cut"] = f"it takes {stage.least:.0f} s at least, and {max(0, left):.0f} s were left"
         else:
             try:
-                for found in stage.run(min(left, stage.most)):
-                    part["found"].append(found)
+                for line in stage.run(min(left, stage.most)):
+                    part["found"].append(line)
             except (RuntimeError, OSError) as error:
                 part["cut"] = str(error)
         part["seconds"] = round(clock() - started, 1)

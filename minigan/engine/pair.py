@@ -48,11 +48,11 @@ class OneBatch(Around):
         joint, cache = caches
         if joint is None:
             return self.network.backward_pair(dy1, dy2, cache, grads)
-        own: Grads = {}
-        joint.backward(np.concatenate([dy1, dy2]), cache, own, need_dx=False)
+        of_both: Grads = {}
+        joint.backward(np.concatenate([dy1, dy2]), cache, of_both, need_dx=False)
         if self._unbound is not None:
-            add_halves(own)
-        accumulate(grads, own)
+            add_halves(of_both)
+        accumulate(grads, of_both)
 
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> OneBatch:
         """As in Layer; the condition is that of both batches."""
@@ -84,13 +84,14 @@ class SideBySide(Sharded):
         self.half = team.size // 2
         exchanges = [team.exchange_of(self.half) for _ in range(2)]
         self.halves = {
-            rank: replica(network, exchanges[rank // self.half], rank % self.half, own=False) for rank in team.ranks
+            rank: replica(network, exchanges[rank // self.half], rank % self.half, own_buffers=False)
+            for rank in team.ranks
         }
         self._half_buffers = buffer_pairs(network, list(self.halves.values()))
         norms = {rank: list(_norms(half)) for rank, half in self.halves.items()}
         self._running = {rank: [getattr(*pair) for pair in _statistics(layers)] for rank, layers in norms.items()}
-        own = list(_norms(network))
-        self._moving = [(layer.momentum, getattr(layer, name)) for layer, name in _statistics(own)]
+        moving = _statistics(list(_norms(network)))
+        self._moving = [(layer.momentum, getattr(layer, name)) for layer, name in moving]
 
     def forward_pair(self, x1: Array, x2: Array) -> tuple[Array, Array, Cache]:
         parts, caches = [x[rows] for x in (x1, x2) for rows in shares(x, self.half)], {}
@@ -111,15 +112,15 @@ class SideBySide(Sharded):
         parts = [*(dy1[rows] for rows in first), *(dy2[rows] for rows in second)]
 
         def job(rank: int) -> Grads:
-            own: Grads = {}
-            self.halves[rank].backward(parts[rank], inner[rank], own, need_dx=False)
-            return own
+            of_rows: Grads = {}
+            self.halves[rank].backward(parts[rank], inner[rank], of_rows, need_dx=False)
+            return of_rows
 
-        own = self.team.run(job)
+        by_rank = self.team.run(job)
         if self.wanted:
-            join_conditions(own[: self.half])
-            join_conditions(own[self.half :])
-        for more in own:
+            join_conditions(by_rank[: self.half])
+            join_conditions(by_rank[self.half :])
+        for more in by_rank:
             accumulate(grads, more)
 
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Self:

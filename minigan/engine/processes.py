@@ -171,11 +171,11 @@ class Processes:
         return Lost(f"process {rank} of the {self.size} that compute this run has ended: {how}")
 
 
-def _alike(ours: tuple[str, np.ndarray], theirs: Any) -> bool:
+def _alike(expected: tuple[str, np.ndarray], received: Any) -> bool:
     """Does another process begin the same turn from the same state? One that is inside a turn sends other values."""
-    if not (isinstance(theirs, tuple) and len(theirs) == 2 and isinstance(theirs[0], str)):
+    if not (isinstance(received, tuple) and len(received) == 2 and isinstance(received[0], str)):
         return False
-    return theirs[0] == ours[0] and np.array_equal(theirs[1], ours[1], equal_nan=True)
+    return received[0] == expected[0] and np.array_equal(received[1], expected[1], equal_nan=True)
 
 
 class Alone:

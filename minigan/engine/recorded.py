@@ -50,9 +50,9 @@ class Books:
         for name, player in self.system.players.items():
             for _ in range(moves[f"{name}_optimizer"]):
                 player.optimizer.count()
-        own = self.system.counts().keys()
+        counts = self.system.counts().keys()
         counted = self.read()
-        self.write(counted | {name: counted[name] + n for name, n in moves.items() if name not in own})
+        self.write(counted | {name: counted[name] + n for name, n in moves.items() if name not in counts})
 
     def _counted(self) -> dict[str, np.ndarray]:
         """The integers among what the system saves, which stay on the host."""

@@ -43,7 +43,7 @@ class Sharded(Around):
         super().__init__(network)
         self.team, self.wanted = team, False
         first, *others = team.ranks  # the first of this process has the network's own buffers
-        self.replicas = {rank: replica(network, team.exchange, rank, own=rank == first) for rank in team.ranks}
+        self.replicas = {rank: replica(network, team.exchange, rank, own_buffers=rank == first) for rank in team.ranks}
         self._buffers = buffer_pairs(network, [self.replicas[rank] for rank in others])
 
     def forward(self, x: Array, train: bool = True) -> tuple[Array, Cache]:
@@ -61,12 +61,12 @@ class Sharded(Around):
         caches, _, outputs = cache
 
         def job(rank: int) -> tuple[Array | None, Grads | None]:
-            own: Grads | None = None if grads is None else {}
-            return self.replicas[rank].backward(dy[outputs[rank]], caches[rank], own, need_dx), own
+            of_rows: Grads | None = None if grads is None else {}
+            return self.replicas[rank].backward(dy[outputs[rank]], caches[rank], of_rows, need_dx), of_rows
 
-        parts, own = zip(*self.team.run(job), strict=True)
+        parts, by_rank = zip(*self.team.run(job), strict=True)
         if grads is not None:
-            self.add_up(grads, own)
+            self.add_up(grads, by_rank)
         return np.concatenate(parts) if need_dx else None
 
     def traced_backward(self, dy: Array, cache: Cache) -> tuple[Array, Any]:
@@ -86,9 +86,9 @@ class Sharded(Around):
             seen = dy[rank] if isinstance(dy, Traces) else dy[outputs[rank]]
             return self.replicas[rank].double_backward(ddx[rows[rank]], seen, caches[rank])
 
-        ddys, dxs, own = zip(*self.team.run(job), strict=True)
+        ddys, dxs, by_rank = zip(*self.team.run(job), strict=True)
         grads: Grads = {}
-        self.add_up(grads, own)
+        self.add_up(grads, by_rank)
         return np.concatenate(ddys), None if dxs[0] is None else np.concatenate(dxs), grads
 
     def given(self, condition: Any, *, wanted: bool = False, towards: Any = None) -> Self:
@@ -98,11 +98,11 @@ class Sharded(Around):
         bound.replicas = given_rows(self.replicas, self.team.size, condition, wanted, towards)
         return bound
 
-    def add_up(self, grads: Grads, own: Sequence[Grads]) -> None:
+    def add_up(self, grads: Grads, by_rank: Sequence[Grads]) -> None:
         """grads += the members' gradients, in their order."""
         if self.wanted:
-            join_conditions(own)
-        for more in own:
+            join_conditions(by_rank)
+        for more in by_rank:
             accumulate(grads, more)
 
     def __repr__(self) -> str:
@@ -113,22 +113,22 @@ class Traces(dict[int, Any]):
     """The trace of a traced backward pass, by member."""
 
 
-def replica(network: Layer, exchange: Any, rank: int, own: bool) -> Layer:
-    """A copy for one member of a team, with the same parameters; `own`: and with the network's own buffers."""
+def replica(network: Layer, exchange: Any, rank: int, own_buffers: bool) -> Layer:
+    """A copy for one member of a team, with the same parameters; `own_buffers`: and with the network's own buffers."""
 
     def stand_in(layer: Layer, memo: Memo) -> Layer | None:
         form: Any = FORMS.get(type(layer))
         return None if form is None else form(layer, exchange, rank, memo)
 
-    return twin(network, stand_in, own)
+    return twin(network, stand_in, own_buffers)
 
 
 def buffer_pairs(network: Layer, replicas: Sequence[Layer]) -> list[tuple[Array, Array]]:
     """Each buffer of the network with that of each replica. These arrays stay the same while a network is trained."""
     pairs = {}
     for other in replicas:
-        for theirs, ours in zip(network.walk(), other.walk(), strict=True):
-            for (_, source), (_, target) in zip(theirs.named_buffers(), ours.named_buffers(), strict=True):
+        for layer, copied in zip(network.walk(), other.walk(), strict=True):
+            for (_, source), (_, target) in zip(layer.named_buffers(), copied.named_buffers(), strict=True):
                 pairs[id(target)] = source, target
     return list(pairs.values())
 

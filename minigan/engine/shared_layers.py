@@ -102,11 +102,11 @@ class SharedBatchNorm(_Shared, BatchNorm):
         def P(v: Array) -> Array:
             return v - average(v) - x_hat * average(v * x_hat)
 
-        own = (ddx * P(dy)).sum(axis=batch)
-        M, S = self._totals(x, own)
+        of_rows = (ddx * P(dy)).sum(axis=batch)
+        M, S = self._totals(x, of_rows)
         h = -scale * (ddx * average(dy * x_hat) + dy * average(ddx * x_hat))
         dx = rstd * P(h) - scale * rstd / M * x_hat * S
-        return scale * P(ddx), dx, {"weight": rstd * own}
+        return scale * P(ddx), dx, {"weight": rstd * of_rows}
 
 
 class SharedBatchNormReLU(BatchNormReLU, SharedBatchNorm):
@@ -160,13 +160,13 @@ class SharedPartners(_Shared, Partners):
 class SharedStyles(_Shared, Styles):
     """Styles with the cuts that one thread would have drawn, and the mean of all threads' rows."""
 
-    def _uniform(self, own: Array) -> Array:
-        return self.own_rows(own, lambda n: kernels.uniform(own, (n, 2), self.rng))
+    def _uniform(self, rows: Array) -> Array:
+        return self.own_rows(rows, lambda n: kernels.uniform(rows, (n, 2), self.rng))
 
-    def _move_mean(self, own: Array) -> None:
-        parts = self.gather((len(own), own.mean(axis=0)))
+    def _move_mean(self, w: Array) -> None:
+        parts = self.gather((len(w), w.mean(axis=0)))
         N = sum(n for n, _ in parts)
-        mean = sum(n / N * mean for n, mean in parts).astype(own.dtype)
+        mean = sum(n / N * mean for n, mean in parts).astype(w.dtype)
         self.mean += self.momentum * (mean - self.mean)
 
 

@@ -108,8 +108,8 @@ class StackGAN(FromCaptions):
         grads: dict[str, Grads] = {"text": {}, "view": {}}
         text.network.backward(dphi, cache_phi, grads["text"], need_dx=False)
         view.network.backward(dseen, cache_seen, grads["view"], need_dx=False)
-        for name, own in grads.items():
-            self.players[name].optimizer.step(own)
+        for name, of_player in grads.items():
+            self.players[name].optimizer.step(of_player)
         return Outcome(loss, {}, grads)
 
     def d1_turn(self, draw: Draw) -> Outcome:
@@ -131,10 +131,10 @@ class StackGAN(FromCaptions):
         D, G, z = self.players["D1"].network, self.players["G1"], draw.noise(len(phi), self.z_dim)
         fake, cache = G.network.given(phi).forward(z)
         loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
-        found, d_found = self._found(fake, phi)
+        mismatch, d_mismatch = self._mismatch(fake, phi)
         alike, d_alike = apart(fake)
-        loss = loss + self.weights.match * found + self.weights.vary * alike
-        d_fake = d_fake + self.weights.match * d_found + self.weights.vary * d_alike
+        loss = loss + self.weights.match * mismatch + self.weights.vary * alike
+        d_fake = d_fake + self.weights.match * d_mismatch + self.weights.vary * d_alike
         return self._moved("G1", phi, loss, scores, d_fake, cache)
 
     def g2_turn(self, draw: Draw) -> Outcome:
@@ -143,10 +143,10 @@ class StackGAN(FromCaptions):
         fake, cache = G.network.given(phi).forward(x)
         loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
         small, pooled = self.pool.forward(fake)
-        found, d_found = self._found(small, phi)
+        mismatch, d_mismatch = self._mismatch(small, phi)
         far, d_far = mse(small, x)
-        loss = loss + self.weights.match * found + self.weights.pull * far
-        d_small = self.weights.match * d_found + self.weights.pull * d_far
+        loss = loss + self.weights.match * mismatch + self.weights.pull * far
+        d_small = self.weights.match * d_mismatch + self.weights.pull * d_far
         d_fake = d_fake + self.pool.input_grad(d_small, pooled)
         return self._moved("G2", phi, loss, scores, d_fake, cache)
 
@@ -166,7 +166,7 @@ class StackGAN(FromCaptions):
         G.optimizer.step(grads)
         return Outcome(loss, scores, grads)
 
-    def _found(self, small: Array, phi: Array) -> tuple[Array, Array]:
+    def _mismatch(self, small: Array, phi: Array) -> tuple[Array, Array]:
         """Do small pictures and their captions find each other? The loss, and d small.
 
         The halves have the same captions, which would be wrong for each other: each on its own.

@@ -49,11 +49,11 @@ class Phase:
 
 
 def _phases(H: int, K: int, s: int, p: int) -> list[Phase]:
-    found = []
+    phases = []
     for r in range(s):
         first, taps = (r - p) % s, len(range(r, K, s))
-        found.append(Phase(r, first, len(range(first, H, s)), taps, (first + p - r) // s - (taps - 1)))
-    return [phase for phase in found if phase.count > 0]
+        phases.append(Phase(r, first, len(range(first, H, s)), taps, (first + p - r) // s - (taps - 1)))
+    return [phase for phase in phases if phase.count > 0]
 
 
 def _margin(phases: list[Phase], n: int) -> tuple[int, int]:

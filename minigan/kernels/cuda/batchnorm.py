@@ -23,13 +23,13 @@ def moments(x: Array) -> tuple[Array, Array]:
     C = x.shape[-1]
     rows, across, threads = x.size // C, _blocks_across(C), column_threads(C)
     slices = row_slices(rows, C)
-    found = np.empty_like(x, shape=(2, slices, C))
-    launch("column_moments", (across, slices), threads, x, found, np.int32(rows), np.int32(C))
+    merged = np.empty_like(x, shape=(2, slices, C))
+    launch("column_moments", (across, slices), threads, x, merged, np.int32(rows), np.int32(C))
     if slices > 1:
-        parts, found = found, np.empty_like(x, shape=(2, 1, C))
+        parts, merged = merged, np.empty_like(x, shape=(2, 1, C))
         sizes = (np.int32(n) for n in (slices, -(-rows // slices), rows, C))
-        launch("merged_moments", across, threads, parts, found, *sizes)
-    return found[0, 0], found[1, 0]
+        launch("merged_moments", across, threads, parts, merged, *sizes)
+    return merged[0, 0], merged[1, 0]
 
 
 def batchnorm(x: Array, mean: Array, rstd: Array, weight: Array, bias: Array, slope: float = 1) -> Array:

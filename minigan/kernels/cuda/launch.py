@@ -105,13 +105,13 @@ def launch(name: str, grid: Size, block: Size, *args: Any, shared: int = 0) -> N
 @cache
 def kernels() -> dict[str, Kernel]:
     """Every kernel by its name."""
-    found: dict[str, Kernel] = {}
+    kernels: dict[str, Kernel] = {}
     for path in sorted(SOURCES.glob("*.cu")):
         for name, parameters in HEAD.findall(path.read_text(encoding="utf-8")):
-            if name in found:
-                raise ValueError(f"kernel {name} is in {found[name].source.name} and again in {path.name}")
-            found[name] = Kernel(name, path, tuple(map(_parameter, parameters.split(","))))
-    return found
+            if name in kernels:
+                raise ValueError(f"kernel {name} is in {kernels[name].source.name} and again in {path.name}")
+            kernels[name] = Kernel(name, path, tuple(map(_parameter, parameters.split(","))))
+    return kernels
 
 
 @cache
