@@ -18,7 +18,7 @@ from minigan.watch.judge import FeatureJudge
 SAMPLES = 250  # of the generator, and as many real images that it has not seen
 NEAREST = 3
 CLOSEST, OTHERS = 4, 4  # samples shown: those nearest to a training image, and the first ones
-SEEN = 2000  # training images that the feature network looks at: it takes a second for each few thousand
+SEEN = 3000  # training images that the feature network looks at: it takes a second for each few thousand
 NUMBERS = 60_000 * 28 * 28  # pixels of the training images that are searched: all of MNIST
 BLOCK = 2000  # images as float64 at a time
 TEST_SETS = {"mnist": "mnist", "mnist-10k": "mnist", "fashion-mnist": "fashion-mnist"}
