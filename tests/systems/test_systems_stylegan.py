@@ -325,3 +325,11 @@ def test_a_plain_discriminator_has_the_norm_that_suits_the_objective(choices: di
     system = build.system(Config(system="stylegan", width=0.2, **choices), {"real": {"shape": [28, 28, 1]}})
     norms = {type(layer) for layer in system.players["D"].network.walk() if isinstance(layer, BatchNorm | LayerNorm)}
     assert norms == {expected}
+
+
+def test_pictures_of_ones_own_are_trained_with_r1_and_other_choices_stay_as_they_are(tmp_path: Path) -> None:
+    digits, pictures = Config(system="stylegan"), Config(system="stylegan", data=tmp_path)
+    assert (digits.objective, digits.d_lr) == ("hinge", 1e-3)
+    assert (pictures.objective, pictures.hyper, pictures.d_lr) == ("r1", {"gamma": 1.0}, 5e-4)
+    chosen = Config(system="stylegan", data=tmp_path, objective="hinge")
+    assert (chosen.objective, chosen.hyper, chosen.d_lr) == ("hinge", {}, 1e-3)
