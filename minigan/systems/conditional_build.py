@@ -76,7 +76,12 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> Conditiona
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
-    return {**gan_recipe(choices), "z_dim": 62}
+    """That of a GAN. With batch norm in G, the non-saturating loss fails with some seeds in the
+    first steps, where D becomes certain: the hinge loss stops D where it is right by a margin."""
+    recipe = {**gan_recipe(choices), "z_dim": 62}
+    if choices.get("options", {}).get("batchnorm") and "objective" not in choices:
+        recipe |= {"objective": "hinge", "real_label": None}
+    return recipe
 
 
 ENTRY = Entry(

@@ -172,17 +172,20 @@ class Config:
     def but(self, *, say: Callable[[str], object] = _to_stderr, **choices: Any) -> Config:
         """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data
         (images or points): where one of them changes, the new one's own recipe is the start, and `say` is called with
-        a sentence about that. A model that is not the recipe's own stays."""
+        a sentence about that. A model that is not the recipe's own stays. Of other systems, the recipe is the start
+        where other data or options have another one."""
         same = ("system", "options", "objective", *PREPARED, "score_every", "keep", "seed", *MACHINE)
         kept = {name: getattr(self, name) for name in same}
         if choices.get("system", self.system) != self.system:
             return Config(**{name: getattr(self, name) for name in MACHINE} | choices)
         here = {"model": self.model, "data": self.data}
-        if self.system not in ("gan", OWN) and "data" in choices:
-            recipe = registry.entry(self.system).recipe
-            if recipe(here) != recipe({**here, "data": choices["data"]}):  # other data, other numbers
+        if self.system not in ("gan", OWN):
+            recipe, options = registry.entry(self.system).recipe, {**self.options, **choices.get("options", {})}
+            there = {**here, "data": choices.get("data", self.data), "options": options}
+            if recipe({**here, "options": self.options}) != recipe(there):  # other data or options, other numbers
                 start = ("system", *PREPARED, "score_every", "keep", "seed", *MACHINE)
-                return Config(**{name: getattr(self, name) for name in start} | choices)
+                rest = {} if "data" in choices else {"data": self.data, "options": options}
+                return Config(**{name: getattr(self, name) for name in start} | choices | rest)
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):
             return _announced(Config(**kept | choices), say)

@@ -295,3 +295,13 @@ def test_a_run_without_conditions_takes_no_class(tmp_path: Path, capsys: pytest.
         main(["sample", str(tmp_path / "run"), "--class", "7", "--out", str(tmp_path / "x.png")])
     assert "this run takes no --class: it was trained without conditions" in capsys.readouterr().err
     assert not (tmp_path / "x.png").exists()
+
+
+def test_batch_norm_in_g_is_trained_with_the_hinge_loss_unless_another_is_asked_for() -> None:
+    late = Config(system="conditional", options={"condition": "late"}, seed=3)
+    hinge = late.but(options={"batchnorm": True}, batch_size=32)
+    assert (late.objective, hinge.objective, hinge.real_label) == ("nonsaturating", "hinge", None)
+    assert hinge.options == {**late.options, "batchnorm": True}
+    assert (hinge.seed, hinge.batch_size, hinge.epochs) == (3, 32, late.epochs)
+    assert late.but(options={"batchnorm": True}, objective="nonsaturating").objective == "nonsaturating"
+    assert hinge.but(options={"batchnorm": False}).objective == "nonsaturating"
