@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import benchmark_first_run
-from benchmarks import memory, report
+from benchmarks import growth, memory, report
 from benchmarks.cases import MODELS, plain
 from benchmarks.report import Row
 
@@ -59,6 +59,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "objectives": ("minigan/objectives/README.md", objective_cards.markdown),
     "gradients": ("minigan/layers/README.md", gradients),
     "speed": (ENGINE, partial(benchmark, "speed", report.markdown)),
+    "growth": (ENGINE, partial(benchmark, "growth", growth.markdown)),
     "memory": (ENGINE, partial(benchmark, "memory", memory.markdown)),
     "first run": (ENGINE, first_run),
     "recipes": ("examples/README.md", recipes),

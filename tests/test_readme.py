@@ -126,7 +126,7 @@ def test_every_system_is_on_the_page_of_systems(name: str) -> None:
     assert name in text("minigan/systems/README.md").lower()
 
 
-@pytest.mark.parametrize("table", ["objectives", "speed", "memory", "first run", "recipes"])
+@pytest.mark.parametrize("table", ["objectives", "speed", "growth", "memory", "first run", "recipes"])
 def test_the_tables_are_what_the_script_writes(table: str) -> None:
     command = [sys.executable, ROOT / "examples" / "tables.py", "--check", "--only", table]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.cases import is_step, model
 from benchmarks.line import ALONE, OURS, PYTORCH
+from minigan import __version__
 
 Row = dict[str, Any]
 
@@ -122,13 +123,6 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that are installed."""
-    installed = [name for name in ("minigan", "numpy", "torch") if importlib.util.find_spec(name) is not None]
-    return {name: _version(name) for name in installed}
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "from a checkout"
+    """Versions of minigan as it is imported, and of the libraries that are installed."""
+    installed = [name for name in ("numpy", "torch") if importlib.util.find_spec(name) is not None]
+    return {"minigan": __version__} | {name: importlib.metadata.version(name) for name in installed}
