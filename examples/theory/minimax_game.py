@@ -118,7 +118,7 @@ def distances(axes: Axes, rounds: int = 2000) -> None:
     axes.loglog(t, creeping(t), color=GREY, linewidth=5, alpha=0.5, zorder=1, label="nonsaturating, closed form")
     axes.set_ylim(1e-3, 3)
     axes.legend(frameon=False, loc="lower left")
-    frame(axes, "Which methods reach the solution, and how fast?", "round", "distance to the solution")
+    frame(axes, "Distance to the solution", "round", "distance to the solution")
 
 
 def draw() -> Figure:
