@@ -142,7 +142,8 @@ def test_a_config_is_the_recipe_of_its_objective_and_a_whole_one_is_taken_as_it_
     )
     assert Config(model="mlp").width is None  # a network without channels
     assert Config(objective="lsgan", n_critic=3).n_critic == 3
-    assert Config(objective="wgan-gp").hyper == {} and Config(objective="began").hyper == {"gamma": 0.7, "rate": 0.01}
+    assert Config(objective="wgan-gp").hyper == {}
+    assert Config(objective="began").hyper == {"gamma": 1.0, "rate": 0.05, "features": 24}
     whole = DEFAULTS | {"objective": "began", "hyper": {"gamma": 0.3}}
     assert vars(Config(**whole)) == whole
     assert replace(Config(objective="began"), hyper={}).hyper == {}
@@ -296,7 +297,7 @@ def test_a_hyper_parameter_leaves_the_recipes_others_in_place() -> None:
     own = Config(objective="began").hyper
     config = from_flags(parse("--objective", "began", "--hyper", "gamma=0.25"), Config())
     assert config.hyper == {**own, "gamma": 0.25}
-    assert config.but(hyper={"rate": 0.5}).hyper == {"gamma": 0.25, "rate": 0.5}
+    assert config.but(hyper={"rate": 0.5}).hyper == {**own, "gamma": 0.25, "rate": 0.5}
 
 
 def test_only_penalties_that_any_scores_can_pay_are_offered(capsys: pytest.CaptureFixture[str]) -> None:
