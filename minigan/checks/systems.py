@@ -141,12 +141,13 @@ def _exactly(make: Callable[[], tuple[System, dict[str, Dataset]]]) -> tuple[Sys
 def _text_cases() -> list[SystemCase]:
     """Every stage, with so few units that no ReLU has its kink within a step of the differences."""
 
-    def made() -> tuple[System, dict[str, Dataset]]:
-        system, datasets = small_stackgan(width=0.08)
+    def made(large: bool = False) -> tuple[System, dict[str, Dataset]]:
+        system, datasets = small_stackgan(width=0.08, large=large)
         return exact(system), datasets
 
     stages = {"encoder of captions": 0, "small pictures": 30, "large pictures": 70}
-    return [SystemCase(f"stackgan, {name}", made, 8, step) for name, step in stages.items()]
+    cases = [SystemCase(f"stackgan, {name}", made, 8, step) for name, step in stages.items()]
+    return [*cases, SystemCase("stackgan, four times as large", lambda: made(large=True), 8, 70)]
 
 
 def _styled_cases() -> list[SystemCase]:

@@ -26,13 +26,14 @@ def captioned_pictures(n: int = 24, shape: tuple[int, ...] = (8, 8, 3)) -> Datas
 
 
 def small_stackgan(
-    objective: Objective | None = None, *, width: float = 0.1, scale: int = 2, **weights: float
+    objective: Objective | None = None, *, width: float = 0.1, large: bool = False, **weights: float
 ) -> tuple[StackGAN, dict[str, Dataset]]:
-    """Stages of 20 %, 40 % and 40 %, and its data."""
+    """Stages of 20 %, 40 % and 40 %, and its data. `large`: as for pictures of 56 pixels and more."""
     dataset = captioned_pictures()
     about = dataset.about()["captions"]
     vocabulary = Vocabulary(tuple(about["words"]), about["length"])
-    sizes: dict[str, Any] = {"scale": scale, "z_dim": 3, "width": width, "features": 5, "codes": 4}
+    scale = 4 if large else 2
+    sizes: dict[str, Any] = {"scale": scale, "z_dim": 3, "width": width, "features": 5, "codes": 4, "skip": large}
     networks = stackgan(
         Streams(0), sample_shape=dataset.shape, words=len(vocabulary), length=vocabulary.length, **sizes
     )
@@ -48,5 +49,6 @@ def small_stackgan(
         sample_shape=dataset.shape,
         stages=stages,
         weights=Weights(**{"pull": 4.0, **weights}),
+        half=large,
     )
     return system, {"real": dataset}

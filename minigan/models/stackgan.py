@@ -25,6 +25,7 @@ from minigan.layers import (
     ReLU,
     Reshape,
     Residual,
+    Sum,
     Tanh,
     UpsampleNearest2d,
 )
@@ -64,10 +65,12 @@ def stackgan(
     features: int = 64,
     codes: int = 32,
     width: float = 1.0,
+    skip: bool = False,
 ) -> Networks:
     """Pictures (H, W, C) of captions with `length` words out of `words`; the first stage makes H / scale x W / scale.
 
-    Every caption is a vector of `features` numbers, of which Augment draws `codes` for a generator.
+    Every caption is a vector of `features` numbers, of which Augment draws `codes` for a generator. With `skip` the
+    second generator adds its input, enlarged, to what its layers compute.
     """
     rng, base = streams("init"), base_of(sample_shape, scale)
     H, W, C = sample_shape
@@ -83,7 +86,7 @@ def stackgan(
         _discriminator(C, base, stairs, features, wide, rng),
         Conditioned(Augment(features, codes, rng=rng), _first(C, base, stairs, z_dim + codes, codes, wide, rng)),
         _discriminator(C, base, stairs + more, features, wide, rng),
-        Conditioned(Augment(features, codes, rng=rng), _second(C, more, codes, wide, rng)),
+        Conditioned(Augment(features, codes, rng=rng), _second(C, more, codes, wide, skip, rng)),
     )
 
 
@@ -98,9 +101,10 @@ def base_of(sample_shape: tuple[int, ...], scale: int) -> tuple[int, int]:
     while H % 2 == W % 2 == 0 and (not halved or max(H, W) > LARGEST_BASE):
         H, W, halved = H // 2, W // 2, True
     if not halved or max(H, W) > LARGEST_BASE:
+        *sides, last = (scale * side for side in (14, 16, 28, 32))
         raise ValueError(
-            f"pictures of {sample_shape[0]} x {sample_shape[1]} pixels cannot be halved down to {LARGEST_BASE}: "
-            "take --size 28, 32, 56 or 64"
+            f"small pictures of {sample_shape[0] // scale} x {sample_shape[1] // scale} pixels cannot be halved down "
+            f"to {LARGEST_BASE}: with --scale {scale} take --size {', '.join(map(str, sides))} or {last}"
         )
     return H, W
 
@@ -126,7 +130,7 @@ def _first(
     return Network(*layers, *_conv(channels, wide(32), rng), _plain(wide(32), C, rng), Tanh())
 
 
-def _second(C: int, stairs: int, codes: int, wide: Wide, rng: np.random.Generator) -> Network:
+def _second(C: int, stairs: int, codes: int, wide: Wide, skip: bool, rng: np.random.Generator) -> Network:
     n = wide(32)
     layers: list[Layer] = [_plain(C, n, rng), ReLU(), Join(vectors=codes), *_conv(n + codes, n, rng)]
     for _ in range(2):
@@ -134,7 +138,10 @@ def _second(C: int, stairs: int, codes: int, wide: Wide, rng: np.random.Generato
     for channels in (wide(24), wide(12))[:stairs]:
         layers += [UpsampleNearest2d(2), *_conv(n, channels, rng)]
         n = channels
-    return Network(*layers, _plain(n, C, rng), Tanh())
+    layers.append(_plain(n, C, rng))
+    if skip:
+        layers = [Sum(UpsampleNearest2d(1 << stairs), Network(*layers))]
+    return Network(*layers, Tanh())
 
 
 def _discriminator(

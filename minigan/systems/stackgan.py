@@ -40,7 +40,8 @@ class StackGAN(FromCaptions):
     Players     text, view; D1, G1; D2, G2
     A step      first stage     a turn of text and view: captions and pictures find each other
                 second stage    a turn of D1, one of G1: pictures in 1 / scale of their size
-                third stage     a turn of D2, one of G2, whose input is what G1 makes
+                third stage     a turn of D2, one of G2, whose input is what G1 makes; with `half`
+                                of half the batch, and of each caption once
     Data        real, with captions
 
     D           scores three kinds of pairs: a picture with its caption, a picture with a caption
@@ -71,8 +72,10 @@ class StackGAN(FromCaptions):
         stages: Stages,
         weights: Weights,
         average: float = 0.0,
+        half: bool = False,
     ) -> None:
         self.objective, self.stages, self.weights = objective, stages, weights
+        self.half = half
         self.vocabulary, self.examples = vocabulary, tuple(examples)
         self.z_dim, self.scale, self.sample_shape = z_dim, scale, sample_shape
         self.built, self.pool = networks, AvgPool2d(scale)
@@ -121,7 +124,7 @@ class StackGAN(FromCaptions):
         return matching_step(D.network, self.objective, D.optimizer, small, fake, phi, wrong)
 
     def d2_turn(self, draw: Draw) -> Outcome:
-        real, phi, wrong = self._pairs(draw)
+        real, phi, wrong = (rows[: self._large(draw)] for rows in self._pairs(draw))
         fake, _ = self.players["G2"].network.given(phi).forward(self._small(draw, phi))
         D = self.players["D2"]
         return matching_step(D.network, self.objective, D.optimizer, real, fake, phi, wrong)
@@ -138,7 +141,7 @@ class StackGAN(FromCaptions):
         return self._moved("G1", phi, loss, scores, d_fake, cache)
 
     def g2_turn(self, draw: Draw) -> Outcome:
-        phi = self._captions(draw)
+        phi = self._captions(draw)[: self._large(draw)]
         D, G, x = self.players["D2"].network, self.players["G2"], self._small(draw, phi)
         fake, cache = G.network.given(phi).forward(x)
         loss, d_fake, scores = generator_gradient(D.given(phi), self.objective, fake)
@@ -183,6 +186,10 @@ class StackGAN(FromCaptions):
         real, rows = draw.numbered("real")
         wrong, encoded = self.captions.wrong(draw, rows), self.built.encoded
         return real, encoded(self.captions.words(draw, rows)), encoded(wrong)
+
+    def _large(self, draw: Draw) -> int:
+        """How many of a batch are made large."""
+        return max(1, draw.batch_size // 2) if self.half else draw.batch_size
 
     def _captions(self, draw: Draw) -> Array:
         """Encoded captions of other samples than those of D's turn, each twice."""

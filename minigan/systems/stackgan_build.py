@@ -18,6 +18,8 @@ from minigan.training.registry import About, Entry, Option
 from minigan.training.stages import Stage, Stages
 
 TEXT_RATE = 2e-3  # of the encoder of captions
+FOLDERS = 64  # pixels along a side of one's own pictures, without --size
+LARGE = 56  # pixels from which the second generator enlarges four times
 
 
 def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +27,12 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     if choices.get("objective", "nonsaturating") in ("nonsaturating", "minimax"):
         numbers["real_label"] = 0.9
     numbers |= {"d_lr": 1e-3, "g_lr": 1e-3, "batch_size": 64, "epochs": 10.5}
-    return numbers | {"decay": 0.5, "average": 0.99}
+    numbers |= {"decay": 0.5, "average": 0.99}
+    small = 28 if choices.get("data", data.CAPTIONED) == data.CAPTIONED else FOLDERS
+    if (choices.get("size") or small) < LARGE:
+        return numbers
+    options = {"scale": 4, "skip": True, "half": True, "text": 0.28, "first": 0.44}
+    return numbers | {"epochs": 11.4, "options": options}
 
 
 def _datasets(config: Config) -> dict[str, Dataset]:
@@ -36,7 +43,7 @@ def _datasets(config: Config) -> dict[str, Dataset]:
             f"data {config.data!r} has no captions: take {data.CAPTIONED}, or a folder of pictures "
             "with captions.csv (columns file and caption), or with photo.txt beside each photo.jpg"
         )
-    size = 64 if config.size is None else config.size
+    size = FOLDERS if config.size is None else config.size
     dataset = captions.load(config.data, size, config.background)
     base_of(dataset.shape, config.options["scale"])
     return {"real": dataset}
@@ -61,6 +68,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
         "scale": options["scale"],
         "z_dim": z_dim,
         "width": config.width or 1.0,
+        "skip": options["skip"],
     }
     sizes |= {"words": len(vocabulary), "length": vocabulary.length}
     networks = stackgan(streams, sample_shape=shape, **sizes)
@@ -77,6 +85,7 @@ def _build(config: Config, about: Mapping[str, About], on: Device) -> StackGAN:
         stages=_stages(config),
         weights=Weights(**{name: options[name] for name in Weights._fields}),
         average=config.average,
+        half=options["half"],
     )
 
 
@@ -100,6 +109,8 @@ ENTRY = Entry(
     fields=("objective", "hyper", "real_label", "z_dim", "width", "average"),
     options=(
         Option("scale", 2, "times that the second generator enlarges", (2, 4)),
+        Option("skip", False, "add G2's input, enlarged, to what its layers compute"),
+        Option("half", False, "of half a batch, and each caption once, in the turns of D2 and G2"),
         Option("text", 0.3, "share of the run that trains the encoder of captions"),
         Option("first", 0.48, "share of the run that trains the first generator"),
         Option("kl", 0.05, "weight that keeps the conditions near a standard Gaussian"),

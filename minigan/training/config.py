@@ -173,18 +173,21 @@ class Config:
         """This recipe with `choices` in place. Its training numbers are for its own model, objective and kind of data
         (images or points): where one of them changes, the new one's own recipe is the start, and `say` is called with
         a sentence about that. A model that is not the recipe's own stays. Of other systems, the recipe is the start
-        where other data or options have another one."""
+        where other data, another size or other options have another one; options that were chosen stay."""
         same = ("system", "options", "objective", *PREPARED, "score_every", "keep", "seed", *MACHINE)
         kept = {name: getattr(self, name) for name in same}
         if choices.get("system", self.system) != self.system:
             return Config(**{name: getattr(self, name) for name in MACHINE} | choices)
         here = {"model": self.model, "data": self.data}
         if self.system not in ("gan", OWN):
-            recipe, options = registry.entry(self.system).recipe, {**self.options, **choices.get("options", {})}
-            there = {**here, "data": choices.get("data", self.data), "options": options}
-            if recipe({**here, "options": self.options}) != recipe(there):  # other data or options, other numbers
+            mine = {**here, "system": self.system, "size": self.size, "options": self.options}
+            new: dict[str, Any] = {name: choices[name] for name in ("data", "size") if name in choices}
+            before, options = _recipe(mine), choices.get("options", {})
+            # other data, another size or other options, other numbers
+            if before != _recipe({**mine, **new, "options": {**self.options, **options}}):
                 start = ("system", *PREPARED, "score_every", "keep", "seed", *MACHINE)
-                rest = {} if "data" in choices else {"data": self.data, "options": options}
+                chosen = {name: value for name, value in self.options.items() if value != before["options"][name]}
+                rest = {} if "data" in choices else {"data": self.data, "options": {**chosen, **options}}
                 return Config(**{name: getattr(self, name) for name in start} | choices | rest)
         points = _in_the_plane(here)
         if points != _in_the_plane(choices if "data" in choices else here | choices):

@@ -42,9 +42,9 @@ def arrays_of(folder: Path) -> dict[str, np.ndarray]:
     return checkpoint.load(newest)[0]
 
 
-def trained(folder: Path, *, width: float = 0.1, **options: Any) -> dict[str, np.ndarray]:
+def trained(folder: Path, *, large: bool = False, **options: Any) -> dict[str, np.ndarray]:
     """10 steps of 6 pictures: 2 of the encoder, 4 of each pair."""
-    system, datasets = small_stackgan(width=width)
+    system, datasets = small_stackgan(large=large)
     Trainer(system, datasets, folder, batch_size=6, epochs=2.5, quiet=True, **options).train()
     return arrays_of(folder)
 
@@ -194,29 +194,34 @@ def test_every_parameter_moves_and_is_in_the_checkpoint(whole: dict[str, np.ndar
     assert [name for name in parameters if np.array_equal(start[name], whole[name])] == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+FORMS = [(stage, False) for stage in STAGES] + [("D2 and G2", True)]  # the last: four times as large
+
+
+@pytest.mark.parametrize(("stage", "large"), FORMS)
 def test_a_run_that_was_killed_in_any_stage_ends_with_the_same_bits(
-    stage: str, whole: dict[str, np.ndarray], tmp_path: Path
+    stage: str, large: bool, whole: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
+    expected = trained(tmp_path / "whole", large=True) if large else whole
+
     def kill(trainer: Trainer) -> None:
         if trainer.step == STAGES[stage]:
             trainer.save()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path / "run", hooks=[kill])
-    system, datasets = small_stackgan()
+        trained(tmp_path / "run", large=large, hooks=[kill])
+    system, datasets = small_stackgan(large=large)
     resumed = Trainer.resume(tmp_path / "run", system=system, data=datasets, quiet=True)
     assert resumed.step == STAGES[stage]
     resumed.train()
     again = arrays_of(tmp_path / "run")
-    assert whole.keys() == again.keys()
-    assert [name for name in whole if not np.array_equal(whole[name], again[name])] == []
+    assert expected.keys() == again.keys()
+    assert [name for name, array in expected.items() if not np.array_equal(array, again[name])] == []
 
 
-def gradients(stage: str, threads: int) -> dict[str, np.ndarray]:
+def gradients(stage: str, threads: int, large: bool) -> dict[str, np.ndarray]:
     """Of every turn of a stage, in float64, with its loss."""
-    system, datasets = small_stackgan()
+    system, datasets = small_stackgan(large=large)
     exact(system)
     draw = ExactDraw(datasets, 7, 0, device.choose("cpu"))
     system.connect(draw)
@@ -234,9 +239,9 @@ def gradients(stage: str, threads: int) -> dict[str, np.ndarray]:
     return found
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_two_threads_agree_with_one_within_rounding(stage: str) -> None:
-    one, two = gradients(stage, 1), gradients(stage, 2)
+@pytest.mark.parametrize(("stage", "large"), FORMS)
+def test_two_threads_agree_with_one_within_rounding(stage: str, large: bool) -> None:
+    one, two = gradients(stage, 1, large), gradients(stage, 2, large)
     assert one.keys() == two.keys()
     for name, array in one.items():
         np.testing.assert_allclose(two[name], array, rtol=0, atol=1e-10 * max(1, np.abs(array).max()), err_msg=name)
@@ -302,11 +307,37 @@ def test_the_monitor_looks_into_networks_whose_condition_another_network_compute
 # Choices.
 
 
-def test_sides_must_be_halved_down_to_eight_pixels() -> None:
-    assert [base_of((side, side, 3), 2) for side in (28, 32, 64)] == [(7, 7), (8, 8), (8, 8)]
-    for side in (29, 30, 44):
-        with pytest.raises(ValueError, match=r"sides that 2 divides|cannot be halved down to 8"):
-            base_of((side, side, 3), 2)
+def test_with_a_skip_the_second_generator_begins_near_its_input_and_half_a_batch_is_made_large() -> None:
+    system, datasets = small_stackgan(large=True)
+    draw = drawn(datasets)
+    system.connect(draw)
+    phi = system.built.encoded(system.captions.any(draw, 3))
+    small = RNG(0).uniform(-1, 1, (3, 2, 2, 3)).astype(np.float32)
+    large = system.built.G2.given(phi).forward(small)[0]
+    np.testing.assert_allclose(large, np.tanh(small).repeat(4, axis=1).repeat(4, axis=2), atol=0.2)
+    draw.begin(8, 1)
+    scores = system.d2_turn(draw).scores | {"large": system.g2_turn(draw).scores["fake"]}
+    assert {name: len(rows) for name, rows in scores.items()} == {"real": 3, "fake": 3, "wrong": 3, "large": 3}
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_small_pictures_must_be_halved_down_to_eight_pixels(scale: int) -> None:
+    sides = [scale * side for side in (14, 16, 28, 32)]
+    assert [base_of((side, side, 3), scale) for side in sides] == [(7, 7), (8, 8), (7, 7), (8, 8)]
+    for side in (29, 15 * scale, 22 * scale):
+        expected = rf"sides that {scale} divides|with --scale {scale} take --size {sides[0]}, .* or {sides[3]}$"
+        with pytest.raises(ValueError, match=expected):
+            base_of((side, side, 3), scale)
+
+
+def test_large_pictures_have_a_recipe_of_their_own_and_chosen_options_stay() -> None:
+    config = Config(system="stackgan", options={"pull": 3.0})
+    large = config.but(size=56)
+    assert large == Config(system="stackgan", size=56, options={"pull": 3.0})
+    assert (large.options["scale"], large.options["skip"], large.options["pull"]) == (4, True, 3.0)
+    assert large.but(size=28) == Config(system="stackgan", size=28, options={"pull": 3.0})
+    assert config.but(size=56, options={"scale": 2}).options["scale"] == 2
+    assert config.but(data="a-folder", size=32).options["scale"] == 2
 
 
 def test_data_without_captions_and_objectives_that_do_not_fit_are_refused(tmp_path: Path) -> None:
