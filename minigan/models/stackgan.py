@@ -27,6 +27,7 @@ from minigan.layers import (
     Residual,
     Sum,
     Tanh,
+    Upsample2d,
     UpsampleNearest2d,
 )
 from minigan.models.text import TextEncoder
@@ -140,7 +141,7 @@ def _second(C: int, stairs: int, codes: int, wide: Wide, skip: bool, rng: np.ran
         n = channels
     layers.append(_plain(n, C, rng))
     if skip:
-        layers = [Sum(UpsampleNearest2d(1 << stairs), Network(*layers))]
+        layers = [Sum(Network(*(Upsample2d() for _ in range(stairs))), Network(*layers))]
     return Network(*layers, Tanh())
 
 
