@@ -35,7 +35,7 @@ def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair
     if toom.fits(x, w.shape, stride, padding):
         return toom.spread(y, w)
     C, O = w.shape[2:]
-    few = C <= FEW_CHANNELS and O > RATIO * max(stride) * C
+    few = C <= FEW_CHANNELS and RATIO * max(stride) * C < O
     return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
 
 
