@@ -36,10 +36,12 @@ class MAGAN(EnergyObjective):
                 ask for less. The margin never rises.
 
     Energy      sse, Σ (r - x)² over the image.
-    Defaults    code of 256 numbers (`features`), AdaMax 5e-4, betas (0.5, 0.999), batch 64. No
-                batch norm.
+    Defaults    code of 256 numbers (`features`), AdaMax 5e-4, betas (0.5, 0.999), batch 64.
     Healthy     The margin falls in a few visible steps and freezes; A + |A - B| falls.
     Fails       The margin drops to nearly nothing in the first epochs: D was prepared for too long.
+    Deviates    D has batch norm, the authors' has none. Without it nothing compares the samples of
+                a batch: on digits, the classes that G leaves out in the first epochs (2 and 5) did
+                not return in 18, whatever the margin, the code or the rates.
     Source      Wang, Cully, Chang & Demiris 2017, algorithm 1; hinge for each sample, as in the
                 authors' code.
     """
@@ -47,7 +49,6 @@ class MAGAN(EnergyObjective):
     name = "magan"
     defaults = Defaults(optimizer="adamax", lr=5e-4)
     constraint = "falling margin"
-    critic_norm = None
     readings = ("margin",)
     buffers = ("margin", "sum_real", "sum_fake", "count", "before")
     passes = 3

@@ -103,6 +103,7 @@ _IMAGES: dict[str, Choices] = {
     },
     # With gamma below 1 the best fakes are easier than data: small strokes and empty images.
     "began": {**_LONGER, "epochs": 14.0, "hyper": {"gamma": 1.0, "rate": 0.05, "features": 24}},
+    "magan": {**_LONGER, "epochs": 12.0, "hyper": {"features": 32}},  # a code of 32 numbers suffices
     "cramer": {"n_critic": 1, "epochs": 12.0, "hyper": {"features": 64}},
     "fgan-kl": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},
     "fgan-pearson": {"d_lr": 5e-4, "g_lr": 5e-4, "hyper": {"alternative": True}},

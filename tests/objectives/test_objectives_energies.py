@@ -151,7 +151,7 @@ def test_the_autoencoder_that_an_objective_wants() -> None:
     assert EBGAN().critic() == {"output": "autoencoder", "energy": "l2", "features": 64}
     assert BEGAN().critic() == {"output": "autoencoder", "energy": "l1", "features": 64}
     assert MAGAN().critic() == {"output": "autoencoder", "energy": "sse", "features": 256}
-    assert (EBGAN.critic_norm, BEGAN.critic_norm, MAGAN.critic_norm) == ("batch", "batch", None)
+    assert (EBGAN.critic_norm, BEGAN.critic_norm, MAGAN.critic_norm) == ("batch", "batch", "batch")
 
 
 def test_the_defaults_are_those_of_the_papers() -> None:

@@ -339,7 +339,6 @@ def test_the_config_keeps_the_device_that_auto_found(monkeypatch: pytest.MonkeyP
     [
         ({"model": "dcgan", "objective": "wgan-gp", "width": 0.5}, {"width": 0.5, "critic_norm": "layer"}),
         ({"model": "dcgan"}, {"critic_norm": "batch"}),
-        ({"model": "dcgan", "objective": "magan"}, {"critic_norm": None}),
         ({"model": "dcgan", "objective": "hinge", "penalty": "r1"}, {"critic_norm": "layer"}),
         ({"model": "dcgan", "objective": "wgan-gp", "penalty": "r1"}, {"critic_norm": "layer"}),
         ({"model": "gmmn", "objective": "gmmn", "z_dim": 5}, {"z_dim": 5}),

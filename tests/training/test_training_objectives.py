@@ -66,7 +66,7 @@ def test_means_in_the_log_are_those_of_ds_outputs_for_real_and_generated_samples
     assert (float(readings["d_real"]), float(readings["d_fake"])) == pytest.approx(expected)
 
 
-LAYER, NONE = {"wgan-gp", "dragan", "r1", "rpgan", "mmd-gan-gp", "cramer"}, {"magan", "gmmn"}
+LAYER = {"wgan-gp", "dragan", "r1", "rpgan", "mmd-gan-gp", "cramer"}
 
 
 def norms(D: Any) -> set[type]:
@@ -80,10 +80,10 @@ def norms(D: Any) -> set[type]:
 
 @pytest.mark.parametrize("model", ["dcgan", "infogan"])
 @pytest.mark.parametrize("objective", objectives.names())
-def test_penalised_critics_have_layer_norm_magan_and_gmmn_none_and_the_others_batch_norm(
+def test_penalised_critics_have_layer_norm_and_the_others_batch_norm(
     pictures: Path, model: str, objective: str
 ) -> None:
-    suited = {LayerNorm} if objective in LAYER else set() if objective in NONE else {BatchNorm}
+    suited = {LayerNorm} if objective in LAYER else set() if objective == "gmmn" else {BatchNorm}
     assert norms(critic(pictures, model=model, objective=objective)) == suited
 
 
@@ -95,7 +95,6 @@ def critic(pictures: Path, **choices: Any) -> Layer:
 
 def test_a_penalty_on_top_asks_for_layer_norm_and_spectral_norm_for_no_other(pictures: Path) -> None:
     assert norms(critic(pictures, objective="hinge", penalty="r1")) == {LayerNorm}
-    assert norms(critic(pictures, objective="magan", hyper={"margin": 1.0})) == set()
     for objective in ("hinge", "wgan-gp", "mcgan-mean", "ebgan", "began"):
         assert norms(critic(pictures, objective=objective, spectral_norm=True)) == {SpectralNorm}
 
