@@ -1,6 +1,7 @@
 """Pictures from captions: StackGAN on coloured digits, on a laptop's CPU, in minutes.
 
     python examples/text_to_image.py
+    python examples/text_to_image.py --size 56         large pictures of four times the small ones' size
     python examples/text_to_image.py --epochs 14       longer stages
     python examples/text_to_image.py --resume runs/... continue a run that was stopped
 

@@ -116,7 +116,7 @@ class StackGAN(FromCaptions):
         return Outcome(loss, {}, grads)
 
     def d1_turn(self, draw: Draw) -> Outcome:
-        real, phi, wrong = self._pairs(draw)
+        real, phi, wrong = self._pairs(draw, draw.batch_size)
         z = draw.noise(len(real), self.z_dim)
         fake, _ = self.players["G1"].network.given(phi).forward(z)
         small, _ = self.pool.forward(real)
@@ -124,7 +124,7 @@ class StackGAN(FromCaptions):
         return matching_step(D.network, self.objective, D.optimizer, small, fake, phi, wrong)
 
     def d2_turn(self, draw: Draw) -> Outcome:
-        real, phi, wrong = (rows[: self._large(draw)] for rows in self._pairs(draw))
+        real, phi, wrong = self._pairs(draw, self._large(draw))
         fake, _ = self.players["G2"].network.given(phi).forward(self._small(draw, phi))
         D = self.players["D2"]
         return matching_step(D.network, self.objective, D.optimizer, real, fake, phi, wrong)
@@ -181,9 +181,9 @@ class StackGAN(FromCaptions):
         assert d is not None  # only need_dx=False gives None
         return (first[0] + second[0]) / 2, d
 
-    def _pairs(self, draw: Draw) -> tuple[Array, Array, Array]:
-        """Pictures, encoded captions that describe them, and encoded captions that do not."""
-        real, rows = draw.numbered("real")
+    def _pairs(self, draw: Draw, n: int) -> tuple[Array, Array, Array]:
+        """n pictures, encoded captions that describe them, and encoded captions that do not."""
+        real, rows = (of_batch[:n] for of_batch in draw.numbered("real"))
         wrong, encoded = self.captions.wrong(draw, rows), self.built.encoded
         return real, encoded(self.captions.words(draw, rows)), encoded(wrong)
 

@@ -108,7 +108,7 @@ ENTRY = Entry(
     build=_build,
     fields=("objective", "hyper", "real_label", "z_dim", "width", "average"),
     options=(
-        Option("scale", 2, "times that the second generator enlarges", (2, 4)),
+        Option("scale", 2, "times that the second generator enlarges; 4 from 56 pixels on", (2, 4)),
         Option("skip", False, "add G2's input, enlarged, to what its layers compute"),
         Option("half", False, "of half a batch, and each caption once, in the turns of D2 and G2"),
         Option("text", 0.3, "share of the run that trains the encoder of captions"),
