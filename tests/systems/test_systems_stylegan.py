@@ -131,8 +131,9 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(
 def test_several_threads_agree_with_one_within_rounding(name: str, threads: int, runs: Any, tmp_path: Path) -> None:
     trainer_of(name, tmp_path / "run", threads=threads).train()
     one, several = arrays_of(runs[name][1]), arrays_of(tmp_path / "run")
+    level = ["D/9.bias"] if name == "papers" else []  # of rpgan's scores: its gradient is rounding alone
     for key in one:
-        if "_optimizer/" not in key:
+        if "_optimizer/" not in key and key not in level:
             np.testing.assert_allclose(several[key], one[key], atol=2e-3, err_msg=key)
 
 
@@ -327,9 +328,10 @@ def test_a_plain_discriminator_has_the_norm_that_suits_the_objective(choices: di
     assert norms == {expected}
 
 
-def test_pictures_of_ones_own_are_trained_with_r1_and_other_choices_stay_as_they_are(tmp_path: Path) -> None:
+def test_pictures_of_ones_own_have_the_residual_discriminator_and_r1(tmp_path: Path) -> None:
     digits, pictures = Config(system="stylegan"), Config(system="stylegan", data=tmp_path)
-    assert (digits.objective, digits.d_lr) == ("hinge", 1e-3)
-    assert (pictures.objective, pictures.hyper, pictures.d_lr) == ("r1", {"gamma": 1.0}, 5e-4)
-    chosen = Config(system="stylegan", data=tmp_path, objective="hinge")
-    assert (chosen.objective, chosen.hyper, chosen.d_lr) == ("hinge", {}, 1e-3)
+    assert (digits.objective, digits.d_lr, digits.options["discriminator"]) == ("hinge", 1e-3, "plain")
+    assert (pictures.objective, pictures.hyper) == ("r1", {"gamma": 0.3, "every": 4})
+    assert (pictures.d_lr, pictures.options["discriminator"], pictures.options["group"]) == (3e-3, "residual", 4)
+    chosen = Config(system="stylegan", data=tmp_path, objective="hinge", options={"discriminator": "plain"})
+    assert (chosen.objective, chosen.hyper, chosen.options["discriminator"]) == ("hinge", {}, "plain")
