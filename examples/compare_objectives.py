@@ -59,6 +59,13 @@ def base(data_name: str) -> dict[str, Any]:
     return recipes.choices("", points=data_name in MIXTURES)
 
 
+def own(name: str, data_name: str) -> dict[str, Any]:
+    """The choices of an objective's recipe that are not the base's."""
+    common = base(data_name)
+    recipe = recipes.choices(name, points=data_name in MIXTURES)
+    return {key: value for key, value in recipe.items() if key not in common or value != common[key]}
+
+
 def choose(name: str, flags: argparse.Namespace) -> Config:
     """The recipe of an objective, or with --same-rates what all recipes start from."""
     choices = {"objective": name, "data": flags.data, "seed": flags.seed}
@@ -185,10 +192,8 @@ def record(lines: Sequence[Line], data_name: str) -> None:
     kind = RECORDED[data_name]
     results, card = objective_cards.measured(), {"ring": objective_cards.Ring, "digits": objective_cards.Digits}[kind]
     for line in (line for line in lines if "note" not in line):
-        common, recipe = base(data_name), recipes.choices(line["name"], points=data_name in MIXTURES)
-        choices = {key: value for key, value in recipe.items() if key not in common or value != common[key]}
         numbers = {key: value for key, value in line.items() if key != "name"}
-        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=choices)
+        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=own(line["name"], data_name))
     plain = {name: {kind: asdict(part) for kind, part in parts.items()} for name, parts in results.items()}
     write(objective_cards.MEASURED, plain, sort_keys=True)
 

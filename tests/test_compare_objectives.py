@@ -167,6 +167,16 @@ def test_recording_merges_into_what_was_measured(
     assert isinstance(objective_cards.measured()["minimax"]["ring"], objective_cards.Ring)
 
 
+def test_what_was_measured_are_the_recipes_of_today_and_no_recipe_leaves_classes_out(comparison: ModuleType) -> None:
+    for name, parts in objective_cards.measured().items():
+        for data_name, kind in comparison.RECORDED.items():
+            if kind in parts:
+                today = json.loads(json.dumps(comparison.own(name, data_name)))
+                assert parts[kind].choices == today, f"{name} on {data_name}"
+        if "digits" in parts:
+            assert parts["digits"].classes >= 9 and parts["digits"].recognised > 0.5, name
+
+
 @pytest.mark.parametrize("more", [["--epochs", "1"], ["--seconds", "9"], ["--seed", "1"], ["--same-rates"]])
 def test_only_whole_recipes_are_recorded(comparison: ModuleType, tmp_path: Path, more: list[str]) -> None:
     with pytest.raises(ValueError, match="--record keeps what the recipes do"):
