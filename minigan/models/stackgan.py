@@ -104,8 +104,8 @@ def base_of(sample_shape: tuple[int, ...], scale: int) -> tuple[int, int]:
     if not halved or max(H, W) > LARGEST_BASE:
         *sides, last = (scale * side for side in (14, 16, 28, 32))
         raise ValueError(
-            f"small pictures of {sample_shape[0] // scale} x {sample_shape[1] // scale} pixels cannot be halved down "
-            f"to {LARGEST_BASE}: with --scale {scale} take --size {', '.join(map(str, sides))} or {last}"
+            f"pictures of {sample_shape[0]} x {sample_shape[1]} pixels do not fit --scale {scale}: small ones are "
+            f"halved once or more, to at most {LARGEST_BASE}; take --size {', '.join(map(str, sides))} or {last}"
         )
     return H, W
 

@@ -47,7 +47,8 @@ def _add_system(group: argparse._ArgumentGroup, entry: Entry) -> None:
     }
     _add(group, {name: flag for name, flag in flags.items() if name in entry.fields})
     group.add_argument("--data", default=REST, help=known)
-    group.add_argument("--size", type=int, default=REST, help="pixels along a side, for pictures of your own")
+    what = "pixels along a side, for pictures of your own and captioned-mnist"
+    group.add_argument("--size", type=int, default=REST, help=what)
     what = "colour of transparent pixels, such as white or #c0ffee (default black)"
     group.add_argument("--background", default=REST, metavar="COLOUR", help=what)
 
