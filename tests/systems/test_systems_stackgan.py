@@ -281,7 +281,7 @@ def test_before_the_last_stage_small_pictures_are_shown_and_afterwards_both() ->
 
 def test_a_run_on_a_gpu_goes_through_every_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gpu_machine.install(monkeypatch)
-    system, datasets = small_stackgan()
+    system, datasets = small_stackgan(large=True)
     on = device.choose("cuda:0")
     on.use()
     for player in system.players.values():
