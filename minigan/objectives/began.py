@@ -33,9 +33,13 @@ class BEGAN(EnergyObjective):
     Healthy     F / E → gamma, k drifts slowly inside (0, 1), convergence falls on average and
                 tracks the quality.
     Fails       k stays at 0: D only reconstructs, G wins or learns too fast. k climbs to 1 and the
-                samples are blurred and alike: collapse, raise gamma. In the plane: an autoencoder
-                redraws whole curves that pass through data, its energy depends little on where on
-                them a point should be, and modes are lost (see Measured).
+                samples are blurred and alike: collapse, raise gamma. With gamma below 1 the best
+                fakes are easier to reconstruct than data: on digits, 0.7 gives small strokes and
+                empty images, 44 and 53 % recognised with seeds 0 and 1, 7 and 6 classes. With
+                gamma 1 they are as hard as data, and 14 epochs in place of 8 give 71 and 69 %, 10
+                classes. In the plane: an autoencoder redraws whole curves that pass through data,
+                its energy depends little on where on them a point should be, and modes are lost
+                (see Measured).
     Deviates    D has batch norm. The paper's has none; but with pixels in [-1, 1] an image of zeros
                 is nearly its own reconstruction in a D without normalisation, and G never leaves
                 that grey. The paper lowers the learning rate when the convergence measure stalls;

@@ -47,8 +47,12 @@ class FGANNeyman(FGAN):
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D positive, small, falling.
     Fails       Explodes for samples far down: there fakes push G, and data pushes D, with
-                exponential gradients. A D that is spectrally normalised keeps the exponents small;
-                on digits G then generates a few shapes again and again (see Measured).
+                exponential gradients. A D that is spectrally normalised keeps the exponents small,
+                but not at a large rate. On digits at 1e-3, gradients of D at step 100 filled Adam's
+                second moments: with betas (0.5, 0.999) D moved 10,000 times less from then on, and
+                G generated a few shapes again and again: 57 and 47 % recognised with seeds 0 and 1,
+                3 and 2 classes. With D at 2e-4, G at 5e-4, betas (0.5, 0.9) and twice the steps:
+                65 and 72 %, 10 and 9 classes.
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """
 
@@ -76,7 +80,10 @@ class FGANHellinger(FGAN):
     Defaults    Adam 2e-4, betas (0.5, 0.999), batch 64 (the paper's MNIST run: 4096).
     Healthy     -L of D between 0 and 2, falling.
     Fails       Misjudged samples have exponential gradients in D on both sides; for sure fakes
-                (b → -∞) G's vanish: then `alternative`.
+                (b → -∞) G's vanish: then `alternative`. Even with a spectral norm D needs a small
+                rate: on digits at 1e-3, 53 and 35 % recognised with seeds 0 and 1, 8 and 7 classes.
+                With D at 2e-4, G at 5e-4, betas (0.5, 0.9) and twice the steps: 70 and 71 %, 10
+                classes.
     Source      Nowozin, Cseke & Tomioka 2016, tables 1 and 2, equation 6.
     """
 

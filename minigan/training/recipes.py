@@ -66,13 +66,13 @@ _IMAGES_BASE: Choices = {
 }
 _RMSPROP: Choices = {"optimizer": "rmsprop", "d_lr": 5e-4, "g_lr": 5e-4, "n_critic": 2, "epochs": 14.0}
 _LONGER: Choices = {"z_dim": 16, "average": 0.995}  # with more epochs; the average of G's weights removes their noise
-_BOUNDED: Choices = {  # slopes that are exponentials: noise without a spectral norm, few shapes at D's rate of 1e-3
+_BOUNDED: Choices = {  # slopes that are exponentials: noise without a spectral norm, and few shapes at the base's rates
     **_LONGER,
     "epochs": 16.0,
     "spectral_norm": True,
     "d_lr": 2e-4,
     "g_lr": 5e-4,
-    "betas": (0.5, 0.9),
+    "betas": (0.5, 0.9),  # with 0.999, Adam's second moments keep one large gradient for the rest of the run
 }
 _IMAGES: dict[str, Choices] = {
     "nonsaturating": {"epochs": 28.0, "real_label": 0.9, "z_dim": 16, "average": 0.998},
