@@ -46,6 +46,14 @@ class MMDGANGP(Objective):
                 slope near 1.
     Fails       Far-apart batches give narrow kernels no gradient: that is what heavy tails and the
                 linear term are for. Batch norm in D: the penalty is on each sample alone.
+                A large weight: on digits with 10 in place of 1, the mean features of real and of
+                generated samples differ by 0.21 at the end, the noise of 64 samples is 0.57, and
+                G has no direction: 37 % are recognised, in 7 classes.
+                Adam's slow second moments: with betas (0.5, 0.999), z of 100 numbers and 18 epochs
+                50 and 41 % are recognised (seeds 0 and 1), 8 and 9 classes; with (0.5, 0.9) alone
+                51 %, 7 classes (seed 1). With z of 16 numbers and 24 epochs in addition 69 and
+                65 %, 10 and 9 classes. The number of features matters little: 4 in these two, and
+                71 % with 16 (seed 0).
     Deviates    The authors' code also penalises the squares of all activations, clips every
                 parameter's gradient to norm 1 and lowers the rate by a test: left out, so that the
                 objective is the losses and one penalty. Its penalty takes the norm over one axis of
