@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,7 +110,16 @@ def _started(context: multiprocessing.context.SpawnContext, folder: Path) -> mul
 
 
 def _work(folder: Path) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     work_on(Store(folder))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it cannot end its workers itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class _one_thread_each:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from minigan.study import tasks, work, workers
 from minigan.study.store import Store
 from minigan.study.work import Result
 
-SCRIPT = (
-    "import sys; from pathlib import Path; from minigan.study.workers import run; run(Path(sys.argv[1]), quiet=True)"
-)
+SCRIPT = """
+import sys; from pathlib import Path; from minigan.study.workers import run
+if __name__ == "__main__": run(Path(sys.argv[1]), int(sys.argv[2]), quiet=True)
+"""
 
 
 def test_a_result_has_its_files_and_its_end_last(serial: Path) -> None:
@@ -51,7 +53,7 @@ def test_two_processes_give_the_same_scores_as_one(serial: Path, tmp_path: Path)
 def test_killed_and_run_again_the_scores_are_the_same(serial: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     Store.create(folder, small())
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder)])
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), "1"])
     deadline = time.monotonic() + 60
     while not list(folder.glob("runs/*/done.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -61,6 +63,33 @@ def test_killed_and_run_again_the_scores_are_the_same(serial: Path, tmp_path: Pa
     workers.run(folder, quiet=True)
     assert results(folder) == results(serial)
     assert kept and {path: path.stat().st_mtime_ns for path in kept} == kept  # what was done was not done again
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "orphans", small(steps=10**7, repeats=0))
+
+    def taken() -> int:
+        return sum(not free(store, key) for key in store.tasks())
+
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(store.folder), "2"])
+    try:
+        wait_until(lambda: taken() == 2)
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: taken() == 0)
+
+
+def free(store: Store, key: str) -> bool:
+    with store.taking(key) as mine:
+        return bool(mine)
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_task_that_another_process_works_on_is_left_to_it(tmp_path: Path) -> None:
