@@ -34,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pictures").mkdir()
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(folder / "pictures" / f"{i:02}.png")
-    choices = {**SMALL, "data": str(folder / "pictures"), "options": {"w_dim": 5}}
+    choices = {**SMALL, "data": str(folder / "pictures"), "options": {"w_dim": 5, "discriminator": "plain"}}
     trainer = Trainer.start(Config(system="stylegan", **choices), folder / "run", quiet=True)
     trainer.train()
     return trainer.run.folder
