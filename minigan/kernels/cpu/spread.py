@@ -7,8 +7,7 @@ the kernel rows k = r, r + s, ... ever meet, and they meet the input as an ordin
 
 So each phase is im2col and one product, and every output is written once. Phases of as many taps look through the same
 windows, one or a few pixels apart: along the rows they share their columns. Where the output has few channels (an image
-has 1 or 3), and fewer than the input, those columns are many and their products thin; there one product makes all
-contributions and they are added tap by tap.
+has 1 or 3) those products are too thin; there one product makes all contributions and they are added tap by tap.
 """
 
 from __future__ import annotations
@@ -23,8 +22,7 @@ from minigan.kernels.cpu.conv import blocks, columns_of, copy_runs, frame, windo
 from minigan.kernels.cpu.scratch import scratch
 from minigan.kernels.geometry import Pair
 
-FEW_CHANNELS = 8  # up to here the products of the phases can be so thin that adding tap by tap is faster:
-RATIO = 2  # with stride 1, where the input has more than twice as many; measured with 1 to 8 channels from 2 to 32
+FEW_CHANNELS = 8  # up to here the products of the phases would be so thin that adding tap by tap is faster
 
 
 def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
@@ -34,8 +32,7 @@ def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair
         return winograd.spread(y, w)
     if toom.fits(x, w.shape, stride, padding):
         return toom.spread(y, w)
-    C, O = w.shape[2:]
-    few = C <= FEW_CHANNELS and (max(stride) > 1 or RATIO * C < O)
+    few = w.shape[2] <= FEW_CHANNELS
     return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
 
 
