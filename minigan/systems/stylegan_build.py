@@ -84,13 +84,14 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
     """Digits within minutes, in 3,125 steps: D has batch norm, and no penalty.
 
     The hinge loss stops D where it is right by a margin. A D that becomes ever more certain drives
-    all of G's pixels to one end of tanh in the first steps of some seeds.
+    all of G's pixels to one end of tanh in the first steps of some seeds. With pictures of one's
+    own, which are few and large, this happens with the hinge loss too: they have the papers' D, and
+    R1.
     """
     name = choices.get("data", "mnist-10k")
-    if name not in (*data.NAMES, *COLLECTIONS):
-        return _own_pictures(choices)
-    objective = choices.get("objective", "hinge")
-    return {
+    own_pictures = name not in (*data.NAMES, *COLLECTIONS)
+    objective = choices.get("objective", "r1" if own_pictures else "hinge")
+    recipe = {
         "model": "",
         "objective": objective,
         "width": 1.0,
@@ -106,30 +107,13 @@ def _recipe(choices: Mapping[str, Any]) -> dict[str, Any]:
         "n_critic": 1,
         "real_label": 0.9 if objective == "nonsaturating" else None,
     }
-
-
-def _own_pictures(choices: Mapping[str, Any]) -> dict[str, Any]:
-    """The papers' residual D and R1, at half the width and the rates of the digits' G.
-
-    With few and large pictures the digits' D is soon certain, and G's pixels go to one end of tanh.
-    """
-    objective = choices.get("objective", "r1")
-    return {
-        "model": "",
-        "objective": objective,
-        "hyper": {"gamma": 0.3, "every": 4} if objective == "r1" else {},
-        "width": 0.5,
-        "z_dim": 16,
-        "batch_size": 32,
-        "g_lr": 3e-3,
-        "d_lr": 3e-3,
-        "betas": (0.0, 0.99),
-        "decay": 0.5,
-        "average": 0.995,
-        "same_noise": True,
-        "epochs": 100.0,
-        "options": {"discriminator": "residual", "group": 4},
-    }
+    if own_pictures:
+        recipe |= {"width": 0.5, "batch_size": 32, "d_lr": 3e-3, "betas": (0.0, 0.99)}
+        recipe |= {"average": 0.995, "epochs": 100.0}
+        recipe["options"] = {"discriminator": "residual", "group": 4}
+        if objective == "r1":
+            recipe["hyper"] = {"gamma": 0.3, "every": 4}
+    return recipe
 
 
 def _papers(choices: Mapping[str, Any]) -> dict[str, Any]:
