@@ -59,7 +59,7 @@ def base(data_name: str) -> dict[str, Any]:
     return recipes.choices("", points=data_name in MIXTURES)
 
 
-def own(name: str, data_name: str) -> dict[str, Any]:
+def specific_choices(name: str, data_name: str) -> dict[str, Any]:
     """The choices of an objective's recipe that are not the base's."""
     common = base(data_name)
     recipe = recipes.choices(name, points=data_name in MIXTURES)
@@ -193,7 +193,7 @@ def record(lines: Sequence[Line], data_name: str) -> None:
     results, card = objective_cards.measured(), {"ring": objective_cards.Ring, "digits": objective_cards.Digits}[kind]
     for line in (line for line in lines if "note" not in line):
         numbers = {key: value for key, value in line.items() if key != "name"}
-        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=own(line["name"], data_name))
+        results.setdefault(line["name"], {})[kind] = card(**numbers, choices=specific_choices(line["name"], data_name))
     plain = {name: {kind: asdict(part) for kind, part in parts.items()} for name, parts in results.items()}
     write(objective_cards.MEASURED, plain, sort_keys=True)
 

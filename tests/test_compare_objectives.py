@@ -171,7 +171,7 @@ def test_what_was_measured_are_the_recipes_of_today_and_no_recipe_leaves_classes
     for name, parts in objective_cards.measured().items():
         for data_name, kind in comparison.RECORDED.items():
             if kind in parts:
-                today = json.loads(json.dumps(comparison.own(name, data_name)))
+                today = json.loads(json.dumps(comparison.specific_choices(name, data_name)))
                 assert parts[kind].choices == today, f"{name} on {data_name}"
         if "digits" in parts:
             assert parts["digits"].classes >= 9 and parts["digits"].recognised > 0.5, name
