@@ -6,10 +6,10 @@ import base64
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from support.waiting import until
 
 FLAGS = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync", "hide-scrollbars"]
 FLAGS += ["disable-background-networking", "disable-component-update", "remote-debugging-pipe", "disable-dev-shm-usage"]
@@ -141,14 +141,3 @@ class Page:
     def close(self) -> None:
         """Close the page."""
         self._browser.call("Target.closeTarget", targetId=self._target)
-
-
-def until(condition: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:
-    """The value of a function as soon as it is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.03)
-    raise AssertionError(f"not within {seconds} s: {what}")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import Chromium, Page, until
+from chromium import Chromium, Page
+from support.waiting import until
 
 from minigan.lab.presets import Preset, lessons
 

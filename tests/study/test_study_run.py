@@ -7,12 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from small_studies import results, small
+from support.waiting import until
 
 from minigan.study import tasks, work, workers
 from minigan.study.store import Store
@@ -54,9 +53,7 @@ def test_killed_and_run_again_the_scores_are_the_same(serial: Path, tmp_path: Pa
     folder = tmp_path / "killed"
     Store.create(folder, small())
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), "1"])
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("runs/*/done.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: list(folder.glob("runs/*/done.json")), 60, "a result")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/done.json")}
@@ -73,23 +70,16 @@ def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
 
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(store.folder), "2"])
     try:
-        wait_until(lambda: taken() == 2)
+        until(lambda: taken() == 2, 60, "two workers at work")
     finally:
         process.kill()
         process.wait()
-    wait_until(lambda: taken() == 0)
+    until(lambda: taken() == 0, 60, "no worker left")
 
 
 def free(store: Store, key: str) -> bool:
     with store.taking(key) as mine:
         return bool(mine)
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_task_that_another_process_works_on_is_left_to_it(tmp_path: Path) -> None:
