@@ -14,11 +14,11 @@ import pytest
 
 from minigan import kernels
 from minigan.kernels import Pair, conv_size, conv_transpose_size, general
-from minigan.kernels.cpu import conv
+from minigan.kernels.cpu import windows
 from minigan.kernels.cpu.scratch import scratch
 
 SIZES = ((5, 7), (6, 4))
-CHANNELS = ((1, 3), (3, 1), (9, 2), (17, 12))  # x and y: thin and wide ones take different ways in `spread`
+CHANNELS = ((1, 3), (3, 1), (9, 2), (17, 12))  # x and y: few and many take different ways
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ def test_output_padding_chooses_among_the_sizes_that_a_convolution_maps_to_one(s
     ("g", "C", "O", "N"),
     [
         (Geometry((28, 28), (5, 5), (1, 1), (2, 2)), 16, 3, 6),
+        (Geometry((28, 28), (3, 3), (1, 1), (1, 1)), 16, 12, 15),
         (Geometry((28, 28), (4, 4), (2, 2), (1, 1)), 64, 16, 9),
         (Geometry((28, 28), (4, 4), (2, 2), (1, 1)), 1, 64, 33),
         (Geometry((7, 7), (7, 7), (1, 1), (0, 0)), 64, 40, 300),
@@ -134,8 +135,8 @@ def test_batches_larger_than_a_block_are_worked_off_whole(g: Geometry, C: int, O
 @grid
 def test_one_image_at_a_time_gives_the_same(k: int, s: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BLOCK", "LEAST_ROWS"):
-        monkeypatch.setattr(conv, name, 1)
-    for g, (C, O) in itertools.product(geometries(k, s), ((3, 2), (9, 2))):
+        monkeypatch.setattr(windows, name, 1)
+    for g, (C, O) in itertools.product(geometries(k, s), ((3, 2), (9, 2), (9, 9))):
         three = arrays(g, C, O, N=3)
         for found, expected in zip(three_ends(kernels, g, *three), three_ends(general, g, *three), strict=True):
             assert_close(found, expected, 1e-13)

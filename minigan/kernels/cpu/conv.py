@@ -1,72 +1,27 @@
 """`correlate` and `match` for NumPy: im2col as one strided copy, then one product, in blocks that stay in cache.
 
 Where they fit, Winograd's tiles (`winograd`) need 9 products for 16, and tiles along the rows (`toom`) 9 for 14.
+
+With stride 1 and few outputs (an image has 1 or 3 channels) im2col would take longer than the product. Let the maps be
+as wide as the padded input, FW. Then tap t = k · FW + l of the output at place m is at m + t, for all m:
+
+    correlate   y[m] = Σ_t P_t[m + t]        P = wᵀ · xᵀ, one product with a row for each tap and output
+    match       w_t = Σ_m y[m - t] · x[m]    the shifted y are the rows of one product
+
+A row of y ends with KW - 1 places that are no outputs: `correlate` drops them, in `match` they are zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from minigan.kernels.cpu import toom, winograd
+from minigan.kernels.cpu.products import tall
 from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.cpu.windows import blocks, columns_of, frame, windows_of
 from minigan.kernels.geometry import Pair, conv_size
 
-BLOCK = 256 * 1024  # numbers of columns at a time: 1 MiB of float32, still in cache when the product reads them
-LEAST_ROWS = 512  # rows per product: below, BLAS's reordering of the weights and the sum of partial results show
-
-
-def blocks(N: int, rows: int, width: int) -> Iterator[slice]:
-    """Consecutive images whose columns, `rows` per image and `width` wide, fill about one block."""
-    step = max(BLOCK // (rows * width), -(-LEAST_ROWS // rows))
-    for i in range(0, N, step):
-        yield slice(i, min(i + step, N))
-
-
-def frame(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
-    """The part of x, zero outside, that begins `corner` pixels above and left of it: (N, *size, C), in scratch."""
-    N, H, W, C = x.shape
-    (top, left), (FH, FW) = corner, size
-    if (top, left) == (0, 0) and (FH, FW) == (H, W):
-        return x
-    framed = scratch("frame", (N, FH, FW, C), x.dtype)
-    rows, columns = range(max(top, 0), min(top + H, FH)), range(max(left, 0), min(left + W, FW))
-    framed[:, : rows.start] = 0
-    framed[:, rows.stop :] = 0
-    framed[:, rows.start : rows.stop, : columns.start] = 0
-    framed[:, rows.start : rows.stop, columns.stop :] = 0
-    inside = x[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    framed[:, rows.start : rows.stop, columns.start : columns.stop] = inside
-    return framed
-
-
-def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corner: Pair = (0, 0)) -> np.ndarray:
-    """The windows of all output pixels as a view, (N, OH, OW, KH, KW · C); the first begins at `corner` of the map."""
-    N, FH, FW, C = framed.shape
-    (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
-    d = framed.itemsize  # framed is contiguous; the stride of an axis of length one may say anything
-    a, b, c = FH * FW * C * d, FW * C * d, C * d
-    strides = (a, SH * b, SW * c, b, d)
-    return np.ndarray((N, OH, OW, KH, KW * C), framed.dtype, framed, corner[0] * b + corner[1] * c, strides)
-
-
-def columns_of(windows: np.ndarray) -> np.ndarray:
-    """im2col: one window per row, in scratch. A row of a window is one run of KW · C numbers: all is one copy."""
-    N, OH, OW, KH, KWC = windows.shape
-    columns = scratch("columns", windows.shape, windows.dtype)
-    copy_runs(windows, columns)
-    return columns.reshape(N * OH * OW, KH * KWC)
-
-
-def copy_runs(source: np.ndarray, target: np.ndarray) -> None:
-    """target = source, the last axis of both being contiguous: it moves as one item.
-
-    NumPy starts an inner loop for every run of numbers, and for a short run the start is most of the time: images of
-    one channel have runs of four, which take a quarter of the time so.
-    """
-    run = np.dtype((np.void, source.shape[-1] * source.itemsize))
-    np.copyto(target.view(run), source.view(run))
+FEWER = 4  # so many times fewer outputs than inputs are few
 
 
 def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.ndarray:
@@ -78,12 +33,14 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
         return winograd.correlate(x, w)
     if toom.fits(x.shape, w.shape, stride, padding):
         return toom.correlate(x, w)
+    if _few_outputs(w.shape, stride, (OH, OW)):
+        return _correlate_by_shifts(x, w, padding)
     w = w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
     for part in blocks(N, OH * OW, len(w)):
         framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
         columns = columns_of(windows_of(framed, (OH, OW), (KH, KW), stride))
-        np.matmul(columns, w, out=y[part].reshape(-1, O))
+        tall(columns, w, out=y[part].reshape(-1, O))
     return y
 
 
@@ -96,6 +53,8 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
         return winograd.match(x, y)
     if toom.fits(x.shape, weights, stride, padding):
         return toom.match(x, y)
+    if _few_outputs(weights, stride, (OH, OW)):
+        return _match_by_shifts(x, y, kernel, padding)
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)
     for part in blocks(N, OH * OW, K):
@@ -103,3 +62,49 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
         columns = columns_of(windows_of(framed, (OH, OW), kernel, stride))
         w += np.matmul(columns.T, y[part].reshape(-1, O), out=scratch("product", w.shape, x.dtype))
     return w.reshape(*kernel, C, O)
+
+
+def _few_outputs(w: tuple[int, ...], stride: Pair, size: Pair) -> bool:
+    """Are the outputs few, and their places at least half of the padded input's?"""
+    (KH, KW, C, O), (OH, OW) = w, size
+    return stride == (1, 1) and KH * KW > 1 and FEWER * O <= C and (OH + KH - 1) * (OW + KW - 1) <= 2 * OH * OW
+
+
+def _correlate_by_shifts(x: np.ndarray, w: np.ndarray, padding: Pair) -> np.ndarray:
+    (N, H, W, C), (KH, KW, _, O) = x.shape, w.shape
+    FH, FW = H + 2 * padding[0], W + 2 * padding[1]
+    OH, OW = FH - KH + 1, FW - KW + 1
+    kernel = w.transpose(0, 1, 3, 2).reshape(-1, C)
+    y = np.empty((N, OH, OW, O), x.dtype)
+    for part in blocks(N, FH * FW, C + len(kernel)):
+        framed = frame(x[part], padding, (FH, FW)).reshape(-1, C)
+        M = len(framed)
+        P = np.matmul(kernel, framed.T, out=scratch("product", (len(kernel), M), x.dtype)).reshape(KH, KW, O, M)
+        total = P[0, 0]
+        for k, l in [(k, l) for k in range(KH) for l in range(KW)][1:]:
+            t = k * FW + l  # the last t places are no outputs
+            total[:, : M - t] += P[k, l, :, t:]
+        for o, map_ in enumerate(total.reshape(O, -1, FH, FW)):
+            y[part, :, :, o] = map_[:, :OH, :OW]
+    return y
+
+
+def _match_by_shifts(x: np.ndarray, y: np.ndarray, kernel: Pair, padding: Pair) -> np.ndarray:
+    (N, H, W, C), (_, OH, OW, O), (KH, KW) = x.shape, y.shape, kernel
+    FH, FW = H + 2 * padding[0], W + 2 * padding[1]
+    w = np.zeros((KH * KW * O, C), x.dtype)
+    for part in blocks(N, FH * FW, C + len(w)):
+        framed = frame(x[part], padding, (FH, FW)).reshape(-1, C)
+        M = len(framed)
+        shifted = scratch("columns", (KH, KW, O, M), x.dtype)
+        places = shifted[0, 0].reshape(O, -1, FH, FW)
+        places[:, :, OH:] = 0
+        places[:, :, :OH, OW:] = 0
+        for o in range(O):
+            places[o, :, :OH, :OW] = y[part, :, :, o]
+        for k, l in [(k, l) for k in range(KH) for l in range(KW)][1:]:
+            t = k * FW + l
+            shifted[k, l, :, :t] = 0
+            shifted[k, l, :, t:] = shifted[0, 0, :, : M - t]
+        w += np.matmul(shifted.reshape(-1, M), framed, out=scratch("product", w.shape, x.dtype))
+    return np.ascontiguousarray(w.reshape(KH, KW, O, C).transpose(0, 1, 3, 2))

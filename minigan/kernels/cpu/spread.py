@@ -8,6 +8,12 @@ the kernel rows k = r, r + s, ... ever meet, and they meet the input as an ordin
 So each phase is im2col and one product, and every output is written once. Phases of as many taps look through the same
 windows, one or a few pixels apart: along the rows they share their columns. Where the output has few channels (an image
 has 1 or 3) those products are too thin; there one product makes all contributions and they are added tap by tap.
+
+With stride 1, windows along the columns alone serve all kernel rows, and hold KW · O numbers instead of KH · KW · O:
+
+    x[i] = Σ_k windows(y)[i + p - k] · w[k]
+
+Maps lie rows first there, so that rows shifted by k are one piece of memory.
 """
 
 from __future__ import annotations
@@ -18,8 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigan.kernels.cpu import toom, winograd
-from minigan.kernels.cpu.conv import blocks, columns_of, copy_runs, frame, windows_of
+from minigan.kernels.cpu.products import tall
 from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.cpu.windows import blocks, columns_of, copy_runs, frame, windows_of
 from minigan.kernels.geometry import Pair
 
 FEW_CHANNELS = 8  # up to here the products of the phases would be so thin that adding tap by tap is faster
@@ -32,8 +39,11 @@ def spread(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padding: Pair
         return winograd.spread(y, w)
     if toom.fits(x, w.shape, stride, padding):
         return toom.spread(y, w)
-    few = w.shape[2] <= FEW_CHANNELS
-    return (_spread_by_taps if few else _spread_by_phases)(y, w, size, stride, padding)
+    if w.shape[2] <= FEW_CHANNELS:
+        return _spread_by_taps(y, w, size, stride, padding)
+    if stride == (1, 1) and w.shape[0] > 1 and y.shape[3] > FEW_CHANNELS and padding[1] < w.shape[1]:
+        return _spread_by_rows(y, w, size, padding)
+    return _spread_by_phases(y, w, size, stride, padding)
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,8 @@ def _spread_by_phases(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, pa
             for a in group:
                 out = x[part, a.first :: stride[0], b.first :: stride[1]].swapaxes(0, 1)
                 mine = columns[a.start - start :][: a.count].reshape(out.size // C, K)
-                product = np.matmul(mine, kernels[a, b], out=scratch("product", (len(mine), C), y.dtype))
+                product = scratch("product", (len(mine), C), y.dtype)
+                tall(mine, kernels[a, b], out=product)
                 copy_runs(product.reshape(out.shape), out)
     return x
 
@@ -115,4 +126,27 @@ def _spread_by_taps(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padd
                 framed[:, :, k : k + SH * (OH - 1) + 1 : SH, l : l + SW * (OW - 1) + 1 : SW] += taps[k, l]
         for c in range(C):
             x[part, :, :, c] = framed[c, :, PH : PH + H, PW : PW + W]
+    return x
+
+
+def _spread_by_rows(y: np.ndarray, w: np.ndarray, size: Pair, padding: Pair) -> np.ndarray:
+    (N, OH, OW, O), (KH, KW, C, _), (H, W) = y.shape, w.shape, size
+    kernels = w[:, ::-1].transpose(0, 1, 3, 2).reshape(KH, KW * O, C)
+    margin = KW - 1 - padding[1]
+    x = np.empty((N, H, W, C), y.dtype)
+    for part in blocks(N, OH * W, 2 * KW * O):
+        n = part.stop - part.start
+        framed = scratch("frame", (OH, n, W + KW - 1, O), y.dtype)
+        framed[:, :, :margin] = 0
+        framed[:, :, margin + OW :] = 0
+        framed[:, :, margin : margin + OW] = y[part].swapaxes(0, 1)
+        columns = columns_of(windows_of(framed, (n, W), (1, KW), (1, 1)))
+        rows = scratch("rows", (OH + KH - 1, n * W, C), y.dtype)
+        tall(columns, kernels[0], out=rows[:OH].reshape(-1, C))
+        rows[OH:] = 0
+        product = scratch("product", (len(columns), C), y.dtype)
+        for k in range(1, KH):
+            tall(columns, kernels[k], out=product)
+            rows[k : k + OH] += product.reshape(OH, -1, C)
+        x[part] = rows[padding[0] : padding[0] + H].reshape(H, n, W, C).swapaxes(0, 1)
     return x
