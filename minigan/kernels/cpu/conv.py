@@ -38,7 +38,7 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
     w = w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
     for part in blocks(N, OH * OW, len(w)):
-        framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
+        framed = frame(x[part], padding)
         columns = columns_of(windows_of(framed, (OH, OW), (KH, KW), stride))
         tall(columns, w, out=y[part].reshape(-1, O))
     return y
@@ -58,7 +58,7 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)
     for part in blocks(N, OH * OW, K):
-        framed = frame(x[part], padding, (H + 2 * padding[0], W + 2 * padding[1]))
+        framed = frame(x[part], padding)
         columns = columns_of(windows_of(framed, (OH, OW), kernel, stride))
         w += np.matmul(columns.T, y[part].reshape(-1, O), out=scratch("product", w.shape, x.dtype))
     return w.reshape(*kernel, C, O)
@@ -77,7 +77,7 @@ def _correlate_by_shifts(x: np.ndarray, w: np.ndarray, padding: Pair) -> np.ndar
     kernel = w.transpose(0, 1, 3, 2).reshape(-1, C)
     y = np.empty((N, OH, OW, O), x.dtype)
     for part in blocks(N, FH * FW, C + len(kernel)):
-        framed = frame(x[part], padding, (FH, FW)).reshape(-1, C)
+        framed = frame(x[part], padding).reshape(-1, C)
         M = len(framed)
         P = np.matmul(kernel, framed.T, out=scratch("product", (len(kernel), M), x.dtype)).reshape(KH, KW, O, M)
         total = P[0, 0]
@@ -94,7 +94,7 @@ def _match_by_shifts(x: np.ndarray, y: np.ndarray, kernel: Pair, padding: Pair) 
     FH, FW = H + 2 * padding[0], W + 2 * padding[1]
     w = np.zeros((KH * KW * O, C), x.dtype)
     for part in blocks(N, FH * FW, C + len(w)):
-        framed = frame(x[part], padding, (FH, FW)).reshape(-1, C)
+        framed = frame(x[part], padding).reshape(-1, C)
         M = len(framed)
         shifted = scratch("columns", (KH, KW, O, M), x.dtype)
         places = shifted[0, 0].reshape(O, -1, FH, FW)

@@ -20,31 +20,28 @@ def blocks(N: int, rows: int, width: int) -> Iterator[slice]:
         yield slice(i, min(i + step, N))
 
 
-def frame(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
-    """The part of x, zero outside, that begins `corner` pixels above and left of it: (N, *size, C), in scratch."""
-    N, H, W, C = x.shape
-    (top, left), (FH, FW) = corner, size
-    if (top, left) == (0, 0) and (FH, FW) == (H, W):
+def frame(x: np.ndarray, padding: Pair) -> np.ndarray:
+    """x with zeros around it: (N, H + 2 · PH, W + 2 · PW, C), in scratch."""
+    (N, H, W, C), (PH, PW) = x.shape, padding
+    if padding == (0, 0):
         return x
-    framed = scratch("frame", (N, FH, FW, C), x.dtype)
-    rows, columns = range(max(top, 0), min(top + H, FH)), range(max(left, 0), min(left + W, FW))
-    framed[:, : rows.start] = 0
-    framed[:, rows.stop :] = 0
-    framed[:, rows.start : rows.stop, : columns.start] = 0
-    framed[:, rows.start : rows.stop, columns.stop :] = 0
-    inside = x[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    framed[:, rows.start : rows.stop, columns.start : columns.stop] = inside
+    framed = scratch("frame", (N, H + 2 * PH, W + 2 * PW, C), x.dtype)
+    framed[:, :PH] = 0
+    framed[:, PH + H :] = 0
+    framed[:, PH : PH + H, :PW] = 0
+    framed[:, PH : PH + H, PW + W :] = 0
+    framed[:, PH : PH + H, PW : PW + W] = x
     return framed
 
 
-def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, corner: Pair = (0, 0)) -> np.ndarray:
-    """The windows of all output pixels as a view, (N, OH, OW, KH, KW · C); the first begins at `corner` of the map."""
+def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, column: int = 0) -> np.ndarray:
+    """The windows of all output pixels as a view, (N, OH, OW, KH, KW · C); the first begins at `column` of the map."""
     N, FH, FW, C = framed.shape
     (OH, OW), (KH, KW), (SH, SW) = size, kernel, stride
     d = framed.itemsize  # framed is contiguous; the stride of an axis of length one may say anything
     a, b, c = FH * FW * C * d, FW * C * d, C * d
     strides = (a, SH * b, SW * c, b, d)
-    return np.ndarray((N, OH, OW, KH, KW * C), framed.dtype, framed, corner[0] * b + corner[1] * c, strides)
+    return np.ndarray((N, OH, OW, KH, KW * C), framed.dtype, framed, column * c, strides)
 
 
 def columns_of(windows: np.ndarray) -> np.ndarray:
