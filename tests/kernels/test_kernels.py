@@ -12,6 +12,7 @@ from support import strict
 
 from minigan import kernels
 from minigan.kernels import general
+from minigan.kernels.cpu import products
 
 Call = Callable[[Any], Any]  # of the module that computes
 HELPERS = {"Array", "Moves", "Pair", "Workers", "conv_size", "conv_transpose_size", "fusible", "pair"}
@@ -209,3 +210,14 @@ def test_one_seed_drops_the_same_on_every_machine_and_in_every_type() -> None:
     for mask in masks:
         np.testing.assert_array_equal(mask == 0, masks[0] == 0)
         assert set(np.unique(mask)) == {0, mask.dtype.type(1 / (1 - round(0.3 * 2**16) / 2**16))}
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("M", [1, 100, 160, 999])
+def test_a_tall_product_in_pieces_is_the_product(small: bool, M: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "HAS_SMALL", small)
+    monkeypatch.setattr(products, "SMALL", 64 * 50 * 16)  # pieces of 64 rows
+    rng = np.random.default_rng(0)
+    a, b, out = rng.normal(size=(M, 50)), rng.normal(size=(50, 16)), np.full((M, 16), np.nan)
+    products.tall(a, b, out)
+    np.testing.assert_allclose(out, np.einsum("mk,kn->mn", a, b), rtol=0, atol=1e-12)

@@ -119,6 +119,7 @@ def test_output_padding_chooses_among_the_sizes_that_a_convolution_maps_to_one(s
     [
         (Geometry((28, 28), (5, 5), (1, 1), (2, 2)), 16, 3, 6),
         (Geometry((28, 28), (3, 3), (1, 1), (1, 1)), 16, 12, 15),
+        (Geometry((28, 28), (3, 3), (1, 1), (1, 1)), 64, 48, 4),
         (Geometry((28, 28), (4, 4), (2, 2), (1, 1)), 64, 16, 9),
         (Geometry((28, 28), (4, 4), (2, 2), (1, 1)), 1, 64, 33),
         (Geometry((7, 7), (7, 7), (1, 1), (0, 0)), 64, 40, 300),

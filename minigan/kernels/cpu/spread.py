@@ -22,7 +22,7 @@ import numpy as np
 
 from minigan.kernels.cpu import toom, winograd
 from minigan.kernels.cpu.scratch import scratch
-from minigan.kernels.cpu.windows import blocks, columns_of, copy_runs, windows_of
+from minigan.kernels.cpu.windows import blocks, columns_of, copy_runs, rows_first, windows_of
 from minigan.kernels.geometry import Pair
 
 FEW_CHANNELS = 8  # up to here the products of the rows would be so thin that adding tap by tap is faster
@@ -70,10 +70,7 @@ def _spread_by_rows(y: np.ndarray, w: np.ndarray, size: Pair, stride: Pair, padd
     x = np.empty((N, H, W, C), y.dtype)
     for part in blocks(N, OH * OW, max(q.taps for q in phases) * O + C):
         n = part.stop - part.start
-        framed = scratch("frame", (OH, n, width, O), y.dtype)
-        framed[:, :, :left] = 0
-        framed[:, :, left + OW :] = 0
-        framed[:, :, left : left + OW] = y[part].swapaxes(0, 1)
+        framed = rows_first(y[part], (0, left), (OH, width))
         for q, kernel in zip(phases, kernels, strict=True):
             windows = windows_of(framed, (n, q.count), (1, q.taps), (1, 1), left + q.start)
             columns = columns_of(windows).reshape(OH, n * q.count, q.taps * O)

@@ -34,6 +34,19 @@ def frame(x: np.ndarray, padding: Pair) -> np.ndarray:
     return framed
 
 
+def rows_first(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
+    """x from `corner` on in zeros of this size, rows before images: (FH, N, FW, C), in scratch."""
+    (N, H, W, C), (top, left), (FH, FW) = x.shape, corner, size
+    framed = scratch("frame", (FH, N, FW, C), x.dtype)
+    framed[:top] = 0
+    framed[top + H :] = 0
+    inside = framed[top : top + H]
+    inside[:, :, :left] = 0
+    inside[:, :, left + W :] = 0
+    inside[:, :, left : left + W] = x.swapaxes(0, 1)
+    return framed
+
+
 def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, column: int = 0) -> np.ndarray:
     """The windows of all output pixels as a view, (N, OH, OW, KH, KW · C); the first begins at `column` of the map."""
     N, FH, FW, C = framed.shape
