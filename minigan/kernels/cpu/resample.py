@@ -23,14 +23,22 @@ def resample(x: np.ndarray, taps: Sequence[float], up: int, down: int, before: i
         xs, ys = x[i : i + step], y[i : i + step]
         n = len(xs)
         rows = scratch("rows", (n, size[0], W * C), x.dtype)
-        _filter(xs.reshape(n, H, W * C), rows, along_rows)
-        _filter(rows.reshape(n * size[0], W, C), ys.reshape(n * size[0], size[1], C), along_columns)
+        _filter(xs.reshape(n, H, W * C), rows, along_rows, up)
+        _filter(rows.reshape(n * size[0], W, C), ys.reshape(n * size[0], size[1], C), along_columns, up)
     return y
 
 
-def _filter(x: np.ndarray, y: np.ndarray, terms: Sequence[Term]) -> None:
+def _filter(x: np.ndarray, y: np.ndarray, terms: Sequence[Term], up: int) -> None:
     """y = Σ f · x along the second of three axes."""
-    y.fill(0)
+    begun = set()  # residues of y whose first term is written; the others are added
+    if len({target.start % up for target, _, _ in terms}) < up:
+        y.fill(0)
     for target, source, f in terms:
-        out = y[:, target]
-        out += np.multiply(x[:, source], f, out=scratch("product", out.shape, x.dtype))
+        out, residue = y[:, target], target.start % up
+        if residue in begun:
+            out += np.multiply(x[:, source], f, out=scratch("product", out.shape, x.dtype))
+        else:
+            begun.add(residue)
+            np.multiply(x[:, source], f, out=out)
+            y[:, residue : target.start : up] = 0
+            y[:, target.stop - 1 + up :: up] = 0

@@ -14,7 +14,7 @@ t = k · FW + l of the output at place m is at m + t, for all m:
     correlate   y[m] = Σ_t P_t[m + t]        P = wᵀ · xᵀ, one product with a row for each tap and output
     match       w_t = Σ_m y[m - t] · x[m]    the shifted y are the rows of one product
 
-A row of y ends with KW - 1 places that are no outputs: `correlate` drops them, in `match` they are zero.
+A row of y ends with KW - 1 places that are not outputs: `correlate` drops them, in `match` they are zero.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _correlate_by_shifts(x: np.ndarray, w: np.ndarray, padding: Pair) -> np.ndar
         P = np.matmul(kernel, framed.T, out=scratch("product", (len(kernel), M), x.dtype)).reshape(KH, KW, O, M)
         total = P[0, 0]
         for k, l, t in _shifts((KH, KW), FW):
-            total[:, : M - t] += P[k, l, :, t:]  # the last t places are no outputs
+            total[:, : M - t] += P[k, l, :, t:]  # the last t places are not outputs
         for o, map_ in enumerate(total.reshape(O, -1, FH, FW)):
             y[part, :, :, o] = map_[:, :OH, :OW]
     return y
