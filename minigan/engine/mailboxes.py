@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 HEAD = 8  # bytes at the beginning of a message: the length of its description
 ALIGNED = 64  # every array in a message begins at a multiple of so many bytes
-SPINS = 200  # looks at a semaphore, about 40 µs, before a process sleeps: a wake-up takes as long
+SPINS = 1000  # looks at a semaphore, about 0.2 ms: most waits end before, and a process need not be woken
 PATIENCE = 0.2  # seconds between two looks at whether the others are alive
 KNOWN = 1000  # layouts that are remembered
 
