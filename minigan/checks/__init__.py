@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from minigan import gradcheck
-from minigan.checks.layers import LayerCase, layer_cases, randomise
+from minigan.checks.layer_case import LayerCase, randomise
+from minigan.checks.layers import layer_cases
 from minigan.checks.objectives import objective_cases, outputs
 from minigan.checks.steps import StepCase, penalty_errors, small_pair, step_cases
 from minigan.checks.systems import SystemCase, system_cases, system_errors

@@ -58,6 +58,8 @@ def _patchgan(rng: np.random.Generator) -> Network:
 
 
 def _translator(rng: np.random.Generator) -> Network:
-    down = ReflectionPad2d(1), Conv2d(2, 4, 3, 2, rng=rng), InstanceNorm(4), Tanh()
+    # No bias before a norm, as in the networks: its gradient is zero but for rounding, and has no size to compare with.
+    down = ReflectionPad2d(1), Conv2d(2, 4, 3, 2, bias=False, rng=rng), InstanceNorm(4), Tanh()
     up = UpsampleNearest2d(2), Conv2d(4, 8, 3, 1, 1, rng=rng), PixelShuffle(2), PReLU()
-    return Network(*down, Residual(ReflectionPad2d(1), Conv2d(4, 4, 3, rng=rng), InstanceNorm(4)), *up)
+    inner = ReflectionPad2d(1), Conv2d(4, 4, 3, bias=False, rng=rng), InstanceNorm(4)
+    return Network(*down, Residual(*inner), *up)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minigan import gradcheck, objectives
-from minigan.checks.layers import curved_critic, randomise
+from minigan.checks.layer_case import randomise
+from minigan.checks.layers import curved_critic
 from minigan.checks.objectives import make
 from minigan.layers import (
     BatchNorm,

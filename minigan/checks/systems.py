@@ -13,7 +13,7 @@ import numpy as np
 from minigan import device, gradcheck
 from minigan.checks.conditional_systems import small_ageing
 from minigan.checks.image_systems import small_cyclegan, small_srgan
-from minigan.checks.layers import randomise
+from minigan.checks.layer_case import randomise
 from minigan.checks.steps import small_pair
 from minigan.checks.styled_systems import small_papers, small_stylegan
 from minigan.checks.text_systems import small_stackgan

@@ -30,9 +30,10 @@ from minigan.layers.residual import Residual
 from minigan.layers.resize import PixelShuffle, ReflectionPad2d, UpsampleNearest2d
 from minigan.layers.shape import Flatten, Reshape
 from minigan.layers.spectralnorm import SpectralNorm
+from minigan.layers.styled import StyledConv, ToImage
 from minigan.layers.styles import Partners, Styles
 from minigan.layers.sum import Sum
-from minigan.layers.synthesis import StyledConv, Synthesis, ToImage
+from minigan.layers.synthesis import Synthesis
 
 __all__ = [
     "ELU",

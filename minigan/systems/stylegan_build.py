@@ -9,7 +9,7 @@ from minigan import data
 from minigan.data import Dataset
 from minigan.data.mnist import COLLECTIONS
 from minigan.device import Device
-from minigan.layers.synthesis import STYLES
+from minigan.layers.styled import STYLES
 from minigan.models.stylegan import generator, levels, plain_discriminator, residual_discriminator
 from minigan.objectives import Objective
 from minigan.random import Streams
