@@ -146,3 +146,9 @@ def test_the_table_of_gradients_has_a_row_for_everything_that_is_checked() -> No
     assert f"\n{sum(map(int, numbers))} derivatives checked: all below 1e-06\n" in COVER
     systems = {name.split(":")[0] for kind, name in rows if kind == "turn"}
     assert {str(case) for case in checks.system_cases()} == systems
+
+
+@pytest.mark.slow
+def test_the_cover_shows_the_last_line_of_the_gradient_checks() -> None:
+    done = subprocess.run([sys.executable, "-m", "minigan", "gradcheck"], capture_output=True, text=True, check=True)
+    assert f"\n{done.stdout.splitlines()[-1]}\n" in COVER
