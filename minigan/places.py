@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import platformdirs
+
 
 def home() -> Path | None:
     """The home directory; None where there is none, as for a bare user number in a container."""
@@ -17,10 +19,8 @@ def home() -> Path | None:
 
 def cache() -> Path:
     """The cache folder of this operating system for minigan; without a home directory one among the temporary files."""
-    import pooch  # here, not above: it is slow to import
-
     try:
-        return Path(pooch.os_cache("minigan"))
+        return Path(platformdirs.user_cache_dir("minigan"))
     except RuntimeError:  # no home directory
         owner = os.getuid() if hasattr(os, "getuid") else 0
         return Path(tempfile.gettempdir()) / f"minigan-{owner}"

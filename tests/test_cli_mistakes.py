@@ -144,7 +144,7 @@ def test_without_a_home_directory_the_cache_is_among_the_temporary_files(monkeyp
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", nowhere)
-    monkeypatch.setattr("pooch.os_cache", nowhere)
+    monkeypatch.setattr("platformdirs.user_cache_dir", nowhere)
     assert places.home() is None and "minigan" in places.cache().name
     assert [entry.name for entry in data.available()] == list(data.NAMES)
 

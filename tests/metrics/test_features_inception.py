@@ -349,7 +349,7 @@ def test_an_unknown_variant_is_refused() -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty user's cache folder; no environment variable states where the weights are."""
     monkeypatch.delenv(weights.VARIABLE, raising=False)
-    monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / "cache" / project)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda project: tmp_path / "cache" / project)
     folder = tmp_path / "cache" / "minigan"
     folder.mkdir(parents=True)
     return folder
