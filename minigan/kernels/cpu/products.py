@@ -8,7 +8,8 @@ from minigan.kernels.cpu.scratch import scratch
 
 # Up to so many multiplications, OpenBLAS with AVX-512 takes both factors as they lie, and does not reorder them first.
 SMALL = 10**6
-HAS_SMALL = not {"X86_V4", "AVX512_SKX"}.isdisjoint(np.show_config(mode="dicts")["SIMD Extensions"]["found"])
+FOUND = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])  # it leaves out what is empty
+HAS_SMALL = not {"X86_V4", "AVX512_SKX"}.isdisjoint(FOUND)
 LEAST_ROWS = 48  # of a piece: below, its start shows
 
 
