@@ -161,6 +161,15 @@ def summary(scores: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items()}
 
 
+def seeds(scores: np.ndarray) -> str:
+    """The mean of a configuration's seeds, their deviation if there are several, and in brackets how many were run."""
+    known = scores[np.isfinite(scores)]
+    if len(known) == 0:
+        return ""
+    deviation = f" ± {known.std():.2g}" if len(known) > 1 else ""
+    return f"{known.mean():.3g}{deviation} ({len(scores)})"
+
+
 def sensitivity(rows: Sequence[Row]) -> dict[str, float]:
     """Spearman's rank correlation of the score with each parameter that varies; failed runs rank last."""
     ranks, correlations = _ranks(values(rows)), {}

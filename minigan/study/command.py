@@ -132,12 +132,11 @@ FIGURES = {
 def table(rows: list[analysis.Row]) -> str:
     """For every model and data set: how many runs, the best and the median score, and the seeds of the best."""
     head = f"{'data':<10} {'model':<8} {'runs':>5} {'failed':>6} {'best':>8} {'median':>8} {'default':>8}"
-    lines = [f"{head}   seeds of the best"]
+    lines = [f"{head}   best, further seeds: mean ± deviation (number)"]
     for model, data in analysis.pairs(analysis.of(rows, role="wide")):
         runs = analysis.of(rows, model=model, data=data, role="wide")
         summary = analysis.summary(analysis.values(runs))
-        again = analysis.summary(analysis.values(analysis.of(rows, model=model, data=data, role="repeat")))
-        seeds = f"{again['mean']:.4g} ± {again['deviation']:.2g} (n = {again['runs']:.0f})" if "mean" in again else ""
+        seeds = analysis.seeds(analysis.values(analysis.of(rows, model=model, data=data, role="repeat")))
         numbers = [summary.get("min", math.inf), summary.get("median", math.inf)]
         numbers += analysis.values(analysis.of(runs, sample=0)).tolist()
         shown = " ".join(f"{number:8.4g}" for number in numbers)

@@ -37,8 +37,7 @@ def _scores(rows: Sequence[Row], data: str) -> str:
         n = len(scores)
         budgets = [f"{analysis.expected_minimum(scores, b):.3g}" if b <= n else "" for b in BUDGETS]
         default = values(of(rows, model=model, data=data, role="wide", sample=0))
-        again = analysis.summary(values(of(rows, model=model, data=data, role="repeat"), "test"))
-        seeds = f"{again['mean']:.3g} ± {again['deviation']:.2g} ({again['runs']:.0f})" if "mean" in again else ""
+        seeds = analysis.seeds(values(of(rows, model=model, data=data, role="repeat"), "test"))
         first = f"{default[0]:.3g}" if len(default) and np.isfinite(default[0]) else "failed"
         best = f"{scores.min():.3g}" if np.isfinite(scores).any() else "failed"
         body.append([model, str(n), first, *budgets, best, seeds])

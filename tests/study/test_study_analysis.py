@@ -136,6 +136,16 @@ def test_nobody_beats_ns() -> None:
     assert verdict(rows(once), "better than ns") == HOLDS  # on one data set only
 
 
+def test_one_seed_has_no_deviation_and_failed_ones_are_counted() -> None:
+    assert [analysis.seeds(np.array(x)) for x in ([], [math.inf], [2.0], [1.0, 3.0], [1.0, 3.0, math.inf])] == [
+        "",
+        "",
+        "2 (1)",
+        "2 ± 1 (2)",
+        "2 ± 1 (3)",
+    ]
+
+
 def test_seeds() -> None:
     def table(spread: float) -> list[analysis.Row]:
         x = 1 + spread * np.linspace(-1, 1, 9)
