@@ -24,7 +24,7 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
         return winograd.correlate(x, w)
     if toom.fits(x.shape, w.shape, stride, padding):
         return toom.correlate(x, w)
-    if unit_stride.fits(w.shape, stride):
+    if unit_stride.fits(w.shape, stride, (OH, OW)):
         return unit_stride.correlate(x, w, padding)
     w = w.reshape(-1, O)
     y = np.empty((N, OH, OW, O), x.dtype)
@@ -44,7 +44,7 @@ def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pai
         return winograd.match(x, y)
     if toom.fits(x.shape, weights, stride, padding):
         return toom.match(x, y)
-    if unit_stride.fits(weights, stride):
+    if unit_stride.fits(weights, stride, (OH, OW)):
         return unit_stride.match(x, y, kernel, padding)
     K = kernel[0] * kernel[1] * C
     w = np.zeros((K, O), x.dtype)

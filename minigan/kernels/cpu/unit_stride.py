@@ -31,10 +31,11 @@ FEWER = 4  # so many times fewer outputs than inputs are few
 THIN = 32 * 64  # inputs times outputs up to which products by rows, and their sums, are faster than copies
 
 
-def fits(w: tuple[int, ...], stride: Pair) -> bool:
-    """Whether this should be used for weights of this shape."""
-    KH, KW, C, O = w
-    return stride == (1, 1) and KH > 1 and (C * O <= THIN or _are_few(O, C))
+def fits(w: tuple[int, ...], stride: Pair, size: Pair) -> bool:
+    """Whether this should be used for weights of this shape and `size` outputs: at least half of the padded input's."""
+    (KH, KW, C, O), (OH, OW) = w, size
+    can = stride == (1, 1) and KH > 1 and (OH + KH - 1) * (OW + KW - 1) <= 2 * OH * OW
+    return can and (C * O <= THIN or _are_few(O, C))
 
 
 def correlate(x: np.ndarray, w: np.ndarray, padding: Pair) -> np.ndarray:
