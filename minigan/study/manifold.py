@@ -92,7 +92,8 @@ def _moved(f: Function, simplex: np.ndarray, values: np.ndarray, rows: np.ndarra
     factor = np.where(best, 2.0, np.where(fr >= values[:, -1], -0.5, 0.5))[:, None]
     second = centre + factor * (centre - worst)
     again = best | poor
-    fs[again] = f(second[again], rows[again])
+    if again.any():
+        fs[again] = f(second[again], rows[again])
     use_second = fs < np.minimum(fr, values[:, -1])
     new = np.where(use_second[:, None], second, reflected)
     value = np.where(use_second, fs, fr)

@@ -74,10 +74,13 @@ def test_nelder_mead_finds_the_minima_of_many_functions_at_the_same_time() -> No
     centres = np.random.default_rng(0).normal(size=(20, 3))
 
     def bowls(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        assert len(points) == len(rows) > 0
         return ((points - centres[rows]) ** 2 * [1, 4, 9]).sum(axis=1)
 
     found = manifold.minimised(bowls, centres + 0.3, rounds=150)
     assert found.max() < 1e-4
+    alone = [manifold.minimised(bowls, centres[:1] + shift, rounds=150)[0] for shift in (0.3, -2.0, 5.0)]
+    assert max(alone) < 1e-4
 
 
 def test_the_noise_of_a_sample_is_found_again() -> None:
