@@ -36,7 +36,7 @@ def correlate(x: np.ndarray, w: np.ndarray, stride: Pair, padding: Pair) -> np.n
 
 
 def match(x: np.ndarray, y: np.ndarray, kernel: Pair, stride: Pair, padding: Pair) -> np.ndarray:
-    N, H, W, C = x.shape
+    N, _, _, C = x.shape
     _, OH, OW, O = y.shape
     x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     weights = (*kernel, C, O)

@@ -32,6 +32,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike
 
 from minigan.kernels.cpu.scratch import scratch
+from minigan.kernels.cpu.windows import columns_of, rows_first, windows_of
 from minigan.kernels.geometry import Pair
 
 LEAST_CHANNELS = 64  # on both sides: below, B and A cost what the products save
@@ -106,7 +107,7 @@ def match(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     g[...] = 0
     for xs, ys in _blocks(x, y):
         d = _apply(use.B, _cells(xs), "lowered")
-        lifted = _apply(use.A, _rows_first(ys, 0, "raised"), "tiles")
+        lifted = _apply(use.A, rows_first(ys, (0, 0), ys.shape[1:3]), "tiles")
         for k, at in use.groups:
             columns = _windows(d[at], W // 2)
             product = np.matmul(columns.T, lifted[at].reshape(-1, O), out=scratch("product", (8 * C, O), x.dtype))
@@ -121,11 +122,11 @@ def spread(y: np.ndarray, w: np.ndarray) -> np.ndarray:
     x = np.empty((N, 2 * OH, OW, 2, C), y.dtype)
     for xs, ys in _blocks(x, y):
         n = len(ys)
-        lifted = _apply(use.A, _rows_first(ys, 1, "rows"), "lowered")
+        lifted = _apply(use.A, rows_first(ys, (0, 1), (OH, OW + 2)), "lowered")
         m = scratch("product", (len(lifted), n, OW, 2, 2 * C), y.dtype)
         for k, at in use.groups:
             for phase in range(2):
-                columns = _pairs(lifted[at], phase)
+                columns = columns_of(windows_of(lifted[at], (n, OW), (1, 2), (1, 1), phase))
                 product = np.matmul(columns, g[k, phase], out=scratch("phase", (len(columns), 2 * C), y.dtype))
                 m[at, :, :, phase] = product.reshape(-1, n, OW, 2 * C)
         d = _apply(use.B.T, m, "raised").reshape(OH + 1, n, OW, 2, 2, C)
@@ -165,17 +166,6 @@ def _cells(x: np.ndarray) -> np.ndarray:
     return cells
 
 
-def _rows_first(y: np.ndarray, margin: int, name: str) -> np.ndarray:
-    """y with rows first, and `margin` columns of zeros on both sides: (OH, n, OW + 2 · margin, O), in scratch."""
-    n, OH, OW, O = y.shape
-    rows = scratch(name, (OH, n, OW + 2 * margin, O), y.dtype)
-    if margin:
-        rows[:, :, :margin] = 0
-        rows[:, :, -margin:] = 0
-    rows[:, :, margin : margin + OW] = y.swapaxes(0, 1)
-    return rows
-
-
 def _windows(cells: np.ndarray, OW: int) -> np.ndarray:
     """im2col along the columns, in scratch: cells (P, n, 2, W + 2, C) to (P · n · OW, 8C)."""
     P, n, _, _, C = cells.shape
@@ -184,16 +174,6 @@ def _windows(cells: np.ndarray, OW: int) -> np.ndarray:
     columns = scratch("columns", view.shape, cells.dtype)
     np.copyto(columns, view)
     return columns.reshape(P * n * OW, 8 * C)
-
-
-def _pairs(rows: np.ndarray, phase: int) -> np.ndarray:
-    """Two neighbouring columns for each output column of a phase, in scratch: (P, n, OW + 2, O) to (P · n · OW, 2O)."""
-    P, n, width, O = rows.shape
-    p, i, column, o = rows.strides
-    view = as_strided(rows[:, :, phase:], (P, n, width - 2, 2 * O), (p, i, column, o), writeable=False)
-    columns = scratch("columns", view.shape, rows.dtype)
-    np.copyto(columns, view)
-    return columns.reshape(P * n * (width - 2), 2 * O)
 
 
 def _phases(g: np.ndarray) -> np.ndarray:

@@ -26,25 +26,26 @@ def frame(x: np.ndarray, padding: Pair) -> np.ndarray:
     if padding == (0, 0):
         return x
     framed = scratch("frame", (N, H + 2 * PH, W + 2 * PW, C), x.dtype)
-    framed[:, :PH] = 0
-    framed[:, PH + H :] = 0
-    framed[:, PH : PH + H, :PW] = 0
-    framed[:, PH : PH + H, PW + W :] = 0
-    framed[:, PH : PH + H, PW : PW + W] = x
+    _place(x, padding, framed)
     return framed
 
 
 def rows_first(x: np.ndarray, corner: Pair, size: Pair) -> np.ndarray:
     """x from `corner` on in zeros of this size, rows before images: (FH, N, FW, C), in scratch."""
-    (N, H, W, C), (top, left), (FH, FW) = x.shape, corner, size
-    framed = scratch("frame", (FH, N, FW, C), x.dtype)
-    framed[:top] = 0
-    framed[top + H :] = 0
-    inside = framed[top : top + H]
+    framed = scratch("frame", (size[0], len(x), size[1], x.shape[3]), x.dtype)
+    _place(x, corner, framed.swapaxes(0, 1))
+    return framed
+
+
+def _place(x: np.ndarray, corner: Pair, framed: np.ndarray) -> None:
+    """Write x into `framed`, (N, FH, FW, C), from `corner` on, and zeros around it."""
+    (_, H, W, _), (top, left) = x.shape, corner
+    framed[:, :top] = 0
+    framed[:, top + H :] = 0
+    inside = framed[:, top : top + H]
     inside[:, :, :left] = 0
     inside[:, :, left + W :] = 0
-    inside[:, :, left : left + W] = x.swapaxes(0, 1)
-    return framed
+    inside[:, :, left : left + W] = x
 
 
 def windows_of(framed: np.ndarray, size: Pair, kernel: Pair, stride: Pair, column: int = 0) -> np.ndarray:
