@@ -6,8 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 
 def home() -> Path | None:
     """The home directory; None where there is none, as for a bare user number in a container."""
@@ -19,6 +17,8 @@ def home() -> Path | None:
 
 def cache() -> Path:
     """The cache folder of this operating system for minigan; without a home directory one among the temporary files."""
+    import platformdirs  # here, not above: `import minigan` does not need it
+
     try:
         return Path(platformdirs.user_cache_dir("minigan"))
     except RuntimeError:  # no home directory
