@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigan.gradcheck import layer_errors
-from minigan.layers import (
-    Layer,
-)
+from minigan.layers import Layer
 from minigan.random import Streams
 
 
